@@ -1,0 +1,1 @@
+//! The append-only audit log: durable writer, Merkle proofs, recovery, offline verifier

@@ -1,0 +1,1 @@
+//! Who is it (passwords, factors, sessions, keys) and may they (Cedar): gives Permits

@@ -1,0 +1,18 @@
+//! The words that every medlock crate shares: ids, text types, actors, purposes of use, PHI
+//! classes, protection modes and the clock. No I/O, no randomness, no time of its own.
+
+mod actor;
+mod clock;
+mod id;
+mod mode;
+mod phi;
+mod purpose;
+mod text;
+
+pub use actor::{Actor, NetworkSource};
+pub use clock::{Clock, ManualClock, Timestamp};
+pub use id::{BadId, KeyId, ModelName, RequestId, RoleName, SessionId, UserId, Username};
+pub use mode::ProtectionMode;
+pub use phi::{ClassCounts, Finding, PhiClass, Span};
+pub use purpose::Purpose;
+pub use text::{ModelText, PhiText};

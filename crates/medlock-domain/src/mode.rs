@@ -1,0 +1,46 @@
+use std::fmt;
+use std::str::FromStr;
+
+/// What happens to identifiers on their way to the model. The stricter, the greater.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum ProtectionMode {
+    /// Raw PHI to the model: only a verified local model, only with a permit that says so.
+    Identified,
+    /// Typed placeholders such as `[NAME-1]`, restored in the answer.
+    Tokenize,
+    /// The class only, such as `[NAME]`; nothing can be restored.
+    Redact,
+    /// A request with identifiers is refused.
+    Block,
+}
+
+impl ProtectionMode {
+    /// Every mode there is, weakest first.
+    pub const ALL: [ProtectionMode; 4] = [Self::Identified, Self::Tokenize, Self::Redact, Self::Block];
+
+    /// The word that policies, configuration and records use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Identified => "identified",
+            Self::Tokenize => "tokenize",
+            Self::Redact => "redact",
+            Self::Block => "block",
+        }
+    }
+}
+
+impl fmt::Display for ProtectionMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for ProtectionMode {
+    type Err = crate::BadId;
+    fn from_str(s: &str) -> Result<Self, Self::Err> {
+        Self::ALL.into_iter().find(|m| m.as_str() == s).ok_or(crate::BadId {
+            kind: "protection mode",
+            expected: "identified, tokenize, redact or block",
+        })
+    }
+}

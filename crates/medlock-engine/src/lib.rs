@@ -1,0 +1,1 @@
+//! The sandboxed engine process: loads weights, generates; the only C++

@@ -1,0 +1,1 @@
+//! TLS and HTTP: wire types, streaming, admin API, limits, the only error to status mapping

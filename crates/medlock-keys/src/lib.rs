@@ -1,0 +1,1 @@
+//! Every cryptographic primitive and key life cycle

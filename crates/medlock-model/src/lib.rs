@@ -1,0 +1,1 @@
+//! Model catalogue and registry, and the client of the engine process

@@ -1,0 +1,1 @@
+//! Embedded database: users, roles, keys, sessions, sealed vault, migrations

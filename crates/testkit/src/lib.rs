@@ -1,0 +1,1 @@
+//! Test support: whole server in process, scripted model, failing disk, synthetic PHI

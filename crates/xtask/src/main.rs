@@ -1,0 +1,2 @@
+//! Checks on the workspace itself
+fn main() {}
