@@ -1,0 +1,22 @@
+//! Schema versions, each applied once and whole.
+
+use crate::StoreError;
+use sqlx::{AssertSqlSafe, Row, SqlitePool};
+
+const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001_identity.sql")];
+
+pub(crate) async fn run(pool: &SqlitePool) -> Result<(), StoreError> {
+    let known = MIGRATIONS.len() as i64;
+    let mut tx = pool.begin().await?;
+    let found: i64 = sqlx::query("PRAGMA user_version").fetch_one(&mut *tx).await?.try_get(0)?;
+    if found > known {
+        return Err(StoreError::TooNew { found, known });
+    }
+    for script in &MIGRATIONS[found as usize..] {
+        sqlx::raw_sql(*script).execute(&mut *tx).await?;
+    }
+    sqlx::raw_sql(AssertSqlSafe(format!("PRAGMA user_version = {known}"))).execute(&mut *tx).await?;
+    // A crash before this leaves the old version, whole.
+    tx.commit().await?;
+    Ok(())
+}
