@@ -1,1 +1,57 @@
-//! The append-only audit log: durable writer, Merkle proofs, recovery, offline verifier
+//! The append-only audit log: durable writer, Merkle proofs, recovery, offline verifier and reader.
+//!
+//! One rule: **durable, then acknowledged**. [`Log::append`] gives a [`Receipt`] only when the
+//! entry, its sealed content and a signed checkpoint over the whole log up to it have been through
+//! `fdatasync`. Entries that arrive during one `fdatasync` are the next group; nobody waits to gather.
+//!
+//! # What lies in the log directory
+//! | file | what it is |
+//! |---|---|
+//! | `log.vkey` | the log's name and public key (C2SP signed-note verifier key), to copy away |
+//! | `segments/00000000.seg` … | everything that was recorded; see [`mod@format`] |
+//! | `checkpoint` | a copy of a recent checkpoint: the log must never be shorter than this |
+//! | `recovered/*.torn` | bytes that a crash left unfinished, set aside; a `recovery` entry names each |
+//! | `lock` | empty; held while a writer is open |
+//!
+//! # Who can read what
+//! Entries (who, when, what kind, outcome, [`Facts`]) are plain and hold no free text. Content is
+//! sealed *forward*: each segment has a fresh key, encapsulated to the reading key's public half
+//! and wiped when the segment ends, so the running server cannot open yesterday's records.
+//!
+//! # What this cannot show by itself
+//! Whoever can write the directory can cut the log back to any checkpoint not older than the
+//! `checkpoint` file, or put a whole older directory back. A checkpoint kept elsewhere
+//! ([`verify::verify_dir`] takes it as `since`) is what catches that. Damage to the very last group
+//! after a crash looks like the crash itself, unless the `checkpoint` file or a kept one covers it.
+
+mod entry;
+mod error;
+mod facts;
+pub mod fault;
+pub mod format;
+mod log;
+pub mod medium;
+mod noise;
+mod note;
+mod proof;
+mod queue;
+pub mod read;
+mod receipt;
+mod recover;
+mod scan;
+mod seal;
+mod tree;
+pub mod verify;
+mod writer;
+
+pub use entry::{Entry, Kind, Outcome};
+pub use error::{Error, Unavailable};
+pub use facts::{BadWord, Fact, Facts, Word};
+pub use log::{Limits, Log};
+pub use note::{BadNote, Checkpoint, LogName};
+pub use proof::{InclusionProof, verify_consistency, verify_inclusion};
+pub use receipt::Receipt;
+pub use tree::{Hash, leaf_hash};
+
+#[cfg(test)]
+mod tests;

@@ -15,8 +15,8 @@ crates/medlock-deid/src/detect/lexicon.rs.
 """
 import bz2, collections, glob, io, os, pathlib, pickle, re, subprocess, sys, tarfile, tempfile, zipfile
 
-BITS = ("SURNAME FIRST TOP_SURNAME TOP_FIRST CITY CITY_PHRASE STATE COUNTY HOSPITAL SMALL MEDIUM HUGE "
-        "PROPER MEDICAL DRUG STARTS_PHRASE").split()
+BITS = ("SURNAME FIRST TOP_SURNAME TOP_FIRST CITY CITY_PHRASE STATE HOSPITAL SMALL MEDIUM HUGE MEDICAL DRUG "
+        "STARTS_PHRASE").split()
 BIT = {name: 1 << i for i, name in enumerate(BITS)}
 WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]{2,})*")
 HERE = pathlib.Path(__file__).resolve().parent
@@ -70,7 +70,7 @@ def main(downloads, out):
     for w in lines(HERE / "src/cities.txt"):
         phrase(w, BIT["CITY"], BIT["CITY_PHRASE"])
     for w in lines(HERE / "src/counties.txt"):
-        phrase(w, BIT["COUNTY"], BIT["CITY_PHRASE"])
+        phrase(w, 0, BIT["CITY_PHRASE"])
     for w in lines(HERE / "src/states.txt"):
         phrase(w, BIT["STATE"], BIT["STATE"])
     for w in lines(HERE / "src/hospitals.txt"):
@@ -91,11 +91,10 @@ def main(downloads, out):
                                ("wamerican-huge", "american-english-huge", "HUGE")):
         for w in debian_words(downloads, package, name):
             w = w.removesuffix("'s")
-            if w[0].isupper():
-                if bit != "HUGE":
-                    table[w.lower()] |= BIT["PROPER"]
-            elif len(w) > 1:
-                table[w] |= BIT[bit]
+            if w[0].islower() and len(w) > 1:
+                # One bit a word: the list of the commoner words.
+                if not table[w] & (BIT["SMALL"] | BIT["MEDIUM"]):
+                    table[w] |= BIT[bit]
 
     xml = member(only(downloads, "simple_icd_10_cm-*.whl"), r"tabular.*\.xml$").decode()
     for w in re.findall(r"[A-Za-z]{3,}", re.sub(r"<[^>]*>", " ", xml)):

@@ -2,5 +2,15 @@
 //! decisions come out.
 
 mod detect;
+mod filter;
+mod placeholder;
+mod protect;
+mod restore;
+mod surrogates;
+mod values;
 
 pub use detect::Detector;
+pub use filter::{BlockedOutput, OnLeak, OutputFilter, ReleasableText};
+pub use protect::{Blocked, Input, Protected, ProtectedText, protect_all};
+pub use restore::{RestoredText, Restorer};
+pub use surrogates::Surrogates;

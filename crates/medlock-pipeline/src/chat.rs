@@ -302,6 +302,11 @@ impl<T> Json<T> {
         })
     }
 
+    /// The same JSON with every text (leaves and keys) replaced by what `f` makes of it.
+    pub fn try_map<U, E>(&self, f: &mut impl FnMut(&T) -> Result<U, E>) -> Result<Json<U>, E> {
+        self.walk(Position::ToolCall, None, &mut |_, _, text| f(text))
+    }
+
     /// Takes parsed JSON over, texts wrapped by `wrap`.
     pub fn from_value(value: serde_json::Value, wrap: &impl Fn(String) -> T) -> Self {
         use serde_json::Value;

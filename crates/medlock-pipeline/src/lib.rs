@@ -20,10 +20,11 @@ mod exchange;
 mod generate;
 mod guard;
 mod outlet;
+mod record;
 mod release;
 
 pub use engine::EngineGenerator;
 pub use exchange::{Arrival, Delivery, Event, Exchange, Head, Parsed, Refusal, RefusalCode};
 pub use generate::{Finish, GenerateError, Generator, ModelCard, Piece, Usage};
-pub use guard::Guard;
+pub use guard::{Guard, Readiness};
 pub use release::Released;

@@ -1,0 +1,73 @@
+//! Frames: how a segment is cut into entries, sealed contents and checkpoints.
+
+pub(crate) const MAGIC: [u8; 8] = *b"mlaudit\x01";
+const HEADER: usize = 5;
+/// Most bytes of an entry: the limit of C2SP tlog-tiles, so that the entries can become tiles.
+pub(crate) const MAX_ENTRY: usize = 65_535;
+/// Most bytes of a content before it is sealed.
+pub(crate) const MAX_CONTENT: usize = 32 << 20;
+const MAX_SEALED: usize = MAX_CONTENT + 64;
+pub(crate) const MAX_CHECKPOINT: usize = 1024;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Type {
+    Entry,
+    Blob,
+    Checkpoint,
+}
+
+impl Type {
+    fn byte(self) -> u8 {
+        match self {
+            Type::Entry => b'E',
+            Type::Blob => b'B',
+            Type::Checkpoint => b'C',
+        }
+    }
+
+    fn limit(self) -> usize {
+        match self {
+            Type::Entry => MAX_ENTRY,
+            Type::Blob => MAX_SEALED,
+            Type::Checkpoint => MAX_CHECKPOINT,
+        }
+    }
+}
+
+/// A frame where it lies in its segment.
+#[derive(Debug)]
+pub(crate) struct Frame<'a> {
+    pub(crate) kind: Type,
+    pub(crate) offset: usize,
+    pub(crate) body: &'a [u8],
+    pub(crate) end: usize,
+}
+
+/// Appends a frame to `out`.
+pub(crate) fn put(out: &mut Vec<u8>, kind: Type, body: &[u8]) {
+    let length = u32::try_from(body.len()).expect("bodies are limited far below 4 GiB");
+    out.push(kind.byte());
+    out.extend_from_slice(&length.to_be_bytes());
+    out.extend_from_slice(body);
+}
+
+/// The frame at `offset`, or none at the end of the segment.
+pub(crate) fn at(segment: &[u8], offset: usize) -> Result<Option<Frame<'_>>, &'static str> {
+    let rest = segment.get(offset..).ok_or("an offset past the end of the file")?;
+    let (kind, length, after) = match rest {
+        [] => return Ok(None),
+        [kind, a, b, c, d, after @ ..] => (*kind, u32::from_be_bytes([*a, *b, *c, *d]) as usize, after),
+        _ => return Err("a frame is cut off in its header"),
+    };
+    let kind = match kind {
+        b'E' => Type::Entry,
+        b'B' => Type::Blob,
+        b'C' => Type::Checkpoint,
+        _ => return Err("not the start of a frame"),
+    };
+    if length > kind.limit() {
+        return Err("a frame is longer than its type allows");
+    }
+    let body = after.get(..length).ok_or("a frame is cut off in its body")?;
+    Ok(Some(Frame { kind, offset, body, end: offset + HEADER + length }))
+}

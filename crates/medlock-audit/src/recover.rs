@@ -1,0 +1,177 @@
+//! Opening a log: everything that was acknowledged is kept, everything that was not is set aside,
+//! and anything else refuses to open without having changed a byte.
+
+use crate::error::Error;
+use crate::format::{CHECKPOINT, CHECKPOINT_NEW, RECOVERED, SEGMENTS, VKEY, segment_path};
+use crate::log::{Limits, Shared};
+use crate::medium::{Medium, replace};
+use crate::note::{Checkpoint, LogName};
+use crate::scan::{self, Torn, Walker};
+use crate::writer::{Copied, Writer, recovery_entry};
+use medlock_domain::Clock;
+use medlock_keys::hpke::ReadingPublic;
+use medlock_keys::sign::SigningKey;
+use std::io;
+use std::sync::Arc;
+
+/// Bytes at the end of the last segment that were never acknowledged.
+struct Tail {
+    segment: u64,
+    good: usize,
+    bytes: Vec<u8>,
+}
+
+/// Checks the log, sets its unfinished tail aside, and gives a writer with a new segment.
+pub(crate) fn open(
+    medium: Box<dyn Medium>,
+    signing: SigningKey,
+    reading: ReadingPublic,
+    clock: Arc<dyn Clock>,
+    limits: Limits,
+) -> Result<Writer, Error> {
+    let lock = medium.lock().map_err(|e| match e.kind() {
+        io::ErrorKind::WouldBlock => Error::InUse,
+        _ => Error::io("lock", "lock", e),
+    })?;
+    let name = log_name(&*medium)?;
+    if !name.is_key(&signing.public()) {
+        return Err(Error::WrongKey);
+    }
+    let (note, mark) = high_water_mark(&*medium, &name)?;
+    let mut walker = Walker::new(&name);
+    let (mut next_segment, tail) = walk(&*medium, &mut walker)?;
+    // Before anything is cut: if the tail held what the mark covers, it was acknowledged.
+    match walker.tree.root_at(mark.size) {
+        None => return Err(rolled_back(&walker, tail.as_ref(), mark.size)),
+        Some(root) if root != mark.root => return Err(Error::Forked { size: mark.size }),
+        Some(_) => {}
+    }
+    if let Some(tail) = tail {
+        set_aside(&*medium, &tail)?;
+        if tail.good == 0 {
+            next_segment = tail.segment;
+        }
+    }
+    let recoveries = unrecorded(&*medium, &walker.torn)?;
+    let Walker { tree, last_time, last_note, .. } = walker;
+    let frontier = tree.frontier();
+    let shared = Arc::new(Shared::new(&limits, tree, last_note.unwrap_or(note), lock));
+    let copied = Copied { size: mark.size, at: clock.now() };
+    let mut writer = Writer {
+        medium,
+        name,
+        signing,
+        reading,
+        clock,
+        limits,
+        shared,
+        tree: frontier,
+        last_time,
+        next_segment,
+        segment: None,
+        copied,
+    };
+    for torn in &recoveries {
+        tracing::warn!(segment = torn.segment, offset = torn.offset, bytes = torn.bytes, "unacknowledged bytes set aside");
+    }
+    let path = segment_path(next_segment);
+    writer.begin_segment(recoveries.iter().map(recovery_entry).collect()).map_err(|e| Error::io("write", &path, e))?;
+    writer.copy_checkpoint();
+    Ok(writer)
+}
+
+fn log_name(medium: &dyn Medium) -> Result<LogName, Error> {
+    let text = medium.read(VKEY, 1024).map_err(|e| Error::io("read", VKEY, e))?;
+    let text = String::from_utf8(text).map_err(|_| Error::damaged(VKEY, 0, "not UTF-8"))?;
+    LogName::parse(&text).map_err(|e| Error::damaged(VKEY, 0, e.to_string()))
+}
+
+fn high_water_mark(medium: &dyn Medium, name: &LogName) -> Result<(String, Checkpoint), Error> {
+    let note = medium.read(CHECKPOINT, 4096).map_err(|e| Error::io("read", CHECKPOINT, e))?;
+    let mark = Checkpoint::verify_own(&note, name).map_err(|e| Error::damaged(CHECKPOINT, 0, e.to_string()))?;
+    Ok((String::from_utf8_lossy(&note).into_owned(), mark))
+}
+
+/// Follows every segment; gives the next segment's number and the tail to set aside.
+fn walk(medium: &dyn Medium, walker: &mut Walker<'_>) -> Result<(u64, Option<Tail>), Error> {
+    let (numbers, strays) = scan::segments(medium).map_err(|e| Error::io("list", SEGMENTS, e))?;
+    if let Some(stray) = strays.first() {
+        return Err(Error::damaged(&format!("{SEGMENTS}/{stray}"), 0, "a file that is no segment"));
+    }
+    if let Some(missing) = scan::gap(&numbers) {
+        return Err(Error::damaged(&segment_path(missing), 0, "the file is missing"));
+    }
+    let next = numbers.len() as u64;
+    for number in numbers {
+        let path = segment_path(number);
+        let bytes = scan::read_segment(medium, number).map_err(|e| Error::io("read", &path, e))?;
+        let walked = walker.segment(number, &bytes);
+        let Some(fault) = walked.fault else { continue };
+        // A segment is only begun when the one before is whole and durable.
+        if number + 1 < next || !walker.may_be_torn(&bytes, walked.good) {
+            return Err(Error::damaged(&path, fault.offset, fault.what));
+        }
+        return Ok((next, Some(Tail { segment: number, good: walked.good, bytes: bytes[walked.good..].to_vec() })));
+    }
+    Ok((next, None))
+}
+
+fn rolled_back(walker: &Walker<'_>, tail: Option<&Tail>, mark: u64) -> Error {
+    match tail {
+        // The bytes are there but do not hold: say where, that is more use than two numbers.
+        Some(tail) if !tail.bytes.is_empty() => Error::damaged(
+            &segment_path(tail.segment),
+            tail.good,
+            format!("the {} entries from here to {mark} that the checkpoint file covers are cut short or altered", mark - walker.tree.size()),
+        ),
+        _ => Error::RolledBack { checkpoint: mark, log: walker.tree.size() },
+    }
+}
+
+/// Copies the tail to `recovered/`, durably, and only then cuts it off. A crash in between does it
+/// all again: the copy has the name of its content.
+fn set_aside(medium: &dyn Medium, tail: &Tail) -> Result<(), Error> {
+    let path = segment_path(tail.segment);
+    if !tail.bytes.is_empty() {
+        let copy = Torn::of(tail.segment, tail.good, &tail.bytes).path();
+        medium.make_dir(RECOVERED).map_err(|e| Error::io("make", RECOVERED, e))?;
+        replace(medium, &copy, &format!("{RECOVERED}/new"), &tail.bytes).map_err(|e| Error::io("write", &copy, e))?;
+    }
+    if tail.good == 0 {
+        // Not one group of this segment was finished: its number is free again.
+        medium.remove(&path).map_err(|e| Error::io("remove", &path, e))?;
+        medium.sync_dir(SEGMENTS).map_err(|e| Error::io("sync", SEGMENTS, e))
+    } else {
+        medium.truncate(&path, tail.good as u64).map_err(|e| Error::io("truncate", &path, e))
+    }
+}
+
+/// What lies in `recovered/` and no entry tells of yet: set aside now, or by an opening that
+/// crashed before it could say so.
+fn unrecorded(medium: &dyn Medium, recorded: &[Torn]) -> Result<Vec<Torn>, Error> {
+    let mut torn = Vec::new();
+    for file in medium.list(RECOVERED).map_err(|e| Error::io("list", RECOVERED, e))? {
+        let path = format!("{RECOVERED}/{file}");
+        if file == "new" {
+            medium.remove(&path).map_err(|e| Error::io("remove", &path, e))?;
+            continue;
+        }
+        if recorded.iter().any(|t| t.name() == file) {
+            continue;
+        }
+        let bytes = medium.read(&path, scan::MAX_SEGMENT).map_err(|e| Error::io("read", &path, e))?;
+        let place = file.split_once('-').and_then(|(s, rest)| Some((s.parse().ok()?, rest.split_once('-')?.0.parse().ok()?)));
+        let found = place.map(|(segment, offset)| Torn::of(segment, offset, &bytes)).filter(|t| t.name() == file);
+        torn.push(found.ok_or_else(|| Error::damaged(&path, 0, "not what a recovery set aside"))?);
+    }
+    remove_leftover(medium)?;
+    Ok(torn)
+}
+
+/// A crash while the copy of the checkpoint was being replaced leaves its unfinished successor.
+fn remove_leftover(medium: &dyn Medium) -> Result<(), Error> {
+    match medium.remove(CHECKPOINT_NEW) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(Error::io("remove", CHECKPOINT_NEW, e)),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,281 @@
+//! Walking through the segments and believing nothing: the one function behind recovery and
+//! `audit verify`.
+
+use crate::entry::Kind;
+use crate::facts::Facts;
+use crate::format::frame::{self, Frame, MAGIC, Type};
+use crate::format::record::{ContentRef, Record};
+use crate::format::{RECOVERED, SEGMENTS, segment_number, segment_path};
+use crate::medium::Medium;
+use crate::note::{Checkpoint, LogName};
+use crate::tree::{Hash, Tree, leaf_hash};
+use medlock_domain::Timestamp;
+use medlock_keys::digest::{hex, sha256};
+
+/// No segment that we write is near this; more is not read into memory.
+pub(crate) const MAX_SEGMENT: u64 = 1 << 30;
+
+/// Something wrong in a segment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Fault {
+    pub(crate) offset: usize,
+    pub(crate) entry: Option<u64>,
+    pub(crate) what: String,
+}
+
+/// How far a segment could be followed.
+#[derive(Debug)]
+pub(crate) struct Walked {
+    /// One past the last checkpoint that holds.
+    pub(crate) good: usize,
+    /// What stopped the walk, if it did not reach the end.
+    pub(crate) fault: Option<Fault>,
+}
+
+/// Bytes that a recovery set aside, as its entry names them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Torn {
+    pub(crate) segment: u64,
+    pub(crate) offset: u64,
+    pub(crate) bytes: u64,
+    pub(crate) sha256: [u8; 32],
+}
+
+impl Torn {
+    pub(crate) fn of(segment: u64, offset: usize, bytes: &[u8]) -> Self {
+        Self { segment, offset: offset as u64, bytes: bytes.len() as u64, sha256: sha256(&[bytes]) }
+    }
+
+    /// Named by content, so that the same place can be torn twice.
+    pub(crate) fn name(&self) -> String {
+        format!("{:08}-{}-{}.torn", self.segment, self.offset, hex(&self.sha256[..8]))
+    }
+
+    pub(crate) fn path(&self) -> String {
+        format!("{RECOVERED}/{}", self.name())
+    }
+
+    fn from_facts(facts: &Facts) -> Option<Self> {
+        let number = |key| facts.int(key).and_then(|n| u64::try_from(n).ok());
+        Some(Self {
+            segment: number("segment")?,
+            offset: number("offset")?,
+            bytes: number("bytes")?,
+            sha256: facts.digest("sha256")?,
+        })
+    }
+}
+
+/// The numbers of the segments that are there, and the names in that directory that are none.
+pub(crate) fn segments(medium: &dyn Medium) -> std::io::Result<(Vec<u64>, Vec<String>)> {
+    let (mut numbers, mut strays) = (Vec::new(), Vec::new());
+    for name in medium.list(SEGMENTS)? {
+        match segment_number(&name) {
+            Some(number) => numbers.push(number),
+            None => strays.push(name),
+        }
+    }
+    numbers.sort_unstable();
+    Ok((numbers, strays))
+}
+
+/// The first number that is missing before the last one that is there.
+pub(crate) fn gap(numbers: &[u64]) -> Option<u64> {
+    numbers.iter().zip(0..).find(|(have, want)| **have != *want).map(|(_, want)| want)
+}
+
+/// What has been read and holds so far, over all segments.
+pub(crate) struct Walker<'a> {
+    name: &'a LogName,
+    pub(crate) tree: Tree,
+    pub(crate) torn: Vec<Torn>,
+    pub(crate) first_time: Option<Timestamp>,
+    pub(crate) last_time: Option<Timestamp>,
+    pub(crate) checkpoints: u64,
+    pub(crate) contents: u64,
+    pub(crate) last_note: Option<String>,
+}
+
+/// Entries that no checkpoint covers yet.
+#[derive(Default)]
+struct Group {
+    start: usize,
+    leaves: Vec<Hash>,
+    torn: Vec<Torn>,
+    first_time: Option<Timestamp>,
+    last_time: Option<Timestamp>,
+    contents: u64,
+}
+
+impl<'a> Walker<'a> {
+    pub(crate) fn new(name: &'a LogName) -> Self {
+        Self {
+            name,
+            tree: Tree::default(),
+            torn: Vec::new(),
+            first_time: None,
+            last_time: None,
+            checkpoints: 0,
+            contents: 0,
+            last_note: None,
+        }
+    }
+
+    /// Follows the next segment. Only whole groups count: what follows the last checkpoint that
+    /// holds leaves no trace here.
+    pub(crate) fn segment(&mut self, number: u64, bytes: &[u8]) -> Walked {
+        let mut good = 0;
+        let fault = self.follow(number, bytes, &mut good).err();
+        Walked { good, fault }
+    }
+
+    fn follow(&mut self, number: u64, bytes: &[u8], good: &mut usize) -> Result<(), Fault> {
+        if !bytes.starts_with(&MAGIC) {
+            return Err(fault(0, None, "not a segment of an audit log"));
+        }
+        let mut group = Group { start: MAGIC.len(), ..Group::default() };
+        let mut at = MAGIC.len();
+        loop {
+            let next = self.tree.size() + group.leaves.len() as u64;
+            let frame = frame::at(bytes, at).map_err(|what| fault(at, Some(next), what))?;
+            let Some(frame) = frame else { break };
+            at = match frame.kind {
+                Type::Entry => self.entry(number, bytes, &frame, &mut group)?,
+                Type::Blob => return Err(fault(at, Some(next), "content that belongs to no entry")),
+                Type::Checkpoint => {
+                    self.checkpoint(&frame, std::mem::take(&mut group))?;
+                    group.start = frame.end;
+                    *good = frame.end;
+                    frame.end
+                }
+            };
+        }
+        if *good == at {
+            return Ok(());
+        }
+        Err(fault(group.start, Some(self.tree.size()), "entries without the checkpoint that would make them count"))
+    }
+
+    /// One entry and its content; gives where the next frame starts.
+    fn entry(&self, number: u64, bytes: &[u8], frame: &Frame<'_>, group: &mut Group) -> Result<usize, Fault> {
+        let index = self.tree.size() + group.leaves.len() as u64;
+        let bad = |what: &str| fault(frame.offset, Some(index), what);
+        let record = Record::decode(frame.body).map_err(bad)?;
+        if record.index != index {
+            return Err(bad(&format!("entry {} where entry {index} belongs", record.index)));
+        }
+        let before = group.last_time.or(self.last_time);
+        if record.clock_back_ms != clock_back_ms(before, record.time) {
+            return Err(bad("its note on the clock does not fit the entry before"));
+        }
+        self.chain(number, group, &record).map_err(bad)?;
+        let end = match &record.content {
+            None => frame.end,
+            Some(content) => content_end(bytes, frame, index, content)?,
+        };
+        if record.kind == Kind::Recovery {
+            group.torn.push(Torn::from_facts(&record.facts).ok_or_else(|| bad("a recovery that does not say of what"))?);
+        }
+        group.contents += u64::from(record.content.is_some());
+        group.first_time.get_or_insert(record.time);
+        group.last_time = Some(record.time);
+        group.leaves.push(leaf_hash(frame.body));
+        Ok(end)
+    }
+
+    /// The first entry of a segment, and only it, says where in the chain the segment stands.
+    fn chain(&self, number: u64, group: &Group, record: &Record) -> Result<(), &'static str> {
+        let first = group.start == MAGIC.len() && group.leaves.is_empty();
+        match (first, record.kind == Kind::SegmentStart) {
+            (false, false) => return Ok(()),
+            (true, false) => return Err("a segment that does not begin with its own description"),
+            (false, true) => return Err("the description of a segment in the middle of one"),
+            (true, true) => {}
+        }
+        let says = |key: &str, value: u64| record.facts.int(key) == i64::try_from(value).ok();
+        if !says("number", number) || !says("prev_size", self.tree.size()) {
+            return Err("a segment that belongs elsewhere in the log");
+        }
+        if record.facts.digest("prev_root") != Some(self.tree.root()) {
+            return Err("a segment that continues another log");
+        }
+        Ok(())
+    }
+
+    fn checkpoint(&mut self, frame: &Frame<'_>, group: Group) -> Result<(), Fault> {
+        let first = self.tree.size();
+        let bad = |what: String| fault(frame.offset, Some(first), what);
+        let signed = Checkpoint::verify_own(frame.body, self.name).map_err(|e| bad(format!("a checkpoint that is {e}")))?;
+        let size = first + group.leaves.len() as u64;
+        if group.leaves.is_empty() || signed.size != size {
+            return Err(bad(format!("a checkpoint over {} entries where {size} stand", signed.size)));
+        }
+        let mut grown = self.tree.frontier();
+        group.leaves.iter().for_each(|leaf| grown.push(*leaf));
+        if grown.root() != signed.root {
+            let what = format!(
+                "entries {first} to {} (bytes {} to {}) are not those that their checkpoint signs",
+                size - 1,
+                group.start,
+                frame.offset
+            );
+            return Err(fault(group.start, Some(first), what));
+        }
+        group.leaves.into_iter().for_each(|leaf| self.tree.push(leaf));
+        self.torn.extend(group.torn);
+        self.first_time = self.first_time.or(group.first_time);
+        self.last_time = group.last_time;
+        self.contents += group.contents;
+        self.checkpoints += 1;
+        self.last_note = Some(String::from_utf8_lossy(frame.body).into_owned());
+        Ok(())
+    }
+
+    /// Whether what follows `good` in the **last** segment can be a group that was being written
+    /// when the power went, and so was never acknowledged.
+    ///
+    /// One group is in flight at a time, and a disk may keep any of its sectors and lose the
+    /// others; so its own checkpoint may stand at the very end of the file, over entries that did
+    /// not make it. Any other checkpoint after `good` was followed by something, hence durable and
+    /// acknowledged: then this is damage.
+    pub(crate) fn may_be_torn(&self, bytes: &[u8], good: usize) -> bool {
+        self.later_checkpoints(bytes, good).all(|end| end == bytes.len())
+    }
+
+    /// Where checkpoints end that this log signed over more entries than have been read.
+    fn later_checkpoints(&self, bytes: &[u8], good: usize) -> impl Iterator<Item = usize> {
+        let origin = self.name.origin().as_bytes();
+        (good..bytes.len()).filter(|at| bytes[*at] == b'C').filter_map(move |at| {
+            if !bytes.get(at + 5..)?.starts_with(origin) {
+                return None;
+            }
+            let frame = frame::at(bytes, at).ok()??;
+            let signed = Checkpoint::verify_own(frame.body, self.name).ok()?;
+            (signed.size > self.tree.size()).then_some(frame.end)
+        })
+    }
+}
+
+/// By how much the clock stands behind the entry before. Order is the index's alone.
+pub(crate) fn clock_back_ms(before: Option<Timestamp>, now: Timestamp) -> u64 {
+    before.map_or(0, |before| u64::try_from(before.0.saturating_sub(now.0)).unwrap_or(0))
+}
+
+fn content_end(bytes: &[u8], entry: &Frame<'_>, index: u64, content: &ContentRef) -> Result<usize, Fault> {
+    let bad = |what: &str| fault(entry.end, Some(index), what);
+    let frame = frame::at(bytes, entry.end).map_err(bad)?;
+    let frame = frame.filter(|f| f.kind == Type::Blob).ok_or_else(|| bad("an entry without its content"))?;
+    if frame.body.len() != content.length as usize || sha256(&[frame.body]) != content.sha256 {
+        return Err(bad("content that is not what its entry recorded"));
+    }
+    Ok(frame.end)
+}
+
+fn fault(offset: usize, entry: Option<u64>, what: impl Into<String>) -> Fault {
+    Fault { offset, entry, what: what.into() }
+}
+
+/// Reads a segment's file.
+pub(crate) fn read_segment(medium: &dyn Medium, number: u64) -> std::io::Result<Vec<u8>> {
+    medium.read(&segment_path(number), MAX_SEGMENT)
+}

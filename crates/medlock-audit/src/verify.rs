@@ -1,0 +1,295 @@
+//! `audit verify`: the files and a public key, nothing else.
+
+use crate::format::{CHECKPOINT, RECOVERED, SEGMENTS, VKEY, segment_path};
+use crate::medium::{Disk, Medium};
+use crate::note::{Checkpoint, LogName};
+use crate::scan::{self, MAX_SEGMENT, Walker};
+use crate::tree::Hash;
+use medlock_domain::Timestamp;
+use medlock_keys::digest::sha256;
+use medlock_keys::sign::VerifyingKey;
+use std::fmt;
+use std::io;
+use std::path::Path;
+
+/// What a log that holds together holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// How many entries.
+    pub size: u64,
+    /// The root over them.
+    pub root: Hash,
+    /// How many segments.
+    pub segments: u64,
+    /// How many signed checkpoints stand in them.
+    pub checkpoints: u64,
+    /// How many entries have sealed content, all of which is what was recorded.
+    pub contents: u64,
+    /// How many times unfinished bytes were set aside after a crash.
+    pub recoveries: u64,
+    /// Bytes in the segments.
+    pub bytes: u64,
+    /// When the first entry was made, by the server's clock.
+    pub first: Option<Timestamp>,
+    /// When the last one was.
+    pub last: Option<Timestamp>,
+    /// The latest checkpoint, a signed note: keep it elsewhere, and give it as `since` next time.
+    pub checkpoint: String,
+    /// Bytes of a group that a running server had not finished when they were read.
+    pub in_flight: u64,
+}
+
+/// What sort of thing is wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trouble {
+    /// The file cannot be read.
+    Unreadable,
+    /// The file is not what was written.
+    Altered,
+    /// The file is not there.
+    Missing,
+    /// The file does not belong there.
+    Stray,
+    /// The last group was never finished: a crash, or an end that was cut or altered.
+    Unfinished,
+    /// Entries that a checkpoint covers are gone from the end.
+    CutShort,
+    /// The log holds other entries than a checkpoint covers.
+    Forked,
+    /// The checkpoint, name or key given to verify against cannot be used.
+    BadQuestion,
+}
+
+impl Trouble {
+    /// What it means for whoever relies on the log.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Trouble::Unreadable => "nothing can be said about this file",
+            Trouble::Altered => "what is recorded from here on cannot be relied on",
+            Trouble::Missing => "it has been removed or lost; what it held cannot be shown",
+            Trouble::Stray => "the log did not write this; look who did",
+            Trouble::Unfinished => {
+                "after a crash this is harmless, since it was never acknowledged: start the server, which sets it aside; \
+                 without one, the end of the log has been tampered with"
+            }
+            Trouble::CutShort => "the newest entries have been removed, or an older copy of the log put back",
+            Trouble::Forked => "history has been rewritten since that checkpoint",
+            Trouble::BadQuestion => "check what you gave; the log itself was not judged by it",
+        }
+    }
+}
+
+/// One thing that is wrong, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Which file, relative to the log directory.
+    pub file: String,
+    /// Where in it, in bytes.
+    pub offset: u64,
+    /// Which entry is the first that is in doubt.
+    pub entry: Option<u64>,
+    /// What sort of thing.
+    pub trouble: Trouble,
+    /// What was found.
+    pub what: String,
+}
+
+impl Problem {
+    fn new(file: impl Into<String>, trouble: Trouble, what: impl Into<String>) -> Self {
+        Self { file: file.into(), offset: 0, entry: None, trouble, what: what.into() }
+    }
+
+    fn unreadable(file: &str, error: &io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::NotFound => Self::new(file, Trouble::Missing, "the file is missing"),
+            _ => Self::new(file, Trouble::Unreadable, error.to_string()),
+        }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at byte {}", self.file, self.offset)?;
+        if let Some(entry) = self.entry {
+            write!(f, ", entry {entry}")?;
+        }
+        write!(f, ": {} ({})", self.what, self.trouble.meaning())
+    }
+}
+
+/// Checks everything in the log directory: every frame, every entry's place, every checkpoint's
+/// root and signature, every content's digest, the chain of segments, what was set aside, and the
+/// `checkpoint` and `log.vkey` files. With `since`, also that the log is an extension of the one
+/// which that checkpoint covers. `key` and `origin` must come from elsewhere than the directory.
+pub fn verify_dir(dir: &Path, key: &VerifyingKey, origin: &str, since: Option<&str>) -> Result<Report, Vec<Problem>> {
+    verify_on(&Disk::at(dir), key, origin, since)
+}
+
+/// The same on any medium.
+pub fn verify_on(medium: &dyn Medium, key: &VerifyingKey, origin: &str, since: Option<&str>) -> Result<Report, Vec<Problem>> {
+    match LogName::new(origin, key.clone()) {
+        Ok(name) => verify_log(medium, &name, since),
+        Err(e) => Err(vec![Problem::new("", Trouble::BadQuestion, format!("the origin is {e}"))]),
+    }
+}
+
+/// The same for a name read from a copy of `log.vkey` that was kept elsewhere.
+pub fn verify_log(medium: &dyn Medium, name: &LogName, since: Option<&str>) -> Result<Report, Vec<Problem>> {
+    let mut check = Check { medium, name, problems: Vec::new(), bytes: 0, in_flight: 0 };
+    // In this order a running server can only add to what is compared against.
+    let in_use = medium.in_use();
+    check.vkey();
+    let mark = check.mark();
+    let mut walker = Walker::new(name);
+    let segments = check.segments(&mut walker, in_use);
+    check.recovered(&walker);
+    if let Some(mark) = mark {
+        check.extends(&walker, mark, CHECKPOINT, "the checkpoint file");
+    }
+    if let Some(since) = since {
+        match Checkpoint::verify(since, name) {
+            Ok(mark) => check.extends(&walker, mark, SEGMENTS, "the checkpoint given"),
+            Err(e) => check.problems.push(Problem::new("", Trouble::BadQuestion, format!("the checkpoint given is {e}"))),
+        }
+    }
+    if !check.problems.is_empty() {
+        return Err(check.problems);
+    }
+    Ok(Report {
+        size: walker.tree.size(),
+        root: walker.tree.root(),
+        segments,
+        checkpoints: walker.checkpoints,
+        contents: walker.contents,
+        recoveries: walker.torn.len() as u64,
+        bytes: check.bytes,
+        first: walker.first_time,
+        last: walker.last_time,
+        checkpoint: walker.last_note.unwrap_or_default(),
+        in_flight: check.in_flight,
+    })
+}
+
+struct Check<'a> {
+    medium: &'a dyn Medium,
+    name: &'a LogName,
+    problems: Vec<Problem>,
+    bytes: u64,
+    in_flight: u64,
+}
+
+impl Check<'_> {
+    /// The copy of the key in the directory proves nothing, but must not mislead whoever reads it.
+    fn vkey(&mut self) {
+        match self.medium.read(VKEY, 1024) {
+            Ok(text) if text == self.name.vkey().as_bytes() => {}
+            Ok(_) => self.problems.push(Problem::new(VKEY, Trouble::Altered, "not the name and key that were given")),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+            Err(e) => self.problems.push(Problem::unreadable(VKEY, &e)),
+        }
+    }
+
+    fn mark(&mut self) -> Option<Checkpoint> {
+        let note = match self.medium.read(CHECKPOINT, 4096) {
+            Ok(note) => note,
+            Err(e) => {
+                self.problems.push(Problem::unreadable(CHECKPOINT, &e));
+                return None;
+            }
+        };
+        match Checkpoint::verify_own(&note, self.name) {
+            Ok(mark) => Some(mark),
+            Err(e) => {
+                self.problems.push(Problem::new(CHECKPOINT, Trouble::Altered, e.to_string()));
+                None
+            }
+        }
+    }
+
+    /// Follows the segments until one cannot be followed; gives how many there are.
+    fn segments(&mut self, walker: &mut Walker<'_>, in_use: bool) -> u64 {
+        let (numbers, strays) = match scan::segments(self.medium) {
+            Ok(found) => found,
+            Err(e) => {
+                self.problems.push(Problem::unreadable(SEGMENTS, &e));
+                return 0;
+            }
+        };
+        for stray in strays {
+            self.problems.push(Problem::new(format!("{SEGMENTS}/{stray}"), Trouble::Stray, "not a segment"));
+        }
+        for (number, expected) in numbers.iter().copied().zip(0..) {
+            if number != expected {
+                self.problems.push(Problem::new(segment_path(expected), Trouble::Missing, "the file is missing"));
+                break;
+            }
+            let last = numbers.last() == Some(&number);
+            if !self.segment(walker, number, last, in_use) {
+                break;
+            }
+        }
+        numbers.len() as u64
+    }
+
+    /// Whether the next segment can be judged after this one.
+    fn segment(&mut self, walker: &mut Walker<'_>, number: u64, last: bool, in_use: bool) -> bool {
+        let path = segment_path(number);
+        let bytes = match scan::read_segment(self.medium, number) {
+            Ok(bytes) => bytes,
+            Err(e) => {
+                self.problems.push(Problem::unreadable(&path, &e));
+                return false;
+            }
+        };
+        self.bytes += bytes.len() as u64;
+        let walked = walker.segment(number, &bytes);
+        let Some(fault) = walked.fault else { return true };
+        let unfinished = last && walker.may_be_torn(&bytes, walked.good);
+        if unfinished && in_use {
+            self.in_flight = (bytes.len() - walked.good) as u64;
+            return true;
+        }
+        let trouble = if unfinished { Trouble::Unfinished } else { Trouble::Altered };
+        let what = fault.what;
+        self.problems.push(Problem { file: path, offset: fault.offset as u64, entry: fault.entry, trouble, what });
+        false
+    }
+
+    /// What was set aside is evidence too: each file is what an entry says, and none is missing.
+    fn recovered(&mut self, walker: &Walker<'_>) {
+        let names = match self.medium.list(RECOVERED) {
+            Ok(names) => names,
+            Err(e) if e.kind() == io::ErrorKind::NotFound && walker.torn.is_empty() => return,
+            Err(e) => return self.problems.push(Problem::unreadable(RECOVERED, &e)),
+        };
+        for name in names.iter().filter(|n| walker.torn.iter().all(|t| t.name() != **n)) {
+            let what = "no entry tells of it";
+            self.problems.push(Problem::new(format!("{RECOVERED}/{name}"), Trouble::Stray, what));
+        }
+        for torn in &walker.torn {
+            match self.medium.read(&torn.path(), MAX_SEGMENT) {
+                Ok(bytes) if bytes.len() as u64 == torn.bytes && sha256(&[&bytes]) == torn.sha256 => {}
+                Ok(_) => {
+                    let what = "not the bytes that were set aside";
+                    self.problems.push(Problem::new(torn.path(), Trouble::Altered, what));
+                }
+                Err(e) => self.problems.push(Problem::unreadable(&torn.path(), &e)),
+            }
+        }
+    }
+
+    /// The log must begin with the entries that `mark` covers.
+    fn extends(&mut self, walker: &Walker<'_>, mark: Checkpoint, file: &str, which: &str) {
+        let size = walker.tree.size();
+        let trouble = match walker.tree.root_at(mark.size) {
+            Some(root) if root == mark.root => return,
+            Some(_) => Trouble::Forked,
+            None => Trouble::CutShort,
+        };
+        let what = match trouble {
+            Trouble::Forked => format!("the first {} entries are not those that {which} signs", mark.size),
+            _ => format!("{which} covers {} entries; only {size} can be followed", mark.size),
+        };
+        self.problems.push(Problem { entry: Some(size.min(mark.size)), ..Problem::new(file, trouble, what) });
+    }
+}

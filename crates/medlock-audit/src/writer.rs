@@ -1,0 +1,296 @@
+//! The one thread that writes. A group is one write, one `fdatasync`, then the receipts.
+//!
+//! After any failure the file is never trusted again: what the kernel still holds of a failed
+//! `fdatasync` may be gone, and a second `fdatasync` would say all is well. Everybody in line is told
+//! [`Unavailable::Failed`], and so is everybody after, until the log is opened (and recovered) anew.
+
+use crate::entry::{Entry, Kind, Outcome};
+use crate::error::Unavailable;
+use crate::facts::{Fact, Word};
+use crate::format::frame::{self, MAGIC, MAX_CONTENT, Type};
+use crate::format::record::{ContentRef, Record, Unencodable};
+use crate::format::{CHECKPOINT, CHECKPOINT_NEW, SEGMENTS, segment_path};
+use crate::log::{Limits, Shared};
+use crate::medium::{Appender, Medium, replace};
+use crate::note::{Checkpoint, LogName};
+use crate::queue::{Job, Reply};
+use crate::receipt::Receipt;
+use crate::scan::clock_back_ms;
+use crate::seal::SegmentKey;
+use crate::tree::{Frontier, Hash, leaf_hash};
+use base64::Engine as _;
+use medlock_domain::{Actor, Clock, Timestamp};
+use medlock_keys::digest::sha256;
+use medlock_keys::hpke::ReadingPublic;
+use medlock_keys::random;
+use medlock_keys::sign::SigningKey;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long the thread sleeps at most before it looks at the clock.
+const TICK: Duration = Duration::from_millis(500);
+/// A longer group would only make the first in it wait.
+const GROUP_BYTES: usize = 8 << 20;
+/// How often the copy of the checkpoint is brought up to date while the log is open.
+const CHECKPOINT_EVERY_MS: u64 = 60_000;
+
+pub(crate) struct Writer {
+    pub(crate) medium: Box<dyn Medium>,
+    pub(crate) name: LogName,
+    pub(crate) signing: SigningKey,
+    pub(crate) reading: ReadingPublic,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) limits: Limits,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) tree: Frontier,
+    pub(crate) last_time: Option<Timestamp>,
+    pub(crate) next_segment: u64,
+    pub(crate) segment: Option<Segment>,
+    pub(crate) copied: Copied,
+}
+
+/// The segment that is being written.
+pub(crate) struct Segment {
+    number: u64,
+    file: Box<dyn Appender>,
+    key: SegmentKey,
+    bytes: u64,
+    since: Timestamp,
+}
+
+/// Of the `checkpoint` file: how many entries it covers, and since when.
+pub(crate) struct Copied {
+    pub(crate) size: u64,
+    pub(crate) at: Timestamp,
+}
+
+/// Entries on their way into one write.
+struct Group {
+    bytes: Vec<u8>,
+    tree: Frontier,
+    last_time: Option<Timestamp>,
+    leaves: Vec<Hash>,
+    receipts: Vec<(Reply, Receipt)>,
+}
+
+impl Writer {
+    /// Starts a segment whose first group holds its description and `first`.
+    pub(crate) fn begin_segment(&mut self, first: Vec<Entry>) -> io::Result<()> {
+        // Dropping the old segment wipes its key: from here on nobody on this machine can read it.
+        self.segment = None;
+        let number = self.next_segment;
+        let (enc, key) = SegmentKey::fresh(&self.reading, self.name.origin(), number);
+        let file = self.medium.create(&segment_path(number))?;
+        let now = self.clock.now();
+        self.segment = Some(Segment { number, file, key, bytes: 0, since: now });
+        self.next_segment += 1;
+        let start = self.describe_segment(number, &enc)?;
+        let jobs = std::iter::once(start).chain(first);
+        self.commit(jobs.map(|entry| Job { entry, cover: None, reply: Reply::Nobody }).collect())
+    }
+
+    fn describe_segment(&self, number: u64, enc: &[u8]) -> io::Result<Entry> {
+        let enc = base64::engine::general_purpose::STANDARD.encode(enc);
+        let enc = Word::new(&enc).map_err(|_| io::Error::other("the encapsulated key is too long"))?;
+        let mut entry = Entry::new(Kind::SegmentStart, Actor::Server)
+            .int("number", signed(number))
+            .int("prev_size", signed(self.tree.size()))
+            .digest("prev_root", self.tree.root())
+            .digest("reading_key", reading_key_id(&self.reading));
+        entry.facts.set("enc", Fact::Word(enc));
+        Ok(entry)
+    }
+
+    /// Runs until the log is closed or a write fails.
+    pub(crate) fn run(mut self) {
+        let end = OnExit(self.shared.clone());
+        match self.serve() {
+            Ok(()) => end.0.queue.close(),
+            Err(e) => {
+                tracing::error!(error = %e, "the audit log cannot be written; nothing is recorded until a restart");
+                end.0.queue.fail();
+            }
+        }
+    }
+
+    fn serve(&mut self) -> io::Result<()> {
+        loop {
+            let (jobs, closed) = self.shared.queue.take(GROUP_BYTES, TICK);
+            let now = self.clock.now();
+            let noise = if closed { self.shared.noise.all() } else { self.shared.noise.due(now) };
+            if self.segment_is_full(now) && !(jobs.is_empty() && noise.is_empty()) {
+                if let Err(e) = self.begin_segment(Vec::new()) {
+                    fail(jobs);
+                    return Err(e);
+                }
+            }
+            let noise = noise.into_iter().map(|entry| Job { entry, cover: None, reply: Reply::Nobody });
+            self.commit(jobs.into_iter().chain(noise).collect())?;
+            if closed {
+                self.copy_checkpoint();
+                return Ok(());
+            }
+            if now.0.abs_diff(self.copied.at.0) >= CHECKPOINT_EVERY_MS {
+                self.copy_checkpoint();
+            }
+        }
+    }
+
+    fn segment_is_full(&self, now: Timestamp) -> bool {
+        self.segment.as_ref().is_none_or(|s| {
+            s.bytes >= self.limits.segment_bytes || now.0.abs_diff(s.since.0) >= self.limits.segment_ms
+        })
+    }
+
+    /// Makes the jobs durable, then tells those who wait. On an error nobody is told anything good.
+    fn commit(&mut self, jobs: Vec<Job>) -> io::Result<()> {
+        let group = self.gather(jobs);
+        if group.leaves.is_empty() {
+            return Ok(());
+        }
+        match self.write(&group) {
+            Ok(note) => {
+                self.tree = group.tree;
+                self.last_time = group.last_time;
+                self.shared.publish(&group.leaves, note);
+                group.receipts.into_iter().for_each(|(reply, receipt)| reply.send(Ok(receipt)));
+                Ok(())
+            }
+            Err(e) => {
+                // First the state, so that nobody who is told sees a log that calls itself healthy.
+                self.shared.queue.fail();
+                group.receipts.into_iter().for_each(|(reply, _)| reply.send(Err(Unavailable::Failed)));
+                Err(e)
+            }
+        }
+    }
+
+    /// Encodes and seals. Nothing of the writer changes: if the write fails, nothing has happened.
+    fn gather(&self, jobs: Vec<Job>) -> Group {
+        let mut group = Group {
+            bytes: Vec::new(),
+            tree: self.tree.clone(),
+            last_time: self.last_time,
+            leaves: Vec::with_capacity(jobs.len()),
+            receipts: Vec::with_capacity(jobs.len()),
+        };
+        if self.segment.as_ref().is_some_and(|s| s.bytes == 0) {
+            group.bytes.extend_from_slice(&MAGIC);
+        }
+        for Job { entry, cover, reply } in jobs {
+            let index = group.tree.size();
+            match self.encode(index, entry, &mut group) {
+                Ok((id, leaf, sealed)) => {
+                    group.tree.push(leaf);
+                    group.leaves.push(leaf);
+                    group.receipts.push((reply, Receipt::new(index, &id, leaf, sealed, cover)));
+                }
+                Err(Unencodable) => reply.send(Err(Unavailable::Refused)),
+            }
+        }
+        group
+    }
+
+    fn encode(&self, index: u64, entry: Entry, group: &mut Group) -> Result<([u8; 16], Hash, Option<Hash>), Unencodable> {
+        let id = random::bytes::<16>();
+        let sealed = match &entry.content {
+            Some(content) if content.len() > MAX_CONTENT => return Err(Unencodable),
+            Some(content) => Some(self.segment.as_ref().ok_or(Unencodable)?.key.seal(&id, index, content)),
+            None => None,
+        };
+        let content = match &sealed {
+            Some(s) => Some(ContentRef { length: u32::try_from(s.len()).map_err(|_| Unencodable)?, sha256: sha256(&[s]) }),
+            None => None,
+        };
+        let time = self.clock.now();
+        let record = Record {
+            index,
+            time,
+            clock_back_ms: clock_back_ms(group.last_time, time),
+            id,
+            kind: entry.kind,
+            outcome: entry.outcome,
+            actor: entry.actor,
+            request: entry.request,
+            facts: entry.facts,
+            content,
+        };
+        let bytes = record.encode()?;
+        frame::put(&mut group.bytes, Type::Entry, &bytes);
+        if let Some(sealed) = &sealed {
+            frame::put(&mut group.bytes, Type::Blob, sealed);
+        }
+        group.last_time = Some(time);
+        Ok((id, leaf_hash(&bytes), content.map(|c| c.sha256)))
+    }
+
+    /// A crash before `sync` returns leaves a tail that recovery sets aside; after it, the group
+    /// counts whether or not anybody was told.
+    fn write(&mut self, group: &Group) -> io::Result<String> {
+        let checkpoint = Checkpoint { size: group.tree.size(), root: group.tree.root() };
+        let note = checkpoint.sign(&self.name, &self.signing);
+        let mut bytes = Vec::with_capacity(group.bytes.len() + note.len() + 16);
+        bytes.extend_from_slice(&group.bytes);
+        frame::put(&mut bytes, Type::Checkpoint, note.as_bytes());
+        let segment = self.segment.as_mut().ok_or_else(|| io::Error::other("no segment is open"))?;
+        segment.file.append(&bytes)?;
+        segment.file.sync()?;
+        if segment.bytes == 0 {
+            // The file's name must be durable too before anything in it counts.
+            self.medium.sync_dir(SEGMENTS)?;
+        }
+        segment.bytes += bytes.len() as u64;
+        tracing::trace!(segment = segment.number, size = checkpoint.size, "audit group durable");
+        Ok(note)
+    }
+
+    /// Brings the `checkpoint` file up to date. The segments are what counts; if only this copy
+    /// fails, it stays as it was and is tried again.
+    pub(crate) fn copy_checkpoint(&mut self) {
+        self.copied.at = self.clock.now();
+        let (size, note) = self.shared.latest();
+        if size == self.copied.size {
+            return;
+        }
+        match replace(&*self.medium, CHECKPOINT, CHECKPOINT_NEW, note.as_bytes()) {
+            Ok(()) => self.copied.size = size,
+            Err(e) => tracing::warn!(error = %e, "the copy of the audit checkpoint was not written"),
+        }
+    }
+}
+
+/// Whatever ends the thread, a panic included, nobody is left waiting.
+struct OnExit(Arc<Shared>);
+
+impl Drop for OnExit {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.queue.fail();
+        }
+        self.0.finished.send_replace(true);
+    }
+}
+
+/// The entry that tells what a crash had left unfinished.
+pub(crate) fn recovery_entry(torn: &crate::scan::Torn) -> Entry {
+    Entry::new(Kind::Recovery, Actor::Server)
+        .outcome(Outcome::Aborted)
+        .int("segment", signed(torn.segment))
+        .int("offset", signed(torn.offset))
+        .int("bytes", signed(torn.bytes))
+        .digest("sha256", torn.sha256)
+}
+
+/// Tells reading keys apart.
+pub(crate) fn reading_key_id(reading: &ReadingPublic) -> Hash {
+    sha256(&[reading.to_text().as_bytes()])
+}
+
+fn fail(jobs: Vec<Job>) {
+    jobs.into_iter().for_each(|job| job.reply.send(Err(Unavailable::Failed)));
+}
+
+fn signed(n: u64) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,60 @@
+//! What a producer proposes.
+
+use medlock_domain::PhiClass;
+
+use super::token::Tokens;
+
+/// The rule behind a candidate: its name (from a closed set, fit for a record), who wins when two
+/// meet, and how sure it is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rule {
+    pub(super) name: &'static str,
+    pub(super) priority: u8,
+    pub(super) confidence: f32,
+}
+
+impl Rule {
+    pub(super) const fn new(name: &'static str, priority: u8, confidence: f32) -> Self {
+        Self { name, priority, confidence }
+    }
+}
+
+/// A stretch of text that may identify somebody.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Candidate {
+    pub(super) start: usize,
+    pub(super) end: usize,
+    pub(super) class: PhiClass,
+    pub(super) rule: Rule,
+}
+
+impl Candidate {
+    pub(super) fn moved(self, by: usize) -> Self {
+        Self { start: self.start + by, end: self.end + by, ..self }
+    }
+}
+
+/// The tokens of a block and what has been proposed for it.
+pub(super) struct Scan<'a> {
+    pub(super) tokens: &'a Tokens<'a>,
+    pub(super) candidates: Vec<Candidate>,
+}
+
+impl<'a> Scan<'a> {
+    pub(super) fn new(tokens: &'a Tokens<'a>) -> Self {
+        Self { tokens, candidates: Vec::new() }
+    }
+
+    /// Proposes the tokens from `first` to `last`, both included.
+    pub(super) fn push(&mut self, first: usize, last: usize, class: PhiClass, rule: Rule) {
+        if let (Some(a), Some(b)) = (self.tokens.get(first), self.tokens.get(last)) {
+            self.push_bytes(a.start as usize, b.end as usize, class, rule);
+        }
+    }
+
+    pub(super) fn push_bytes(&mut self, start: usize, end: usize, class: PhiClass, rule: Rule) {
+        if start < end {
+            self.candidates.push(Candidate { start, end, class, rule });
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! Finds identifiers by rule: a token layer, producers that propose candidates, and a resolver that
+//! makes findings of them. A later producer (a statistical tagger) joins the others in
+//! [`producers`] and changes nothing else.
+//!
+//! Linear in the text: each producer looks a bounded number of tokens around the one it stands on.
+//! A text is worked on in blocks, so that memory does not grow with it beyond the findings.
+
+mod address;
+mod age;
+mod candidate;
+mod check;
+mod code;
+mod cue;
+mod date;
+mod facility;
+mod fold;
+mod known;
+mod lexicon;
+mod name;
+mod net;
+mod number;
+mod place;
+mod resolve;
+mod run;
+mod token;
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::sync::OnceLock;
+
+use medlock_domain::{Finding, Span};
+
+use self::candidate::Scan;
+use self::cue::CueTable;
+use self::fold::Folded;
+use self::known::Known;
+use self::lexicon::Lexicon;
+use self::token::Tokens;
+
+/// Finds the identifiers of the Safe Harbor (45 CFR 164.514(b)(2)(i)) in a text.
+pub struct Detector {
+    cues: CueTable,
+    lexicon: Lexicon,
+    digest: OnceLock<String>,
+}
+
+/// A text longer than this is worked on in blocks of about this many bytes.
+const BLOCK: usize = 1 << 20;
+/// How far back a block begins before the end of the one before it, so that nothing falls between.
+const OVERLAP: usize = 512;
+
+impl Detector {
+    /// The detector of this build. It is made once and holds no state between texts.
+    pub fn shared() -> &'static Detector {
+        static SHARED: OnceLock<Detector> = OnceLock::new();
+        SHARED.get_or_init(|| Detector { cues: CueTable::new(), lexicon: Lexicon::open(), digest: OnceLock::new() })
+    }
+
+    /// The identifiers in `text`: sorted, not overlapping, on character boundaries.
+    pub fn detect(&self, text: &str) -> Vec<Finding> {
+        let folded = Folded::new(text);
+        let whole = folded.text();
+        let blocks = blocks(whole);
+        let mut known = Known::default();
+        let mut candidates = Vec::new();
+        let mut kept = None;
+        for &(start, end) in &blocks {
+            let tokens = self.tokens(&whole[start..end]);
+            let mut scan = Scan::new(&tokens);
+            producers(&mut scan);
+            let found = resolve::resolve(scan.candidates);
+            known.learn(&tokens, &found);
+            candidates.extend(found.into_iter().map(|c| c.moved(start)));
+            kept = Some(tokens);
+        }
+        // What was found once is found wherever it stands again, in every block.
+        for &(start, end) in &blocks {
+            let tokens = match kept.take().filter(|_| blocks.len() == 1) {
+                Some(tokens) => tokens,
+                None if known.is_empty() => break,
+                None => self.tokens(&whole[start..end]),
+            };
+            candidates.extend(known.find(&tokens).into_iter().map(|c| c.moved(start)));
+        }
+        resolve::resolve(candidates)
+            .into_iter()
+            .map(|c| Finding {
+                span: Span { start: folded.original(c.start), end: folded.original(c.end) },
+                class: c.class,
+                confidence: c.rule.confidence,
+                detector: c.rule.name,
+            })
+            .collect()
+    }
+
+    /// Whether a lower-case word is plain English or medicine, so that it tells nobody's name by
+    /// itself.
+    pub(crate) fn is_ordinary(&self, lower: &str) -> bool {
+        self.lexicon.tags(lower).any(lexicon::Tags::ORDINARY)
+    }
+
+    /// The version of the rules, for people.
+    pub fn version(&self) -> &'static str {
+        concat!("rules-1/", env!("CARGO_PKG_VERSION"))
+    }
+
+    /// A fingerprint of rules and lists: 128 bits, hexadecimal. It tells builds apart and is no
+    /// safeguard; whoever needs one hashes [`Detector::rule_bytes`].
+    pub fn digest(&self) -> &str {
+        self.digest.get_or_init(|| {
+            let mix = |seed: u64| {
+                self.rule_bytes().flatten().fold(seed, |h, b| (h.rotate_left(5) ^ u64::from(*b)).wrapping_mul(0x0100_0000_01b3))
+            };
+            format!("{:016x}{:016x}", mix(0xcbf2_9ce4_8422_2325), mix(0x9e37_79b9_7f4a_7c15))
+        })
+    }
+
+    /// Everything that decides what is found: the sources of the rules and the packed lists.
+    pub fn rule_bytes(&self) -> impl Iterator<Item = &'static [u8]> + use<> {
+        const RULES: [&[u8]; 18] = [
+            include_bytes!("mod.rs"),
+            include_bytes!("address.rs"),
+            include_bytes!("age.rs"),
+            include_bytes!("candidate.rs"),
+            include_bytes!("check.rs"),
+            include_bytes!("code.rs"),
+            include_bytes!("cue.rs"),
+            include_bytes!("date.rs"),
+            include_bytes!("facility.rs"),
+            include_bytes!("fold.rs"),
+            include_bytes!("known.rs"),
+            include_bytes!("name.rs"),
+            include_bytes!("net.rs"),
+            include_bytes!("number.rs"),
+            include_bytes!("place.rs"),
+            include_bytes!("resolve.rs"),
+            include_bytes!("run.rs"),
+            include_bytes!("token.rs"),
+        ];
+        RULES.into_iter().chain([lexicon::BYTES])
+    }
+
+    fn tokens<'a>(&'a self, block: &'a str) -> Tokens<'a> {
+        Tokens::new(block, &self.cues, &self.lexicon)
+    }
+}
+
+impl fmt::Debug for Detector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Detector({})", self.version())
+    }
+}
+
+/// Every producer, once over the tokens.
+fn producers(scan: &mut Scan<'_>) {
+    net::produce(scan);
+    number::produce(scan);
+    date::produce(scan);
+    age::produce(scan);
+    code::produce(scan);
+    address::produce(scan);
+    facility::produce(scan);
+    place::produce(scan);
+    name::produce(scan);
+}
+
+/// Cuts a text where a line ends, or where a space is, or where a character ends.
+fn blocks(text: &str) -> Vec<(usize, usize)> {
+    let mut blocks = Vec::new();
+    let mut start = 0;
+    while text.len() - start > BLOCK {
+        let hard = floor(text, start + BLOCK);
+        let tail = floor(text, hard - OVERLAP);
+        let end = text[tail..hard].rfind('\n').or_else(|| text[tail..hard].rfind(' ')).map_or(hard, |at| tail + at + 1);
+        blocks.push((start, end));
+        let back = floor(text, end - OVERLAP);
+        start = text[back..end].find([' ', '\n']).map_or(back, |at| back + at + 1);
+    }
+    blocks.push((start, text.len()));
+    blocks
+}
+
+fn floor(text: &str, mut at: usize) -> usize {
+    while !text.is_char_boundary(at) {
+        at -= 1;
+    }
+    at
+}

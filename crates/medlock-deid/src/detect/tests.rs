@@ -1,0 +1,3 @@
+//! Tables per class.
+#![allow(clippy::unwrap_used, reason = "tests")]
+use super::*;

@@ -1,0 +1,202 @@
+//! From what a caller sent to what a model may see.
+
+use std::collections::HashSet;
+use std::fmt;
+
+use medlock_domain::{ClassCounts, Finding, PhiClass, PhiText, ProtectionMode, Span};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+
+use crate::Detector;
+use crate::placeholder;
+use crate::surrogates::{Issuer, Own, Surrogates};
+use crate::values::Matcher;
+
+/// What a finding is called that rests on a value found elsewhere in the request.
+const ELSEWHERE: &str = "elsewhere";
+
+/// A text of a request, and what it stands under.
+#[derive(Debug, Clone)]
+pub struct Input {
+    /// The nearest JSON object key above it: `"mrn": 4411023` says more than `4411023`.
+    pub cue: Option<PhiText>,
+    /// The text.
+    pub text: PhiText,
+}
+
+impl From<PhiText> for Input {
+    fn from(text: PhiText) -> Self {
+        Self { cue: None, text }
+    }
+}
+
+/// Text that may go to a model: identifiers have been dealt with as policy says. Made here only.
+#[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
+pub struct ProtectedText(String);
+
+impl ProtectedText {
+    /// A literal of our own.
+    pub fn constant(text: &'static str) -> Self {
+        Self(text.to_owned())
+    }
+
+    /// The text, for the model and the sealed record. In `identified` mode it is PHI.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for ProtectedText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ProtectedText({} bytes)", self.0.len())
+    }
+}
+
+/// A request, protected.
+#[derive(Debug)]
+pub struct Protected {
+    /// The texts, in the order and number in which they came.
+    pub texts: Vec<ProtectedText>,
+    /// What it takes to undo it.
+    pub surrogates: Surrogates,
+    /// What was found, for each text by itself, at offsets of the text as it came.
+    pub findings: Vec<Vec<Finding>>,
+    /// What was found in all.
+    pub counts: ClassCounts,
+}
+
+/// The request holds identifiers and policy blocks such requests.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the request holds identifiers: {counts}")]
+pub struct Blocked {
+    /// How many of each class.
+    pub counts: ClassCounts,
+}
+
+/// Protects the texts of one request together: what is found in one is replaced in all, and the
+/// same value gets the same placeholder throughout. A part of a name that stands alone (`Maria
+/// Gonzalez` … `Gonzalez`) gets a placeholder of its own, since what comes back is the placeholder's
+/// whole value and nobody wrote the full name there.
+pub fn protect_all(detector: &Detector, mode: ProtectionMode, inputs: Vec<Input>) -> Result<Protected, Blocked> {
+    let mut matcher = Matcher::default();
+    let mut findings: Vec<Vec<Finding>> = Vec::with_capacity(inputs.len());
+    for input in &inputs {
+        let found = detect(detector, input);
+        for f in &found {
+            matcher.add(detector, f.class, slice(&input.text, f.span));
+        }
+        findings.push(found);
+    }
+    let mut counts = ClassCounts::default();
+    for (input, found) in inputs.iter().zip(&mut findings) {
+        let elsewhere = matcher.find(input.text.expose()).into_iter().map(|(span, class)| Finding {
+            span,
+            class,
+            confidence: 1.0,
+            detector: ELSEWHERE,
+        });
+        *found = merge(found.drain(..).chain(elsewhere).collect());
+        found.iter().for_each(|f| counts.add(f.class));
+    }
+    if mode == ProtectionMode::Block && counts.total() > 0 {
+        return Err(Blocked { counts });
+    }
+    let mut issuer = Issuer::new(mode, typed(&inputs));
+    let mut own = Own::default();
+    if mode == ProtectionMode::Identified {
+        own.texts(inputs.iter().map(|i| i.text.expose()));
+    }
+    let texts = inputs
+        .iter()
+        .zip(&findings)
+        .map(|(input, found)| ProtectedText(replace(input.text.expose(), found, mode, &mut issuer, &mut own)))
+        .collect();
+    Ok(Protected { texts, surrogates: issuer.finish(matcher, own), findings, counts })
+}
+
+/// What the detector finds in a text, helped by what the text stands under.
+fn detect(detector: &Detector, input: &Input) -> Vec<Finding> {
+    let text = input.text.expose();
+    let Some(cue) = &input.cue else { return detector.detect(text) };
+    let cue = spoken(cue.expose());
+    let mut under = Zeroizing::new(String::with_capacity(cue.len() + 2 + text.len()));
+    under.push_str(&cue);
+    under.push_str(": ");
+    let shift = under.len();
+    under.push_str(text);
+    let clipped = detector.detect(&under).into_iter().filter(|f| f.span.end > shift).map(|mut f| {
+        f.span = Span { start: f.span.start.saturating_sub(shift), end: f.span.end - shift };
+        f
+    });
+    clipped.collect()
+}
+
+/// `date_of_birth` and `dateOfBirth` as one says them.
+fn spoken(cue: &str) -> Zeroizing<String> {
+    let mut out = Zeroizing::new(String::with_capacity(cue.len() * 2));
+    let mut before = ' ';
+    for c in cue.chars() {
+        if c.is_uppercase() && before.is_lowercase() {
+            out.push(' ');
+        }
+        out.push(if matches!(c, '_' | '-' | '.') { ' ' } else { c });
+        before = c;
+    }
+    out
+}
+
+/// Every placeholder that the caller typed, in whatever shape.
+fn typed(inputs: &[Input]) -> HashSet<(PhiClass, u32)> {
+    let texts = inputs.iter().flat_map(|i| [Some(&i.text), i.cue.as_ref()]).flatten();
+    texts.flat_map(|t| placeholder::resembling(t.expose())).collect()
+}
+
+/// One finding where several overlap: it covers them all and is of the longest one's class, so that
+/// no part of any stays and no two replacements are spliced. Adjacent ones stay apart.
+pub(crate) fn merge(mut found: Vec<Finding>) -> Vec<Finding> {
+    found.sort_by_key(|f| (f.span.start, std::cmp::Reverse(f.span.end)));
+    let mut out: Vec<Finding> = Vec::with_capacity(found.len());
+    let mut longest = 0;
+    for f in found {
+        let len = f.span.end - f.span.start;
+        match out.last_mut() {
+            Some(open) if open.span.overlaps(f.span) => {
+                open.span.end = open.span.end.max(f.span.end);
+                if len > longest {
+                    (open.class, open.confidence, open.detector) = (f.class, f.confidence, f.detector);
+                    longest = len;
+                }
+            }
+            _ => {
+                longest = len;
+                out.push(f);
+            }
+        }
+    }
+    out
+}
+
+fn replace(text: &str, found: &[Finding], mode: ProtectionMode, issuer: &mut Issuer, own: &mut Own) -> String {
+    // Room for the longest placeholder each, since a string that grows leaves a copy behind.
+    let mut out = String::with_capacity(text.len() + found.len() * 20);
+    let mut at = 0;
+    for f in found {
+        let value = &text[f.span.start..f.span.end];
+        out.push_str(&text[at..f.span.start]);
+        at = f.span.end;
+        let number = issuer.number(f.class, value);
+        match mode {
+            ProtectionMode::Identified => {
+                own.value(f.class, value);
+                out.push_str(value);
+            }
+            ProtectionMode::Tokenize => out.push_str(&placeholder::render(f.class, number)),
+            ProtectionMode::Redact | ProtectionMode::Block => out.push_str(&placeholder::mark(f.class)),
+        }
+    }
+    out.push_str(&text[at..]);
+    out
+}
+
+fn slice(text: &PhiText, span: Span) -> &str {
+    &text.expose()[span.start..span.end]
+}

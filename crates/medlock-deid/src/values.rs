@@ -1,0 +1,349 @@
+//! When two spellings are the same value, and where known values stand in a text.
+
+use std::borrow::Borrow;
+use std::collections::HashMap;
+use std::fmt;
+
+use medlock_domain::{PhiClass, Span};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+
+use crate::Detector;
+
+/// Between two words of one key; in no text that is split into words.
+const JOINT: char = '\u{1f}';
+/// The longest value that is looked for, in words.
+const WORDS: usize = 16;
+/// The most values that one matcher holds.
+const VALUES: usize = 1 << 16;
+
+/// A person's text as a key: wiped on drop, never shown.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Zeroize, ZeroizeOnDrop)]
+pub(crate) struct Secret(String);
+
+impl Secret {
+    pub(crate) fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    pub(crate) fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Borrow<str> for Secret {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Secret({} bytes)", self.0.len())
+    }
+}
+
+/// What makes two values of a class the same: letter case and white space never tell them apart,
+/// nor does punctuation in numbers of telephones and social security.
+pub(crate) fn key(class: PhiClass, value: &str) -> Secret {
+    if is_number(class) {
+        return Secret(digits(value));
+    }
+    let mut out = String::with_capacity(value.len() + 8);
+    for (i, part) in value.split_whitespace().enumerate() {
+        if i > 0 {
+            out.push(' ');
+        }
+        out.extend(part.chars().filter(|c| !is_invisible(*c)).flat_map(char::to_lowercase));
+    }
+    Secret(out)
+}
+
+fn is_number(class: PhiClass) -> bool {
+    matches!(class, PhiClass::Phone | PhiClass::Fax | PhiClass::Ssn)
+}
+
+/// Letters and digits only; a leading 1 of eleven digits is the country's.
+fn digits(value: &str) -> String {
+    let mut out: String = value.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
+    if out.len() == 11 && out.starts_with('1') {
+        out.remove(0);
+    }
+    out
+}
+
+/// A character that shows nothing and must not hide a value.
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{34f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+/// Titles and suffixes: nobody's by themselves.
+pub(crate) fn is_title(word: &str) -> bool {
+    const TITLES: [&str; 24] = [
+        "mr", "mrs", "ms", "miss", "mx", "dr", "doctor", "prof", "professor", "md", "do", "rn", "np", "pa", "phd", "jr",
+        "sr", "ii", "iii", "iv", "sir", "rev", "nurse", "patient",
+    ];
+    TITLES.contains(&word)
+}
+
+/// The words of a text (letters and digits, in lower case) with where they stand.
+pub(crate) struct Words {
+    folded: Zeroizing<String>,
+    list: Vec<Word>,
+}
+
+#[derive(Clone, Copy)]
+struct Word {
+    span: Span,
+    /// In `folded`.
+    from: usize,
+    to: usize,
+    capital: bool,
+}
+
+impl Words {
+    pub(crate) fn of(text: &str) -> Self {
+        let mut folded = Zeroizing::new(String::with_capacity(text.len() + 16));
+        let mut list: Vec<Word> = Vec::new();
+        let mut open = false;
+        for (at, c) in text.char_indices() {
+            if c.is_alphanumeric() {
+                if !open {
+                    let from = folded.len();
+                    let span = Span { start: at, end: at };
+                    list.push(Word { span, from, to: from, capital: c.is_uppercase() });
+                    open = true;
+                }
+                folded.extend(c.to_lowercase());
+                if let Some(word) = list.last_mut() {
+                    word.span.end = at + c.len_utf8();
+                    word.to = folded.len();
+                }
+            } else if !is_invisible(c) {
+                open = false;
+            }
+        }
+        Self { folded, list }
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {
+        (0..self.list.len()).map(|i| self.word(i))
+    }
+
+    fn word(&self, i: usize) -> &str {
+        &self.folded[self.list[i].from..self.list[i].to]
+    }
+
+    /// All of them as one key.
+    fn joined(&self) -> Zeroizing<String> {
+        let mut out = Zeroizing::new(String::with_capacity(self.folded.len() + self.list.len()));
+        for (i, word) in self.iter().enumerate() {
+            if i > 0 {
+                out.push(JOINT);
+            }
+            out.push_str(word);
+        }
+        out
+    }
+}
+
+/// Finds known values as whole words.
+#[derive(Default)]
+pub(crate) struct Matcher {
+    phrases: HashMap<Secret, Target>,
+    /// First word of a phrase → how many words the longest such phrase has.
+    firsts: HashMap<Secret, usize>,
+    numbers: HashMap<Secret, PhiClass>,
+}
+
+#[derive(Clone, Copy)]
+struct Target {
+    class: PhiClass,
+    /// The word is also plain English: only with a capital is it somebody's.
+    capital: bool,
+}
+
+impl Matcher {
+    /// Adds a value, and of a name of several words each that can stand alone. What would be found
+    /// all over a text without being the value (an age, a bare `3/4`, a two-letter state) is left.
+    pub(crate) fn add(&mut self, detector: &Detector, class: PhiClass, value: &str) {
+        if self.phrases.len() + self.numbers.len() >= VALUES {
+            return;
+        }
+        if is_number(class) {
+            let digits = digits(value);
+            if digits.len() >= 7 {
+                self.numbers.insert(Secret(digits), class);
+            }
+            return;
+        }
+        let words = Words::of(value);
+        if let Some(capital) = tells(detector, class, &words) {
+            self.insert(&words, Target { class, capital });
+        }
+        if class == PhiClass::Name && words.list.len() > 1 {
+            for part in value.split_whitespace() {
+                let words = Words::of(part);
+                let proper = words.list.first().is_some_and(|w| w.capital) && words.iter().all(|w| !is_title(w));
+                if let Some(capital) = tells(detector, class, &words).filter(|_| proper) {
+                    self.insert(&words, Target { class, capital });
+                }
+            }
+        }
+    }
+
+    fn insert(&mut self, words: &Words, target: Target) {
+        if words.list.is_empty() || words.list.len() > WORDS {
+            return;
+        }
+        let longest = self.firsts.entry(Secret::new(words.word(0))).or_default();
+        *longest = words.list.len().max(*longest);
+        let known = self.phrases.entry(Secret::new(words.joined().as_str())).or_insert(target);
+        known.capital &= target.capital;
+    }
+
+    /// Where known values stand, the longest first where they overlap, in the order of the text.
+    pub(crate) fn find(&self, text: &str) -> Vec<(Span, PhiClass)> {
+        let mut out = Vec::new();
+        if self.phrases.is_empty() && self.numbers.is_empty() {
+            return out;
+        }
+        let words = Words::of(text);
+        let mut i = 0;
+        while i < words.list.len() {
+            let found = self.phrase(text, &words, i).into_iter().chain(self.number(text, &words, i));
+            match found.max_by_key(|(n, _)| *n) {
+                Some((n, class)) => {
+                    let span = Span { start: words.list[i].span.start, end: words.list[i + n - 1].span.end };
+                    out.push((span, class));
+                    i += n;
+                }
+                None => i += 1,
+            }
+        }
+        out
+    }
+
+    /// The longest phrase at word `i`: how many words, and its class.
+    fn phrase(&self, text: &str, words: &Words, i: usize) -> Option<(usize, PhiClass)> {
+        let most = *self.firsts.get(words.word(i))?;
+        let mut joined = Zeroizing::new(String::with_capacity(64));
+        let mut best = None;
+        for n in 1..=most.min(words.list.len() - i) {
+            if n > 1 {
+                let (a, b) = (words.list[i + n - 2].span.end, words.list[i + n - 1].span.start);
+                if !joins(&text[a..b]) {
+                    break;
+                }
+                joined.push(JOINT);
+            }
+            joined.push_str(words.word(i + n - 1));
+            match self.phrases.get(joined.as_str()) {
+                Some(target) if !target.capital || words.list[i].capital => best = Some((n, target.class)),
+                _ => {}
+            }
+        }
+        best
+    }
+
+    /// The longest number at word `i`, however it is grouped.
+    fn number(&self, text: &str, words: &Words, i: usize) -> Option<(usize, PhiClass)> {
+        if self.numbers.is_empty() {
+            return None;
+        }
+        let mut joined = Zeroizing::new(String::with_capacity(24));
+        let mut best = None;
+        for n in 1..=(words.list.len() - i).min(11) {
+            let word = words.word(i + n - 1);
+            if !word.bytes().all(|b| b.is_ascii_digit()) || joined.len() + word.len() > 20 {
+                break;
+            }
+            if n > 1 {
+                let gap = &text[words.list[i + n - 2].span.end..words.list[i + n - 1].span.start];
+                if gap.len() > 6 || gap.chars().any(|c| c == '\n' || c == ',' || c == ';') {
+                    break;
+                }
+            }
+            joined.push_str(word);
+            let national = joined.strip_prefix('1').filter(|d| d.len() == 10);
+            let class = self.numbers.get(joined.as_str()).or_else(|| self.numbers.get(national?));
+            best = class.map(|c| (n, *c)).or(best);
+        }
+        best
+    }
+}
+
+/// Whether a value can be looked for by its words alone, and if so, whether only with a capital.
+fn tells(detector: &Detector, class: PhiClass, words: &Words) -> Option<bool> {
+    let n = words.list.len();
+    let letters = words.folded.chars().filter(|c| c.is_alphabetic()).count();
+    let figures = words.folded.chars().filter(char::is_ascii_digit).count();
+    let found = match class {
+        PhiClass::Age => false,
+        PhiClass::Name => n > 1 && letters > 3 || letters > 2,
+        PhiClass::Location => n > 1 || letters > 3 || figures > 4,
+        PhiClass::Date => n > 2 || n == 2 && letters > 2 && figures > 0,
+        PhiClass::Email | PhiClass::Url => n > 1,
+        PhiClass::Ip => n > 3,
+        _ => figures > 0 && letters + figures > 4,
+    };
+    let capital = n == 1
+        && match class {
+            PhiClass::Name => detector.is_ordinary(words.word(0)),
+            PhiClass::Location => figures == 0,
+            _ => false,
+        };
+    found.then_some(capital)
+}
+
+/// Whether what lies between two words leaves them one value.
+fn joins(gap: &str) -> bool {
+    gap.len() <= 32 && gap.chars().filter(|c| !c.is_whitespace()).count() <= 3 && gap.matches('\n').count() <= 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use PhiClass::{Age, Date, Email, Location, Mrn, Name, Phone, Ssn};
+
+    #[track_caller]
+    fn check(values: &[(PhiClass, &str)], text: &str, expected: &[&str]) {
+        let mut matcher = Matcher::default();
+        for (class, value) in values {
+            matcher.add(Detector::shared(), *class, value);
+        }
+        let found: Vec<&str> = matcher.find(text).into_iter().map(|(s, _)| &text[s.start..s.end]).collect();
+        assert_eq!(found, expected, "{text}");
+    }
+
+    #[test]
+    fn the_same_value_in_other_spellings() {
+        assert_eq!(key(Name, "Maria  GONZALEZ"), key(Name, "maria\ngonzalez"));
+        assert_eq!(key(Phone, "+1 (555) 010-4477"), key(Phone, "555.010.4477"));
+        assert_eq!(key(Ssn, "219-09-9999"), key(Ssn, "219099999"));
+        assert_ne!(key(Date, "1/11/2020"), key(Date, "11/1/2020"));
+        assert_ne!(key(Mrn, "12-345"), key(Mrn, "123-45"));
+    }
+
+    #[test]
+    fn whole_words_only() {
+        let maria = [(Name, "Maria Gonzalez")];
+        check(&maria, "MARIA\n  gonzalez's, maria_gonzalez", &["MARIA\n  gonzalez", "maria_gonzalez"]);
+        check(&maria, "Ms. Gonzalez; GONZALEZ2, Gonzalezes", &["Gonzalez"]);
+        check(&maria, "Gon\u{200b}zalez", &["Gon\u{200b}zalez"]);
+        check(&[(Mrn, "XJ-4471902")], "xj 4471902 or XJ4471902", &["xj 4471902"]);
+        check(&[(Email, "m@x.org")], "write M@X.ORG.", &["M@X.ORG"]);
+        check(&[(Location, "Reading")], "reading in Reading", &["Reading"]);
+    }
+
+    #[test]
+    fn numbers_in_any_grouping() {
+        let phone = [(Phone, "(555) 010-4477")];
+        check(&phone, "5550104477, 555.010.4477 and +1 555 010 4477", &["5550104477", "555.010.4477", "1 555 010 4477"]);
+        check(&phone, "55501044771 or 555,010,4477", &[]);
+    }
+
+    #[test]
+    fn what_would_match_everywhere_is_not_looked_for() {
+        check(&[(Age, "92"), (Date, "3/4"), (Date, "May"), (Location, "MA"), (Mrn, "441")], "92 3/4 may MA 441", &[]);
+    }
+}

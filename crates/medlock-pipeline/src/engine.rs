@@ -1,0 +1,179 @@
+//! The sandboxed engine as a [`Generator`].
+
+use crate::chat::{Chat, Message, Role};
+use crate::generate::{Finish, GenerateError, Generator, ModelCard, Piece, Usage};
+use async_trait::async_trait;
+use medlock_deid::ProtectedText;
+use medlock_domain::ModelName;
+use medlock_model::{CancelToken, ChatPrompt, EngineError, EngineHandle, GenEvent, PromptMessage, Sampling};
+use tokio::sync::mpsc;
+
+/// Serves one model from the engine process.
+pub struct EngineGenerator {
+    name: ModelName,
+    engine: EngineHandle,
+}
+
+impl EngineGenerator {
+    /// Serves `engine`'s model under `name`.
+    pub fn new(name: ModelName, engine: EngineHandle) -> Self {
+        Self { name, engine }
+    }
+}
+
+#[async_trait]
+impl Generator for EngineGenerator {
+    fn models(&self) -> Vec<ModelCard> {
+        vec![ModelCard { name: self.name.clone(), local: true, digest: Some(self.engine.model_digest()) }]
+    }
+
+    fn ready(&self) -> bool {
+        self.engine.ready()
+    }
+
+    async fn generate(&self, chat: Chat<ProtectedText>) -> Result<mpsc::Receiver<Piece>, GenerateError> {
+        if chat.model != self.name {
+            return Err(GenerateError::NoSuchModel);
+        }
+        if chat.tool_choice.is_some() {
+            return Err(GenerateError::Unsupported("tool_choice")); // it cannot be made to call a tool
+        }
+        let prompt = prompt(&chat);
+        let sampling = sampling(&chat);
+        let (tx, rx) = mpsc::channel(32);
+        // The first choice is admitted here, so that "busy" is an answer and not a broken stream.
+        let first = self.engine.generate(prompt.clone(), sampling.clone(), CancelToken::new()).await.map_err(refused)?;
+        let (engine, n) = (self.engine.clone(), chat.sampling.n);
+        tokio::spawn(async move {
+            let mut events = first;
+            for choice in 0..n {
+                if choice > 0 {
+                    let mut own = sampling.clone();
+                    own.seed = own.seed.map(|s| s.wrapping_add(u64::from(choice)));
+                    events = match engine.generate(prompt.clone(), own, CancelToken::new()).await {
+                        Ok(events) => events,
+                        Err(e) => {
+                            let _gone = tx.send(Piece::Failed(refused(e))).await;
+                            return;
+                        }
+                    };
+                }
+                if !forward(choice, &mut events, &tx).await {
+                    return;
+                }
+            }
+        });
+        Ok(rx)
+    }
+}
+
+/// Passes one choice on; false when nobody listens any more or it failed. Dropping the engine's
+/// receiver stops the engine.
+async fn forward(choice: u32, events: &mut mpsc::Receiver<GenEvent>, tx: &mpsc::Sender<Piece>) -> bool {
+    loop {
+        let event = tokio::select! {
+            biased;
+            () = tx.closed() => return false,
+            event = events.recv() => event,
+        };
+        let (piece, more) = match event {
+            Some(GenEvent::Text(text)) => (Piece::Text { choice, text }, true),
+            Some(GenEvent::Done { finish, prompt_tokens, completion_tokens }) => {
+                let finish = match finish {
+                    medlock_model::Finish::Stop => Finish::Stop,
+                    medlock_model::Finish::Length => Finish::Length,
+                };
+                let done = Piece::Done { choice, finish, usage: Usage { prompt_tokens, completion_tokens } };
+                return tx.send(done).await.is_ok();
+            }
+            Some(GenEvent::Failed(e)) => (Piece::Failed(error(e)), false),
+            None => (Piece::Failed(GenerateError::Down), false),
+        };
+        if tx.send(piece).await.is_err() || !more {
+            return false;
+        }
+    }
+}
+
+fn refused(e: medlock_model::GenerateError) -> GenerateError {
+    match e {
+        medlock_model::GenerateError::Busy { retry_after } => {
+            GenerateError::Busy(retry_after.as_secs().clamp(1, 3600) as u32)
+        }
+        medlock_model::GenerateError::Down => GenerateError::Down,
+    }
+}
+
+fn error(e: EngineError) -> GenerateError {
+    match e {
+        EngineError::ContextLengthExceeded { prompt_tokens, context } => {
+            GenerateError::ContextLength { prompt: prompt_tokens, context }
+        }
+        EngineError::BadRequest => GenerateError::Unsupported("stop"),
+        EngineError::Template => GenerateError::Unsupported("messages"),
+        _ => GenerateError::Down,
+    }
+}
+
+fn sampling(chat: &Chat<ProtectedText>) -> Sampling {
+    let s = &chat.sampling;
+    Sampling {
+        max_tokens: s.max_tokens,
+        temperature: s.temperature,
+        top_p: s.top_p,
+        seed: s.seed,
+        presence_penalty: s.presence_penalty,
+        frequency_penalty: s.frequency_penalty,
+        stop: chat.stop.iter().map(|t| t.expose().to_string()).collect(),
+        ..Sampling::default()
+    }
+}
+
+/// Chat templates know roles and text, so everything else is put into words. Only protected text
+/// can get here.
+fn prompt(chat: &Chat<ProtectedText>) -> ChatPrompt {
+    let read = |t: &ProtectedText| t.expose().to_string();
+    let mut system = Vec::new();
+    for tool in &chat.tools {
+        let mut line = format!("You may ask for the tool {}", tool.name.expose());
+        if let Some(d) = &tool.description {
+            line += &format!(" ({})", d.expose());
+        }
+        if let Some(p) = &tool.parameters {
+            line += &format!(" with the arguments {}", p.to_value(&read));
+        }
+        system.push(line);
+    }
+    if let Some(format) = &chat.response_format {
+        system.push(format!("Answer with JSON of this format: {}", format.to_value(&read)));
+    }
+    let mut messages = Vec::new();
+    if !system.is_empty() {
+        messages.push(PromptMessage { role: "system", content: system.join("\n") });
+    }
+    messages.extend(chat.messages.iter().map(|m| PromptMessage { role: template_role(m.role), content: words(m) }));
+    ChatPrompt { messages }
+}
+
+fn template_role(role: Role) -> &'static str {
+    match role {
+        Role::System | Role::Developer => "system",
+        Role::User => "user",
+        Role::Assistant => "assistant",
+        Role::Tool => "tool",
+    }
+}
+
+fn words(message: &Message<ProtectedText>) -> String {
+    let read = |t: &ProtectedText| t.expose().to_string();
+    let mut parts: Vec<String> = Vec::new();
+    if let Some(name) = &message.name {
+        parts.push(format!("({})", name.expose()));
+    }
+    parts.extend(message.content.iter().map(read));
+    parts.extend(message.refusal.iter().map(read));
+    parts.extend(
+        message.tool_calls.iter().map(|c| format!("{}({})", c.name.expose(), c.arguments.to_value(&read))),
+    );
+    parts.join("\n")
+}

@@ -1,0 +1,419 @@
+//! One request along the guarded path.
+
+use crate::chat::{Chat, Position};
+use crate::exchange::{Arrival, Delivered, Delivery, Event, Exchange, Head, Parsed, Refusal, RefusalCode};
+use crate::generate::{Finish, GenerateError, Generator, ModelCard, Piece, Usage};
+use crate::outlet::Outlet;
+use crate::record::Recorder;
+use crate::release::Window;
+use futures_util::FutureExt;
+use medlock_audit::Log;
+use medlock_auth::{Ask, Auth, ChatAction, DenyCode, Permit, Principal};
+use medlock_deid::{Detector, OnLeak, ProtectedText, Surrogates, protect_all};
+use medlock_domain::{ClassCounts, Clock, PhiText};
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+
+/// A client that takes nothing for so long has gone away.
+const STALLED: Duration = Duration::from_secs(30);
+/// Texts longer than this in all are searched off the async threads.
+const LARGE: usize = 32 << 10;
+
+/// The guarded path. Cheap to clone.
+#[derive(Clone)]
+pub struct Guard(Arc<Inner>);
+
+struct Inner {
+    auth: Auth,
+    log: Log,
+    generator: Arc<dyn Generator>,
+    clock: Arc<dyn Clock>,
+    on_leak: OnLeak,
+}
+
+/// Whether requests can be served, and if not, why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Readiness {
+    /// The audit log can be written.
+    pub audit: bool,
+    /// A verified model answers.
+    pub model: bool,
+}
+
+impl Guard {
+    /// Puts the parts together.
+    pub fn new(
+        auth: Auth,
+        log: Log,
+        generator: Arc<dyn Generator>,
+        clock: Arc<dyn Clock>,
+        on_leak: OnLeak,
+    ) -> Self {
+        Self(Arc::new(Inner { auth, log, generator, clock, on_leak }))
+    }
+
+    /// Whether requests can be served.
+    pub fn ready(&self) -> Readiness {
+        Readiness { audit: self.0.log.healthy(), model: self.0.generator.ready() }
+    }
+
+    /// The models that `principal` may use for something.
+    pub fn models(&self, principal: &Principal) -> Vec<ModelCard> {
+        let may = |card: &ModelCard| self.0.auth.may_use(principal, &card.name, card.local);
+        self.0.generator.models().into_iter().filter(may).collect()
+    }
+
+    /// Sets a request on its way. `parse` is called after the arrival has been recorded.
+    pub fn start(
+        &self,
+        arrival: Arrival,
+        parse: impl FnOnce(&[u8]) -> Result<Parsed, Refusal> + Send + 'static,
+    ) -> Exchange {
+        let (head_tx, head) = oneshot::channel();
+        let (events_tx, events) = mpsc::channel(4);
+        let (delivery, delivered) = Delivery::new();
+        let inner = self.0.clone();
+        tokio::spawn(async move { inner.drive(arrival, parse, head_tx, events_tx, delivered).await });
+        Exchange { head, events, delivery }
+    }
+}
+
+/// What the way of a request shares between its steps.
+struct Way {
+    recorder: Recorder,
+    events: mpsc::Sender<Event>,
+    /// Taken when the first answer goes out.
+    head: Option<oneshot::Sender<Result<Head, Refusal>>>,
+}
+
+impl Inner {
+    async fn drive(
+        &self,
+        arrival: Arrival,
+        parse: impl FnOnce(&[u8]) -> Result<Parsed, Refusal>,
+        head: oneshot::Sender<Result<Head, Refusal>>,
+        events: mpsc::Sender<Event>,
+        delivered: Delivered,
+    ) {
+        // A crash before this leaves nothing: no PHI has been touched. A crash after it leaves an
+        // open record without a close, which says that a request came and how long it was.
+        let recorder = match Recorder::open(self.log.clone(), &arrival).await {
+            Ok(recorder) => recorder,
+            Err(_) => {
+                let _gone = head.send(Err(audit_unavailable()));
+                return;
+            }
+        };
+        let mut way = Way { recorder, events, head: Some(head) };
+        let passed = AssertUnwindSafe(self.pass(arrival, parse, &mut way)).catch_unwind().await;
+        let refusal = match passed {
+            Ok(Ok(())) => None,
+            Ok(Err(refusal)) => Some(refusal),
+            Err(_panic) => Some(Refusal::new(RefusalCode::Internal, "the request failed inside the server")),
+        };
+        let Way { recorder, events, head } = way;
+        match (refusal, head) {
+            // Refused before anything was released: the record first, then the answer.
+            (Some(refusal), Some(head)) => {
+                let refusal = match recorder.refused(&refusal).await {
+                    Ok(()) => refusal,
+                    Err(_) => audit_unavailable(),
+                };
+                let _gone = head.send(Err(refusal));
+            }
+            (refusal, _) => {
+                if let Some(refusal) = &refusal {
+                    let _gone = tokio::time::timeout(STALLED, events.send(Event::Failed(refusal.clone()))).await;
+                }
+                drop(events);
+                let (written, clean) = delivered.report().await;
+                recorder.close(refusal.as_ref(), written, clean).await;
+            }
+        }
+    }
+
+    async fn pass(
+        &self,
+        arrival: Arrival,
+        parse: impl FnOnce(&[u8]) -> Result<Parsed, Refusal>,
+        way: &mut Way,
+    ) -> Result<(), Refusal> {
+        let Parsed { chat, stream } = parse(&arrival.body)?;
+        let (permit, card) = self.permit(&arrival, &chat)?;
+        drop(arrival);
+        let sampling_n = chat.sampling.n;
+        let guarded = protect(chat, &permit).await?;
+        let recorded = way.recorder.permitted(&permit, &card, &guarded.safe, &guarded.report, self.auth.policy_digest());
+        let pieces = if card.local {
+            // The record is ahead of everything that can be released, in the same queue: waiting
+            // for it here would only add a commit to the time to first token.
+            let (recorded, pieces) = tokio::join!(recorded, self.generator.generate(guarded.safe));
+            recorded.map_err(|_| audit_unavailable())?;
+            pieces
+        } else {
+            recorded.await.map_err(|_| audit_unavailable())?;
+            self.generator.generate(guarded.safe).await
+        };
+        let pieces = pieces.map_err(|e| generate_refusal(&e))?;
+        let outlet = Outlet::new(
+            Detector::shared(),
+            &guarded.surrogates,
+            self.on_leak,
+            permit.may_restore(),
+            sampling_n,
+        );
+        let head = Head {
+            receipt: way.recorder.receipt().to_string(),
+            findings: guarded.report.counts,
+            mode: permit.mode(),
+        };
+        Answer { inner: self, way, permit, outlet, stream, usage: Usage::default(), head: Some(head) }
+            .run(pieces)
+            .await
+    }
+
+    fn permit(&self, arrival: &Arrival, chat: &Chat<PhiText>) -> Result<(Permit, ModelCard), Refusal> {
+        let not_found = || {
+            Refusal::new(RefusalCode::ModelNotFound, "no model of that name can be used with this credential")
+                .param("model")
+        };
+        let card = self.generator.models().into_iter().find(|c| c.name == chat.model).ok_or_else(not_found)?;
+        let ask = Ask {
+            action: ChatAction::Chat,
+            model: card.name.clone(),
+            model_local: card.local,
+            purpose: arrival.purpose,
+            at_least: arrival.at_least,
+        };
+        let permit = self.auth.authorize(&arrival.principal, &ask).map_err(|denied| match denied.code {
+            DenyCode::ModelNotAllowed => not_found(),
+            DenyCode::MfaRequired => {
+                Refusal::new(RefusalCode::MfaRequired, "log in with a second factor to do this")
+            }
+            DenyCode::PurposeRequired => Refusal::new(
+                RefusalCode::PurposeRequired,
+                "say what the request is for: set the x-medlock-purpose header to one of the purposes of this credential",
+            ),
+            _ => Refusal::new(RefusalCode::PolicyDenied, "policy does not allow this request"),
+        })?;
+        Ok((permit, card))
+    }
+}
+
+/// A request with its texts protected.
+struct Guarded {
+    safe: Chat<ProtectedText>,
+    surrogates: Surrogates,
+    report: Inspection,
+}
+
+/// What was looked at and what was found: counts only.
+pub(crate) struct Inspection {
+    pub(crate) counts: ClassCounts,
+    pub(crate) inspected: Vec<(Position, u32)>,
+}
+
+async fn protect(chat: Chat<PhiText>, permit: &Permit) -> Result<Guarded, Refusal> {
+    let mode = permit.mode();
+    let texts = chat.texts();
+    let large = texts.iter().map(|t| t.text.expose().len()).sum::<usize>() > LARGE;
+    let work = move || {
+        let mut inspected: Vec<(Position, u32)> = Vec::new();
+        let inputs = texts
+            .into_iter()
+            .map(|placed| {
+                match inspected.iter_mut().find(|(p, _)| *p == placed.position) {
+                    Some((_, n)) => *n += 1,
+                    None => inspected.push((placed.position, 1)),
+                }
+                medlock_deid::Input { cue: placed.key, text: placed.text }
+            })
+            .collect();
+        let protected = protect_all(Detector::shared(), mode, inputs).map_err(|blocked| {
+            Refusal::new(
+                RefusalCode::PhiBlockedInput,
+                format!("the request holds identifiers, which policy blocks: {}", blocked.counts),
+            )
+        })?;
+        let safe = chat
+            .rebuild(protected.texts)
+            .ok_or_else(|| Refusal::new(RefusalCode::Internal, "protection lost a text; nothing was passed on"))?;
+        let report = Inspection { counts: protected.counts, inspected };
+        Ok(Guarded { safe, surrogates: protected.surrogates, report })
+    };
+    if !large {
+        return work();
+    }
+    let failed = |_| Err(Refusal::new(RefusalCode::Internal, "protection failed; nothing was passed on"));
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(failed)
+}
+
+/// The answer while it is made.
+struct Answer<'a> {
+    inner: &'a Inner,
+    way: &'a mut Way,
+    permit: Permit,
+    outlet: Outlet,
+    stream: bool,
+    usage: Usage,
+    head: Option<Head>,
+}
+
+impl Answer<'_> {
+    async fn run(mut self, mut pieces: mpsc::Receiver<Piece>) -> Result<(), Refusal> {
+        let result = self.pieces(&mut pieces).await;
+        // Whatever happened, what the model said belongs in the sealed record.
+        self.way.recorder.said(self.outlet.said(), self.usage, self.outlet.removed().clone());
+        result
+    }
+
+    async fn pieces(&mut self, pieces: &mut mpsc::Receiver<Piece>) -> Result<(), Refusal> {
+        let mut open: Vec<bool> = Vec::new();
+        while let Some(piece) = self.next(pieces).await? {
+            let at = match &piece {
+                Piece::Text { choice, .. } | Piece::ToolCall { choice, .. } | Piece::Done { choice, .. } => *choice,
+                Piece::Failed(error) => return Err(generate_refusal(error)),
+            };
+            if open.len() <= at as usize {
+                open.resize(at as usize + 1, true);
+            }
+            if !open[at as usize] {
+                continue; // blocked already
+            }
+            match self.step(piece).await {
+                Ok(ended) => open[at as usize] = !ended,
+                Err(Stop::Blocked) => {
+                    self.outlet.shut(at);
+                    open[at as usize] = false;
+                    self.way.recorder.finish(Finish::ContentFilter);
+                    self.send(Event::Done { choice: at, finish: Finish::ContentFilter }).await?;
+                }
+                Err(Stop::Refused(refusal)) => return Err(refusal),
+            }
+        }
+        if open.is_empty() || open.contains(&true) {
+            return Err(generate_refusal(&GenerateError::Down)); // it ended without a word
+        }
+        self.send(Event::End { usage: self.usage, removed: self.outlet.removed().clone() }).await
+    }
+
+    /// The next piece, or an end to it when nobody listens any more.
+    async fn next(&mut self, pieces: &mut mpsc::Receiver<Piece>) -> Result<Option<Piece>, Refusal> {
+        tokio::select! {
+            biased;
+            () = self.way.events.closed() => Err(gone()),
+            piece = pieces.recv() => Ok(piece),
+        }
+    }
+
+    /// Takes one piece; whether it was its choice's last.
+    async fn step(&mut self, piece: Piece) -> Result<bool, Stop> {
+        match piece {
+            Piece::Text { choice, text } => {
+                self.outlet.push(choice, text)?;
+                if self.stream {
+                    self.release(choice).await?;
+                }
+                Ok(false)
+            }
+            Piece::ToolCall { choice, name, arguments } => {
+                let named = self.permit.restore_tools().iter().any(|t| t == name.expose_unfiltered());
+                let name = self.outlet.tool_name(&name)?;
+                let arguments = self.outlet.tool_arguments(&arguments, named)?;
+                let name = self.recorded(name).await?;
+                let arguments = self.recorded(arguments).await?;
+                self.send(Event::ToolCall { choice, name, arguments }).await?;
+                Ok(false)
+            }
+            Piece::Done { choice, finish, usage } => {
+                self.usage.prompt_tokens = self.usage.prompt_tokens.max(usage.prompt_tokens);
+                self.usage.completion_tokens += usage.completion_tokens;
+                self.outlet.finish(choice)?;
+                self.release(choice).await?;
+                self.way.recorder.finish(finish);
+                self.send(Event::Done { choice, finish }).await?;
+                Ok(true)
+            }
+            Piece::Failed(error) => Err(Stop::Refused(generate_refusal(&error))),
+        }
+    }
+
+    /// Records what is ready of a choice and lets it go.
+    async fn release(&mut self, choice: u32) -> Result<(), Refusal> {
+        let window = self.outlet.take(choice);
+        if window.is_empty() {
+            return Ok(());
+        }
+        let text = self.recorded(window).await?;
+        self.send(Event::Text { choice, text }).await
+    }
+
+    /// The permit must still hold, and the record must be durable, before text is released.
+    async fn recorded(&mut self, window: Window) -> Result<crate::Released, Refusal> {
+        self.inner.auth.check(&self.permit).map_err(|_| {
+            Refusal::new(
+                RefusalCode::PermitEnded,
+                "the permit for this request has ended (session, credential or policy changed)",
+            )
+        })?;
+        let receipt = self.way.recorder.release(window.content()).await.map_err(|_| audit_unavailable())?;
+        window
+            .release(&receipt)
+            .ok_or_else(|| Refusal::new(RefusalCode::Internal, "a record did not match its text; nothing was released"))
+    }
+
+    async fn send(&mut self, event: Event) -> Result<(), Refusal> {
+        if let (Some(head), Some(tx)) = (self.head.take(), self.way.head.take()) {
+            tx.send(Ok(head)).map_err(|_| gone())?;
+        }
+        match tokio::time::timeout(STALLED, self.way.events.send(event)).await {
+            Ok(Ok(())) => Ok(()),
+            _ => Err(gone()),
+        }
+    }
+}
+
+/// Why a step of the answer could not be taken.
+enum Stop {
+    /// The filter blocked the choice; others may go on.
+    Blocked,
+    Refused(Refusal),
+}
+
+impl From<medlock_deid::BlockedOutput> for Stop {
+    fn from(_: medlock_deid::BlockedOutput) -> Self {
+        Stop::Blocked
+    }
+}
+
+impl From<Refusal> for Stop {
+    fn from(refusal: Refusal) -> Self {
+        Stop::Refused(refusal)
+    }
+}
+
+fn gone() -> Refusal {
+    Refusal::new(RefusalCode::ClientGone, "the client went away")
+}
+
+fn audit_unavailable() -> Refusal {
+    Refusal::new(
+        RefusalCode::AuditUnavailable,
+        "the audit log cannot be written, so nothing is processed; the operator must look at the log's disk",
+    )
+}
+
+fn generate_refusal(error: &GenerateError) -> Refusal {
+    let code = match error {
+        GenerateError::NoSuchModel => RefusalCode::ModelNotFound,
+        GenerateError::ContextLength { .. } => RefusalCode::ContextLengthExceeded,
+        GenerateError::Unsupported(param) => {
+            return Refusal::new(RefusalCode::UnsupportedValue, error.to_string()).param(*param);
+        }
+        GenerateError::Busy(s) => RefusalCode::Capacity { retry_after_s: *s },
+        GenerateError::Down => RefusalCode::ModelUnavailable,
+    };
+    Refusal::new(code, error.to_string())
+}
