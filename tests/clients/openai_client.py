@@ -4,8 +4,8 @@ Environment: BASE_URL, API_KEY, CA (PEM file), MODEL. Exits non-zero at the firs
 """
 
 import os
+import ssl
 
-import httpx
 import openai
 
 MODEL = os.environ["MODEL"]
@@ -19,7 +19,7 @@ def client(key=None):
     return openai.OpenAI(
         base_url=os.environ["BASE_URL"] + "/v1",
         api_key=key or os.environ["API_KEY"],
-        http_client=httpx.Client(verify=os.environ["CA"]),
+        http_client=openai.DefaultHttpxClient(verify=ssl.create_default_context(cafile=os.environ["CA"])),
         timeout=120,
     )
 

@@ -1,0 +1,36 @@
+# make demo    build a release binary and see the product do its job
+# make test    everything that must hold: formatting, lints, layers, tests, real clients
+# make bench   the figures of docs/BENCHMARKS.md
+# Each sets up what the machine lacks first (scripts/setup.sh says what).
+
+SHELL := /bin/bash
+# Written by setup where build tools came from Python packages.
+ENV := if [ -f .cache/env.sh ]; then source .cache/env.sh; fi;
+export MEDLOCK_TEST_MODEL_DIR ?= $(CURDIR)/.cache/models
+
+.PHONY: demo test bench setup lint unit clients release
+
+demo: release
+	@$(ENV) target/release/medlock quickstart --data-dir medlock-data --model-dir .cache/models
+
+release: setup
+	@$(ENV) cargo build --locked --release -p medlock
+
+test: setup lint unit clients
+
+setup:
+	@scripts/setup.sh
+
+lint:
+	@$(ENV) cargo fmt --all --check
+	@$(ENV) cargo clippy --locked --workspace --all-targets -- -D warnings
+	@$(ENV) cargo run --locked --quiet -p xtask -- layers
+
+unit:
+	@$(ENV) cargo test --locked --workspace
+
+clients:
+	@$(ENV) scripts/clients.sh
+
+bench: release
+	@$(ENV) scripts/bench.sh

@@ -1,0 +1,114 @@
+//! The architecture as a check: who may depend on whom (`ARCHITECTURE.md`).
+
+use cargo_metadata::{DependencyKind, MetadataCommand};
+
+/// Our crates and their layers. A crate depends on layers below its own only.
+const LAYERS: &[(&str, u8)] = &[
+    ("medlock", 5),
+    ("medlock-gateway", 4),
+    ("medlock-pipeline", 3),
+    ("medlock-auth", 2),
+    ("medlock-audit", 2),
+    ("medlock-deid", 2),
+    ("medlock-model", 2),
+    ("medlock-engine", 2),
+    ("medlock-store", 1),
+    ("medlock-keys", 1),
+    ("medlock-domain", 0),
+];
+
+/// Neighbours on one layer that may know each other all the same, and why.
+const SIDEWAYS: &[(&str, &str)] = &[
+    ("medlock-model", "medlock-engine"), // the client speaks the engine's protocol
+    ("medlock-store", "medlock-keys"),   // rows are sealed and authenticated
+];
+
+/// What a crate must never name directly.
+const NEVER: &[(&str, &[&str])] = &[
+    ("medlock-domain", &["tokio", "reqwest", "sqlx"]),
+    ("medlock-deid", &["tokio", "reqwest", "sqlx", "axum", "medlock-store", "medlock-audit", "medlock-keys"]),
+    ("medlock-engine", &["tokio", "reqwest", "sqlx", "axum", "medlock-auth", "medlock-store", "medlock-audit"]),
+    ("medlock-audit", &["medlock-store", "medlock-deid", "medlock-gateway", "sqlx", "axum"]),
+    ("medlock-auth", &["axum", "hyper", "medlock-deid", "medlock-model", "medlock-engine"]),
+    ("medlock-pipeline", &["axum", "hyper", "rustls"]),
+    ("medlock-gateway", &["medlock-deid", "medlock-model", "medlock-engine", "medlock-store"]),
+];
+
+/// What only these crates may name directly.
+const ONLY: &[(&str, &[&str])] = &[
+    ("aws-lc-rs", &["medlock-keys"]),
+    ("argon2", &["medlock-keys"]),
+    ("axum", &["medlock-gateway"]),
+    ("hyper", &["medlock-gateway"]),
+    ("tokio-rustls", &["medlock-gateway"]),
+    ("rcgen", &["medlock-gateway"]),
+    ("sqlx", &["medlock-store"]),
+    ("cedar-policy", &["medlock-auth"]),
+    ("llama-cpp-sys-2", &["medlock-engine"]),
+];
+
+/// Reads the workspace and lists every edge that should not be.
+pub(crate) fn check() -> Result<Vec<String>, String> {
+    let metadata = MetadataCommand::new().no_deps().exec().map_err(|e| format!("cargo metadata: {e}"))?;
+    let mut faults = Vec::new();
+    for package in metadata.workspace_packages() {
+        for dependency in package.dependencies.iter().filter(|d| d.kind == DependencyKind::Normal) {
+            faults.extend(fault(&package.name, &dependency.name));
+        }
+    }
+    Ok(faults)
+}
+
+/// What is wrong with one direct dependency, if anything.
+fn fault(from: &str, to: &str) -> Option<String> {
+    if matches!(from, "testkit" | "xtask") {
+        return None; // never shipped
+    }
+    let layer = |name: &str| LAYERS.iter().find(|(n, _)| *n == name).map(|(_, l)| *l);
+    let Some(own) = layer(from) else { return Some(format!("{from} has no layer: add it to ARCHITECTURE.md and here")) };
+    if NEVER.iter().any(|(n, bans)| *n == from && bans.contains(&to)) {
+        return Some(format!("{from} must never depend on {to}"));
+    }
+    if let Some((_, may)) = ONLY.iter().find(|(n, _)| *n == to)
+        && !may.contains(&from)
+    {
+        return Some(format!("{from} depends on {to}, which only {} may name", may.join(", ")));
+    }
+    match layer(to) {
+        Some(other) if other >= own && !SIDEWAYS.contains(&(from, to)) => {
+            Some(format!("{from} (layer {own}) depends on {to} (layer {other}): dependencies point down"))
+        }
+        None if matches!(to, "testkit" | "xtask") => Some(format!("{from} ships {to}, which is for tests")),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forbidden_edges_are_found_and_allowed_ones_are_not() {
+        for (from, to) in [
+            ("medlock-deid", "tokio"),
+            ("medlock-domain", "medlock-keys"),
+            ("medlock-auth", "medlock-audit"),
+            ("medlock-gateway", "medlock-store"),
+            ("medlock-pipeline", "aws-lc-rs"),
+            ("medlock", "sqlx"),
+            ("medlock", "testkit"),
+            ("medlock-scan", "medlock-deid"),
+        ] {
+            assert!(fault(from, to).is_some(), "{from} -> {to}");
+        }
+        for (from, to) in [
+            ("medlock-model", "medlock-engine"),
+            ("medlock-pipeline", "medlock-audit"),
+            ("medlock-keys", "aws-lc-rs"),
+            ("medlock-gateway", "tokio"),
+            ("testkit", "medlock-store"),
+        ] {
+            assert_eq!(fault(from, to), None);
+        }
+    }
+}

