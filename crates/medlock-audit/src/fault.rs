@@ -322,6 +322,8 @@ impl Appender for FaultFile {
                 file.sync();
                 Ok(())
             }
+            // Cut off, and no more: some of it may have reached the disk.
+            Some(Fault::PowerCut) => Err(error("the power is off")),
             Some(_) => {
                 file.lost = file.live.len();
                 Err(error("the sync failed"))

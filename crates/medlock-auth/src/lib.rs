@@ -1,1 +1,36 @@
-//! Who is it (passwords, factors, sessions, keys) and may they (Cedar): gives Permits
+//! Who is it, and may they. People log in with a password and a one-time code and work in a
+//! session; programs bring an API key that a person answers for. Either becomes a [`Principal`],
+//! and only a [`Principal`] can be given a [`Permit`], by policies that are validated against a
+//! schema before they count. Deny is the default, a `forbid` wins over every `permit`, and a policy
+//! that cannot be evaluated denies.
+//!
+//! Absent on purpose: anything of HTTP, any text of a patient, any reading of the wall clock.
+
+mod admin;
+mod authenticate;
+mod authorize;
+mod credential;
+mod error;
+mod login;
+mod password_rules;
+mod permit;
+mod policy;
+mod principal;
+mod service;
+mod sessions;
+mod standing;
+mod throttle;
+
+pub use admin::{
+    CreatedKey, CreatedUser, Enrolment, KeyInfo, NewKey, NewUser, SessionInfo, UserInfo, UserState,
+};
+pub use credential::Credential;
+pub use error::{AuthError, AuthFailure, LoginFailure, PolicyMistake};
+pub use login::NewSession;
+pub use password_rules::PasswordFlaw;
+pub use permit::{
+    AdminAction, AdminPermit, Ask, ChatAction, Cut, Denied, DenyCode, LocalOperator, Permit,
+};
+pub use policy::{PolicySource, PolicyText, Reloaded};
+pub use principal::Principal;
+pub use service::{Auth, SessionLimits};

@@ -7,7 +7,9 @@ use std::{env, fs};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let args: Vec<String> = env::args().skip(1).collect();
-    let [table, out] = args.as_slice() else { return Err("usage: pack_lexicon IN.tsv OUT.fst".into()) };
+    let [table, out] = args.as_slice() else {
+        return Err("usage: pack_lexicon IN.tsv OUT.fst".into());
+    };
     let mut builder = fst::MapBuilder::memory();
     for line in fs::read_to_string(table)?.lines() {
         let (word, bits) = line.rsplit_once('\t').ok_or("a line without a tab")?;

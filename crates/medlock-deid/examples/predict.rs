@@ -14,7 +14,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let path = env::args().nth(1).ok_or("usage: predict GOLD.jsonl")?;
     let rounds: usize = env::args().nth(2).map_or(Ok(1), |n| n.parse())?;
     let detector = Detector::shared();
-    let documents: Vec<Value> = fs::read_to_string(path)?.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
+    let documents: Vec<Value> =
+        fs::read_to_string(path)?.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
     let texts: Vec<&str> = documents.iter().filter_map(|d| d["text"].as_str()).collect();
     detector.detect("warm");
     let start = Instant::now();

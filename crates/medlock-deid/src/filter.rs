@@ -15,6 +15,7 @@ mod seam;
 
 use std::fmt;
 
+use self::findings::Found;
 use medlock_domain::{ClassCounts, ModelText, PhiClass};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
@@ -186,63 +187,55 @@ impl OutputFilter {
             self.in_run = true; // the word goes on, though nothing is found in it any more
             return Ok(());
         }
-        let mut found = found.into_iter().peekable();
-        while self.at < limit {
-            match found.peek() {
-                Some(f) if f.start <= self.at => {
-                    let continued = f.start < self.at && self.removed_to == Some(self.at);
-                    if !continued {
-                        self.remove(f.class, &placeholder::mark(f.class), out)?;
-                    }
-                    if last || f.end + SETTLED <= end {
-                        self.meet(f.class, f.start, f.end);
-                        self.at = f.end;
-                        found.next();
-                    } else {
-                        self.at = limit.min(f.end);
-                        self.cut = true;
-                    }
-                    self.removed_to = Some(self.at);
-                    if self.cut {
-                        break;
-                    }
-                }
-                Some(f) if f.start <= limit => {
-                    let start = f.start;
-                    self.release(start, out);
-                }
-                _ if last => self.release(end, out),
-                next => {
-                    match seam::find(&self.text[..end], self.at, limit, next.map(|f| f.start)) {
-                        Some(seam) => self.release(seam, out),
-                        None => {
-                            self.removed.add(PhiClass::Id);
-                            out.push_str(REMOVED);
-                            self.in_run = true;
-                            self.at = limit;
-                        }
-                    }
-                    break;
-                }
+        match found.first().copied() {
+            Some(f) if f.start <= self.at => return self.take_out(f, limit, last || f.end + SETTLED <= end, out),
+            Some(f) if f.start <= limit => {
+                self.release(f.start, out);
+                return self.take_out(f, limit, last || f.end + SETTLED <= end, out);
             }
+            _ if last => self.release(end, out),
+            next => match seam::find(&self.text[..end], self.at, limit, next.map(|f| f.start)) {
+                Some(seam) => self.release(seam, out),
+                None => {
+                    self.removed.add(PhiClass::Id);
+                    out.push_str(REMOVED);
+                    self.in_run = true;
+                    self.at = limit;
+                }
+            },
         }
+        Ok(())
+    }
+
+    /// Removes a finding that the step stands in, `whole` or as far as the step goes. The next step
+    /// then looks for it as well.
+    fn take_out(&mut self, f: Found, limit: usize, whole: bool, out: &mut String) -> Result<(), BlockedOutput> {
+        let continued = f.start < self.at && self.removed_to == Some(self.at);
+        if !continued {
+            self.removed.add(f.class);
+            if self.action == OnLeak::Block {
+                let blocked = BlockedOutput { class: f.class };
+                self.blocked = Some(blocked);
+                return Err(blocked);
+            }
+            out.push_str(&placeholder::mark(f.class));
+        }
+        if whole {
+            self.meet(f);
+            self.at = f.end;
+        } else {
+            // At `limit` at the latest, which lies behind where the step stands.
+            self.at = limit.max(self.at + 1).min(f.end);
+            self.at = self.text.ceil_char_boundary(self.at);
+            self.cut = true;
+        }
+        self.removed_to = Some(self.at);
         Ok(())
     }
 
     fn release(&mut self, to: usize, out: &mut String) {
         out.push_str(&self.text[self.at..to]);
         self.at = to;
-    }
-
-    fn remove(&mut self, class: PhiClass, mark: &str, out: &mut String) -> Result<(), BlockedOutput> {
-        self.removed.add(class);
-        if self.action == OnLeak::Block {
-            let blocked = BlockedOutput { class };
-            self.blocked = Some(blocked);
-            return Err(blocked);
-        }
-        out.push_str(mark);
-        Ok(())
     }
 
     fn skip_run(&mut self, limit: usize) {
@@ -256,10 +249,10 @@ impl OutputFilter {
     }
 
     /// What was found goes on being found: forward only, since what went before is gone.
-    fn meet(&mut self, class: PhiClass, start: usize, end: usize) {
+    fn meet(&mut self, f: Found) {
         if self.met_count < MET {
             self.met_count += 1;
-            self.met.add(self.detector, class, &self.text[start..end]);
+            self.met.add(self.detector, f.class, 1.0, &self.text[f.start..f.end]);
         }
     }
 }

@@ -9,6 +9,9 @@ mod restore;
 mod surrogates;
 mod values;
 
+#[cfg(test)]
+mod tests;
+
 pub use detect::Detector;
 pub use filter::{BlockedOutput, OnLeak, OutputFilter, ReleasableText};
 pub use protect::{Blocked, Input, Protected, ProtectedText, protect_all};

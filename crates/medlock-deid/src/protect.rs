@@ -11,9 +11,6 @@ use crate::placeholder;
 use crate::surrogates::{Issuer, Own, Surrogates};
 use crate::values::Matcher;
 
-/// What a finding is called that rests on a value found elsewhere in the request.
-const ELSEWHERE: &str = "elsewhere";
-
 /// A text of a request, and what it stands under.
 #[derive(Debug, Clone)]
 pub struct Input {
@@ -82,19 +79,14 @@ pub fn protect_all(detector: &Detector, mode: ProtectionMode, inputs: Vec<Input>
     for input in &inputs {
         let found = detect(detector, input);
         for f in &found {
-            matcher.add(detector, f.class, slice(&input.text, f.span));
+            matcher.add(detector, f.class, f.confidence, slice(&input.text, f.span));
         }
         findings.push(found);
     }
     let mut counts = ClassCounts::default();
     for (input, found) in inputs.iter().zip(&mut findings) {
-        let elsewhere = matcher.find(input.text.expose()).into_iter().map(|(span, class)| Finding {
-            span,
-            class,
-            confidence: 1.0,
-            detector: ELSEWHERE,
-        });
-        *found = merge(found.drain(..).chain(elsewhere).collect());
+        found.extend(matcher.find(input.text.expose()));
+        *found = merge(std::mem::take(found));
         found.iter().for_each(|f| counts.add(f.class));
     }
     if mode == ProtectionMode::Block && counts.total() > 0 {
@@ -102,14 +94,12 @@ pub fn protect_all(detector: &Detector, mode: ProtectionMode, inputs: Vec<Input>
     }
     let mut issuer = Issuer::new(mode, typed(&inputs));
     let mut own = Own::default();
-    if mode == ProtectionMode::Identified {
-        own.texts(inputs.iter().map(|i| i.text.expose()));
-    }
-    let texts = inputs
+    let texts: Vec<ProtectedText> = inputs
         .iter()
         .zip(&findings)
         .map(|(input, found)| ProtectedText(replace(input.text.expose(), found, mode, &mut issuer, &mut own)))
         .collect();
+    own.texts(texts.iter().map(ProtectedText::expose));
     Ok(Protected { texts, surrogates: issuer.finish(matcher, own), findings, counts })
 }
 
@@ -150,24 +140,25 @@ fn typed(inputs: &[Input]) -> HashSet<(PhiClass, u32)> {
     texts.flat_map(|t| placeholder::resembling(t.expose())).collect()
 }
 
-/// One finding where several overlap: it covers them all and is of the longest one's class, so that
-/// no part of any stays and no two replacements are spliced. Adjacent ones stay apart.
+/// One finding where several overlap: it covers them all and is of the class of the longest one, or
+/// of the surest of those (of equals the last given), so that no part of any stays and no two replacements are spliced.
+/// Adjacent ones stay apart.
 pub(crate) fn merge(mut found: Vec<Finding>) -> Vec<Finding> {
     found.sort_by_key(|f| (f.span.start, std::cmp::Reverse(f.span.end)));
     let mut out: Vec<Finding> = Vec::with_capacity(found.len());
-    let mut longest = 0;
+    let mut best = (0, 0.0);
     for f in found {
-        let len = f.span.end - f.span.start;
+        let rank = (f.span.end - f.span.start, f.confidence);
         match out.last_mut() {
             Some(open) if open.span.overlaps(f.span) => {
                 open.span.end = open.span.end.max(f.span.end);
-                if len > longest {
+                if rank >= best {
                     (open.class, open.confidence, open.detector) = (f.class, f.confidence, f.detector);
-                    longest = len;
+                    best = rank;
                 }
             }
             _ => {
-                longest = len;
+                best = rank;
                 out.push(f);
             }
         }
@@ -200,3 +191,6 @@ fn replace(text: &str, found: &[Finding], mode: ProtectionMode, issuer: &mut Iss
 fn slice(text: &PhiText, span: Span) -> &str {
     &text.expose()[span.start..span.end]
 }
+
+#[cfg(test)]
+mod tests;

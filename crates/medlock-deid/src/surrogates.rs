@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
-use medlock_domain::{PhiClass, ProtectionMode};
+use medlock_domain::{PhiClass, ProtectionMode, Span};
 use zeroize::Zeroizing;
 
 use crate::values::{Matcher, Secret, Words, is_title, key};
@@ -49,7 +49,7 @@ impl Surrogates {
         &self.0.matcher
     }
 
-    /// What the caller itself said; only in `identified` mode.
+    /// What the model was shown.
     pub(crate) fn own(&self) -> &Own {
         &self.0.own
     }
@@ -101,8 +101,8 @@ impl Issuer {
     }
 }
 
-/// What the caller said in `identified` mode, by words, so that its own text is no leak when the
-/// model repeats it, also with a date written another way or a name turned round.
+/// What the model was shown, by words, so that it is no leak when the model repeats it; in
+/// `identified` mode also with a date written another way or a name turned round.
 #[derive(Default)]
 pub(crate) struct Own {
     /// Every word of the request between spaces.
@@ -112,7 +112,7 @@ pub(crate) struct Own {
 }
 
 impl Own {
-    /// Takes in what the caller said, all of it at once: a string that grows leaves a copy behind.
+    /// Takes in what the model was shown, all of it at once: a string that grows leaves a copy behind.
     pub(crate) fn texts<'a>(&mut self, texts: impl Iterator<Item = &'a str> + Clone) {
         let mut all = Zeroizing::new(String::with_capacity(texts.clone().map(|t| t.len() * 2 + 2).sum()));
         for text in texts {
@@ -140,6 +140,13 @@ impl Own {
             }
             _ => {}
         }
+    }
+
+    /// Whether what stands at `span` of `text` repeats the request, one word before and after
+    /// included (of the last word, its beginning: the text may go on).
+    pub(crate) fn echoed(&self, text: &str, span: Span) -> bool {
+        let around = Words::of(text).around(span);
+        !around.is_empty() && self.text.contains(around.as_str())
     }
 
     /// Whether `value`, found in the answer, is the caller's own.

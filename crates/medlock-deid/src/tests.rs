@@ -1,0 +1,41 @@
+//! The way through the crate as a whole: protect, a model that says this or that, filter, restore.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod round_trip;
+mod splits;
+
+use medlock_domain::{ModelText, PhiText, ProtectionMode};
+
+use crate::{Detector, OnLeak, OutputFilter, Protected, Restorer, Surrogates, protect_all};
+
+pub(crate) fn protect(mode: ProtectionMode, texts: &[&str]) -> Protected {
+    let inputs = texts.iter().map(|t| PhiText::new(*t).into()).collect();
+    protect_all(Detector::shared(), mode, inputs).unwrap()
+}
+
+pub(crate) fn tokenize(texts: &[&str]) -> Protected {
+    protect(ProtectionMode::Tokenize, texts)
+}
+
+/// What the caller gets when the model says `pieces`.
+pub(crate) fn answer(surrogates: &Surrogates, restore: bool, pieces: &[&str]) -> String {
+    let mut filter = OutputFilter::new(Detector::shared(), surrogates, OnLeak::Redact);
+    let mut restorer = Restorer::new(surrogates, restore);
+    let mut out = String::new();
+    for piece in pieces {
+        for text in filter.push(ModelText::new(*piece)).unwrap() {
+            restorer.push(text).iter().for_each(|t| out.push_str(t.expose()));
+        }
+    }
+    for text in filter.finish().unwrap().0 {
+        restorer.push(text).iter().for_each(|t| out.push_str(t.expose()));
+    }
+    restorer.finish().iter().for_each(|t| out.push_str(t.expose()));
+    out
+}
+
+/// The characters of a text, one by one.
+pub(crate) fn letters(text: &str) -> Vec<&str> {
+    text.split("").filter(|c| !c.is_empty()).collect()
+}

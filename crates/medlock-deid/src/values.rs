@@ -4,7 +4,7 @@ use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::fmt;
 
-use medlock_domain::{PhiClass, Span};
+use medlock_domain::{Finding, PhiClass, Span};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::Detector;
@@ -15,6 +15,8 @@ const JOINT: char = '\u{1f}';
 const WORDS: usize = 16;
 /// The most values that one matcher holds.
 const VALUES: usize = 1 << 16;
+/// What a finding is called that rests on a value found elsewhere.
+pub(crate) const ELSEWHERE: &str = "elsewhere";
 
 /// A person's text as a key: wiped on drop, never shown.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Zeroize, ZeroizeOnDrop)]
@@ -129,6 +131,18 @@ impl Words {
         (0..self.list.len()).map(|i| self.word(i))
     }
 
+    /// The words of `text[span]` with one more on either side, between single spaces.
+    pub(crate) fn around(&self, span: Span) -> Zeroizing<String> {
+        let from = self.list.partition_point(|w| w.span.end <= span.start).saturating_sub(1);
+        let to = self.list.len().min(self.list.partition_point(|w| w.span.start < span.end) + 1);
+        let mut out = Zeroizing::new(String::with_capacity(self.folded.len() + self.list.len() + 1));
+        for i in from..to {
+            out.push(' ');
+            out.push_str(self.word(i));
+        }
+        out
+    }
+
     fn word(&self, i: usize) -> &str {
         &self.folded[self.list[i].from..self.list[i].to]
     }
@@ -152,12 +166,14 @@ pub(crate) struct Matcher {
     phrases: HashMap<Secret, Target>,
     /// First word of a phrase → how many words the longest such phrase has.
     firsts: HashMap<Secret, usize>,
-    numbers: HashMap<Secret, PhiClass>,
+    numbers: HashMap<Secret, Target>,
 }
 
 #[derive(Clone, Copy)]
 struct Target {
+    /// As the surest finding of the value has it.
     class: PhiClass,
+    confidence: f32,
     /// The word is also plain English: only with a capital is it somebody's.
     capital: bool,
 }
@@ -165,27 +181,27 @@ struct Target {
 impl Matcher {
     /// Adds a value, and of a name of several words each that can stand alone. What would be found
     /// all over a text without being the value (an age, a bare `3/4`, a two-letter state) is left.
-    pub(crate) fn add(&mut self, detector: &Detector, class: PhiClass, value: &str) {
+    pub(crate) fn add(&mut self, detector: &Detector, class: PhiClass, confidence: f32, value: &str) {
         if self.phrases.len() + self.numbers.len() >= VALUES {
             return;
         }
         if is_number(class) {
             let digits = digits(value);
             if digits.len() >= 7 {
-                self.numbers.insert(Secret(digits), class);
+                keep(&mut self.numbers, digits, Target { class, confidence, capital: false });
             }
             return;
         }
         let words = Words::of(value);
         if let Some(capital) = tells(detector, class, &words) {
-            self.insert(&words, Target { class, capital });
+            self.insert(&words, Target { class, confidence, capital });
         }
         if class == PhiClass::Name && words.list.len() > 1 {
             for part in value.split_whitespace() {
                 let words = Words::of(part);
                 let proper = words.list.first().is_some_and(|w| w.capital) && words.iter().all(|w| !is_title(w));
                 if let Some(capital) = tells(detector, class, &words).filter(|_| proper) {
-                    self.insert(&words, Target { class, capital });
+                    self.insert(&words, Target { class, confidence, capital });
                 }
             }
         }
@@ -197,12 +213,11 @@ impl Matcher {
         }
         let longest = self.firsts.entry(Secret::new(words.word(0))).or_default();
         *longest = words.list.len().max(*longest);
-        let known = self.phrases.entry(Secret::new(words.joined().as_str())).or_insert(target);
-        known.capital &= target.capital;
+        keep(&mut self.phrases, words.joined().as_str(), target);
     }
 
-    /// Where known values stand, the longest first where they overlap, in the order of the text.
-    pub(crate) fn find(&self, text: &str) -> Vec<(Span, PhiClass)> {
+    /// Where known values stand, the longest where they overlap, in the order of the text.
+    pub(crate) fn find(&self, text: &str) -> Vec<Finding> {
         let mut out = Vec::new();
         if self.phrases.is_empty() && self.numbers.is_empty() {
             return out;
@@ -211,20 +226,19 @@ impl Matcher {
         let mut i = 0;
         while i < words.list.len() {
             let found = self.phrase(text, &words, i).into_iter().chain(self.number(text, &words, i));
-            match found.max_by_key(|(n, _)| *n) {
-                Some((n, class)) => {
-                    let span = Span { start: words.list[i].span.start, end: words.list[i + n - 1].span.end };
-                    out.push((span, class));
-                    i += n;
-                }
-                None => i += 1,
-            }
+            let Some((n, target)) = found.max_by_key(|(n, _)| *n) else {
+                i += 1;
+                continue;
+            };
+            let span = Span { start: words.list[i].span.start, end: words.list[i + n - 1].span.end };
+            out.push(Finding { span, class: target.class, confidence: target.confidence, detector: ELSEWHERE });
+            i += n;
         }
         out
     }
 
-    /// The longest phrase at word `i`: how many words, and its class.
-    fn phrase(&self, text: &str, words: &Words, i: usize) -> Option<(usize, PhiClass)> {
+    /// The longest phrase at word `i`, in words.
+    fn phrase(&self, text: &str, words: &Words, i: usize) -> Option<(usize, Target)> {
         let most = *self.firsts.get(words.word(i))?;
         let mut joined = Zeroizing::new(String::with_capacity(64));
         let mut best = None;
@@ -238,7 +252,7 @@ impl Matcher {
             }
             joined.push_str(words.word(i + n - 1));
             match self.phrases.get(joined.as_str()) {
-                Some(target) if !target.capital || words.list[i].capital => best = Some((n, target.class)),
+                Some(target) if !target.capital || words.list[i].capital => best = Some((n, *target)),
                 _ => {}
             }
         }
@@ -246,7 +260,7 @@ impl Matcher {
     }
 
     /// The longest number at word `i`, however it is grouped.
-    fn number(&self, text: &str, words: &Words, i: usize) -> Option<(usize, PhiClass)> {
+    fn number(&self, text: &str, words: &Words, i: usize) -> Option<(usize, Target)> {
         if self.numbers.is_empty() {
             return None;
         }
@@ -265,10 +279,19 @@ impl Matcher {
             }
             joined.push_str(word);
             let national = joined.strip_prefix('1').filter(|d| d.len() == 10);
-            let class = self.numbers.get(joined.as_str()).or_else(|| self.numbers.get(national?));
-            best = class.map(|c| (n, *c)).or(best);
+            let target = self.numbers.get(joined.as_str()).or_else(|| self.numbers.get(national?));
+            best = target.map(|t| (n, *t)).or(best);
         }
         best
+    }
+}
+
+/// Adds a value; where it is known, the surer class holds.
+fn keep(values: &mut HashMap<Secret, Target>, value: impl Into<String>, target: Target) {
+    let known = values.entry(Secret::new(value)).or_insert(target);
+    known.capital &= target.capital;
+    if target.confidence > known.confidence {
+        (known.class, known.confidence) = (target.class, target.confidence);
     }
 }
 
@@ -309,9 +332,9 @@ mod tests {
     fn check(values: &[(PhiClass, &str)], text: &str, expected: &[&str]) {
         let mut matcher = Matcher::default();
         for (class, value) in values {
-            matcher.add(Detector::shared(), *class, value);
+            matcher.add(Detector::shared(), *class, 1.0, value);
         }
-        let found: Vec<&str> = matcher.find(text).into_iter().map(|(s, _)| &text[s.start..s.end]).collect();
+        let found: Vec<&str> = matcher.find(text).into_iter().map(|f| &text[f.span.start..f.span.end]).collect();
         assert_eq!(found, expected, "{text}");
     }
 

@@ -7,7 +7,8 @@ use zeroize::Zeroizing;
 /// A SHA-256 digest or HMAC-SHA-256 tag.
 pub type Digest = [u8; 32];
 
-/// SHA-256 of the parts, one after the other.
+/// SHA-256 of the parts, one after the other. Where one part ends and the next begins is not in it:
+/// where that varies, put in the lengths.
 pub fn sha256(parts: &[&[u8]]) -> Digest {
     let mut h = Sha256::new();
     parts.iter().for_each(|p| h.update(p));
@@ -41,7 +42,8 @@ impl Default for Sha256 {
     }
 }
 
-/// HMAC-SHA-256 of the parts, one after the other.
+/// HMAC-SHA-256 of the parts, one after the other; of their bounds, as with [`sha256`], it knows
+/// nothing. Compare with [`ct_eq`].
 pub fn hmac_sha256(key: &[u8], parts: &[&[u8]]) -> Digest {
     let mut h = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, key));
     parts.iter().for_each(|p| h.update(p));
@@ -76,7 +78,7 @@ pub fn ct_eq(a: &[u8], b: &[u8]) -> bool {
     constant_time::verify_slices_are_equal(a, b).is_ok()
 }
 
-/// Lower-case hexadecimal.
+/// Lower-case hexadecimal. A secret's text is the caller's to wipe.
 pub fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write;
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut s, b| {
@@ -103,20 +105,41 @@ mod tests {
     fn published_vectors() {
         let empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
         assert_eq!(hex(&sha256(&[])), empty);
-        assert_eq!(sha256(&[b"ab", b"c"]), sha256(&[b"abc"]));
+        let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        assert_eq!(hex(&sha256(&[b"ab", b"", b"c"])), abc);
         // RFC 4231, case 2
         assert_eq!(
             hex(&hmac_sha256(b"Jefe", &[b"what do ya want ", b"for nothing?"])),
             "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
         );
-        // RFC 5869, case 1
-        let mut okm = [0; 42];
-        let info = unhex("f0f1f2f3f4f5f6f7f8f9").unwrap();
-        hkdf_sha256(&[0x0b; 22], &unhex("000102030405060708090a0b0c").unwrap(), &info, &mut okm);
+        // RFC 4231, case 6: a key longer than a block
         assert_eq!(
-            hex(&okm),
-            "3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf34007208d5b887185865"
+            hex(&hmac_sha256(&[0xaa; 131], &[b"Test Using Larger Than Block-Size Key - Hash Key First"])),
+            "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54"
         );
+    }
+
+    #[test]
+    fn hkdf_of_rfc_5869() {
+        let range = |a: u8, b: u8| (a..=b).collect::<Vec<u8>>();
+        let check = |ikm: &[u8], salt: &[u8], info: &[u8], want: &str| {
+            let mut okm = vec![0; want.len() / 2];
+            hkdf_sha256(ikm, salt, info, &mut okm);
+            assert_eq!(hex(&okm), want);
+        };
+        let case_1 = "3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf34007208d5b887185865";
+        check(&[0x0b; 22], &range(0, 0x0c), &range(0xf0, 0xf9), case_1);
+        let case_2 = "b11e398dc80327a1c8e7f78c596a49344f012eda2d4efad8a050cc4c19afa97c59045a99cac7827271cb41c65e590e09\
+                      da3275600c2f09b8367793a9aca3db71cc30c58179ec3e87c14c01d5c1f3434f1d87";
+        check(&range(0, 0x4f), &range(0x60, 0xaf), &range(0xb0, 0xff), case_2);
+        let case_3 = "8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d9d201395faa4b61a96c8";
+        check(&[0x0b; 22], b"", b"", case_3);
+    }
+
+    #[test]
+    fn equal_means_same_length_and_same_bytes() {
+        assert!(ct_eq(b"", b"") && ct_eq(b"ab", b"ab"));
+        assert!(!ct_eq(b"ab", b"abc") && !ct_eq(b"ab", b"aB") && !ct_eq(b"", b"a"));
     }
 
     #[test]

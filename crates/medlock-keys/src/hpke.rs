@@ -41,7 +41,11 @@ impl ReadingKey {
     /// As one line of text, for a file.
     pub fn to_text(&self) -> Zeroizing<String> {
         let scalar: EcPrivateKeyBin<'_> = self.0.as_be_bytes().expect("a P-256 key has a scalar");
-        Zeroizing::new(format!("{PRIVATE_LABEL}{}\n", crate::digest::hex(scalar.as_ref())))
+        let digits = Zeroizing::new(crate::digest::hex(scalar.as_ref()));
+        // Room for all at once: growing would leave copies behind.
+        let mut text = Zeroizing::new(String::with_capacity(PRIVATE_LABEL.len() + digits.len() + 1));
+        [PRIVATE_LABEL, &digits, "\n"].iter().for_each(|part| text.push_str(part));
+        text
     }
 
     /// Back from [`ReadingKey::to_text`].
@@ -124,7 +128,8 @@ fn encapsulate_with(ephemeral: &PrivateKey, to: &ReadingPublic, info: &[u8]) -> 
     (enc, exporter(&shared, info))
 }
 
-/// Finds the secret of an encapsulation again.
+/// Finds the secret of an encapsulation again. Another key or `info` is not noticed here (RFC 9180,
+/// 5.1.1): it gives another secret, which opens nothing.
 ///
 /// # Errors
 /// When `enc` is not an uncompressed point of the curve.
@@ -211,13 +216,50 @@ mod tests {
         let (enc, tx) = encapsulate(&public, b"segment");
         assert_eq!(tx.export(b"k"), decapsulate(&enc, &again, b"segment").unwrap().export(b"k"));
         assert_ne!(tx.export(b"k"), decapsulate(&enc, &again, b"other").unwrap().export(b"k"));
-        let mut compressed = enc[..33].to_vec();
-        compressed[0] = 2 + (enc[64] & 1);
+        let (_, other) = encapsulate(&public, b"segment");
+        assert_ne!(tx.export(b"k"), other.export(b"k"), "each encapsulation is fresh");
+        assert_ne!(tx.export(b"k"), tx.export(b"l"));
+        assert_ne!(tx.export(b"k"), decapsulate(&enc, &ReadingKey::generate(), b"segment").unwrap().export(b"k"));
+        let parity = enc[64] & 1;
         let mut off_curve = enc.clone();
         off_curve[64] ^= 1;
-        for bad in [compressed, off_curve, enc[..64].to_vec(), vec![]] {
-            assert!(decapsulate(&bad, &again, b"segment").is_err());
+        for (name, bad) in [
+            ("compressed", [&[2 + parity], &enc[1..33]].concat()),
+            ("hybrid", [&[6 + parity], &enc[1..]].concat()),
+            ("off the curve", off_curve),
+            ("infinity", vec![0]),
+            ("zeros", vec![0; 65]),
+            ("no coordinates", [&[4][..], &[0; 64]].concat()),
+            ("short", enc[..64].to_vec()),
+            ("long", [&enc[..], &[0]].concat()),
+            ("empty", vec![]),
+        ] {
+            assert!(decapsulate(&bad, &again, b"segment").is_err(), "{name}");
+            assert!(ReadingPublic::from_text(&format!("{PUBLIC_LABEL}{}\n", hex(&bad))).is_err(), "{name}");
         }
-        assert!(ReadingPublic::from_text(&format!("{PUBLIC_LABEL}04{}", "00".repeat(64))).is_err());
+    }
+
+    /// Why [`point`] looks first: if this ever fails, the library has become strict.
+    #[test]
+    fn the_library_alone_would_take_a_compressed_point() {
+        let key = ReadingKey::generate();
+        let full = ReadingKey::generate().public().0;
+        let compressed = [&[2 + (full[64] & 1)], &full[1..33]].concat();
+        let peer = UnparsedPublicKey::new(&ECDH_P256, compressed);
+        assert!(agreement::agree(&key.0, peer, (), |_| Ok(())).is_ok());
+    }
+
+    #[test]
+    fn texts_that_are_no_key_are_refused() {
+        let key = ReadingKey::generate();
+        assert!(ReadingKey::from_text(&key.public().to_text()).is_err(), "the other half");
+        assert!(ReadingPublic::from_text(&key.to_text()).is_err(), "the other half");
+        let order = "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551";
+        for bad in [&"00".repeat(32), order, &"01".repeat(31), &"01".repeat(33), "", "zz"] {
+            assert!(ReadingKey::from_text(&format!("{PRIVATE_LABEL}{bad}\n")).is_err(), "{bad}");
+        }
+        let one = ReadingKey(private(&format!("{:064x}", 1)));
+        assert_eq!(ReadingKey::from_text(&one.to_text()).unwrap().public(), one.public(), "leading zeros are kept");
+        assert_eq!(format!("{key:?}"), "ReadingKey");
     }
 }

@@ -1,16 +1,24 @@
 //! The keys of one installation: a root key-encryption key and the data keys that it wraps.
 //!
+//! In the directory lie `root.key`, what it wraps in `wrapped/NAME`, and `audit-reading.key`, the
+//! private half of what audit content is sealed to. That one the server never reads: it is there to
+//! be moved to the people who may. Its public half is wrapped as well, not because it is secret but
+//! so that nobody can put his own in its place and read what is sealed from then on.
+//!
 //! `root.key` beside the data is the default for trying things out. Whoever copies the directory
 //! has the key with the data: that is no breach safe harbor (45 CFR 164.402), and `medlock key
 //! status` says so.
 
 use crate::KeyError;
-use crate::file::{read_private, write_private};
+use crate::file::{directory, read_private, sync_directory, write_private};
 use crate::hpke::{ReadingKey, ReadingPublic};
 use crate::seal::DataKey;
 use crate::sign::SigningKey;
+use std::fs::DirBuilder;
+use std::io::ErrorKind;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use zeroize::Zeroizing;
 
 /// What a wrapped data key is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,26 +49,34 @@ pub struct Keyring {
     data: [DataKey; 3],
     audit_signing: SigningKey,
     reading_public: ReadingPublic,
+    pinned: bool,
 }
 
 const ROOT: &str = "root.key";
 const SIGNING: &str = "audit-signing";
 const READING: &str = "audit-reading.key";
-const READING_PUBLIC: &str = "audit-reading.pub";
+const READING_PUBLIC: &str = "audit-reading-public";
+const WRAPPED: &str = "wrapped";
 
 impl Keyring {
     /// Makes the keys of a new installation in `dir`.
     ///
     /// # Errors
-    /// [`KeyError::Exists`] when `dir` has keys already.
+    /// [`KeyError::Exists`] when `dir` has keys, or a part of them, already.
     pub fn create(dir: &Path) -> Result<Keyring, KeyError> {
-        let wrapped = dir.join("wrapped");
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&wrapped).map_err(|e| io(&wrapped, e))?;
-        for name in [ROOT, READING, READING_PUBLIC] {
-            if dir.join(name).exists() {
-                return Err(KeyError::Exists(dir.join(name).display().to_string()));
+        for name in [ROOT, READING] {
+            if dir.join(name).symlink_metadata().is_ok() {
+                return Err(exists(&dir.join(name)));
             }
         }
+        let wrapped = dir.join(WRAPPED);
+        DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|e| io(dir, e))?;
+        // Only one can make this one: two that start at once do not mix their keys, and keys whose
+        // root key is kept elsewhere are not overwritten.
+        DirBuilder::new().mode(0o700).create(&wrapped).map_err(|e| match e.kind() {
+            ErrorKind::AlreadyExists => exists(&wrapped),
+            _ => io(&wrapped, e),
+        })?;
         let root = DataKey::generate();
         let reading = ReadingKey::generate();
         let signing = SigningKey::generate();
@@ -70,10 +86,11 @@ impl Keyring {
         }
         write(wrapped.join(SIGNING), &root.seal(&aad(SIGNING), &signing.to_pkcs8()))?;
         write(dir.join(READING), reading.to_text().as_bytes())?;
-        write(dir.join(READING_PUBLIC), reading.public().to_text().as_bytes())?;
+        write(wrapped.join(READING_PUBLIC), &root.seal(&aad(READING_PUBLIC), reading.public().to_text().as_bytes()))?;
         // Last: a crash before this leaves wrapped keys that nothing can open and nothing uses, and
-        // the next try says which file to remove.
+        // `open` says so.
         write(dir.join(ROOT), root.expose())?;
+        sync_directory(directory(dir)).map_err(|e| io(dir, e))?;
         Keyring::open(dir)
     }
 
@@ -82,27 +99,21 @@ impl Keyring {
     /// # Errors
     /// When a file is missing, can be read by others, or does not belong to this root key.
     pub fn open(dir: &Path) -> Result<Keyring, KeyError> {
-        let root_path = dir.join(ROOT);
-        let root = read_private(&root_path)?;
-        let root: [u8; 32] = root[..].try_into().map_err(|_| damaged(&root_path))?;
-        let root = DataKey::from_bytes(root);
+        let root = open_root(dir)?;
+        let path = |name: &str| dir.join(WRAPPED).join(name);
         let unwrap = |name: &str| {
-            let path = dir.join("wrapped").join(name);
-            root.open(&aad(name), &read_private(&path)?).map_err(|_| damaged(&path))
+            root.open(&aad(name), &read_private(&path(name))?).map_err(|_| damaged(&path(name)))
         };
-        let data_key = |data: Data| {
-            let bytes: [u8; 32] = unwrap(data.name())?[..].try_into().map_err(|_| damaged(dir))?;
-            Ok::<_, KeyError>(DataKey::from_bytes(bytes))
-        };
-        let public_path = dir.join(READING_PUBLIC);
-        let public = read_private(&public_path)?;
+        let data_key = |data: Data| to_key(&unwrap(data.name())?, &path(data.name()));
+        let data = [data_key(Data::Store)?, data_key(Data::RowMac)?, data_key(Data::Vault)?];
+        let public = unwrap(READING_PUBLIC)?;
+        let public = std::str::from_utf8(&public).ok().and_then(|t| ReadingPublic::from_text(t).ok());
         Ok(Keyring {
-            data: [data_key(Data::Store)?, data_key(Data::RowMac)?, data_key(Data::Vault)?],
-            audit_signing: SigningKey::from_pkcs8(&unwrap(SIGNING)?).ok_or_else(|| damaged(dir))?,
-            reading_public: std::str::from_utf8(&public)
-                .ok()
-                .and_then(|t| ReadingPublic::from_text(t).ok())
-                .ok_or_else(|| damaged(&public_path))?,
+            // All are asked for, whatever becomes of the first.
+            pinned: data.each_ref().map(DataKey::pin) == [true; 3],
+            data,
+            audit_signing: SigningKey::from_pkcs8(&unwrap(SIGNING)?).ok_or_else(|| damaged(&path(SIGNING)))?,
+            reading_public: public.ok_or_else(|| damaged(&path(READING_PUBLIC)))?,
         })
     }
 
@@ -120,6 +131,19 @@ impl Keyring {
     pub fn reading_public(&self) -> &ReadingPublic {
         &self.reading_public
     }
+
+    /// Whether the system promised never to swap this keyring's data keys out. It does not where
+    /// `RLIMIT_MEMLOCK` is too low. Copies of them, and the signing key, which lies in AWS-LC's own
+    /// memory, are not covered.
+    pub fn pinned(&self) -> bool {
+        self.pinned
+    }
+}
+
+impl std::fmt::Debug for Keyring {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Keyring")
+    }
 }
 
 /// The private half of the reading key, for somebody who may read.
@@ -131,6 +155,25 @@ pub fn load_reading_key(path: &Path) -> Result<ReadingKey, KeyError> {
     std::str::from_utf8(&text).ok().and_then(|t| ReadingKey::from_text(t).ok()).ok_or_else(|| damaged(path))
 }
 
+fn open_root(dir: &Path) -> Result<DataKey, KeyError> {
+    let path = dir.join(ROOT);
+    let absent = |e: &KeyError| matches!(e, KeyError::Io { source, .. } if source.kind() == ErrorKind::NotFound);
+    let bytes = match read_private(&path) {
+        Err(e) if absent(&e) && dir.join(WRAPPED).exists() => {
+            return Err(KeyError::Unfinished(dir.display().to_string()));
+        }
+        read => read?,
+    };
+    let root = to_key(&bytes, &path)?;
+    root.pin();
+    Ok(root)
+}
+
+fn to_key(bytes: &[u8], path: &Path) -> Result<DataKey, KeyError> {
+    let bytes = <[u8; 32]>::try_from(bytes).map(Zeroizing::new).map_err(|_| damaged(path))?;
+    Ok(DataKey::from_bytes(*bytes))
+}
+
 /// A wrapped key opens under its own name only, so that files cannot be swapped.
 fn aad(name: &str) -> Vec<u8> {
     format!("medlock wrapped key {name}").into_bytes()
@@ -140,45 +183,13 @@ fn io(path: &Path, source: std::io::Error) -> KeyError {
     KeyError::Io { path: path.display().to_string(), source }
 }
 
+fn exists(path: &Path) -> KeyError {
+    KeyError::Exists(path.display().to_string())
+}
+
 fn damaged(path: &Path) -> KeyError {
     KeyError::Damaged(path.display().to_string())
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, reason = "tests")]
-    use super::*;
-    use std::os::unix::fs::PermissionsExt;
-
-    #[test]
-    fn keys_come_back_and_are_never_overwritten() {
-        let dir = tempfile::tempdir().unwrap();
-        let made = Keyring::create(dir.path()).unwrap();
-        let opened = Keyring::open(dir.path()).unwrap();
-        for data in Data::ALL {
-            assert_eq!(made.data_key(data).expose(), opened.data_key(data).expose());
-        }
-        assert_ne!(made.data_key(Data::Store).expose(), made.data_key(Data::Vault).expose());
-        assert_eq!(made.audit_signing().public(), opened.audit_signing().public());
-        let reading = load_reading_key(&dir.path().join(READING)).unwrap();
-        assert_eq!(&reading.public(), opened.reading_public());
-        assert!(matches!(Keyring::create(dir.path()), Err(KeyError::Exists(_))));
-    }
-
-    #[test]
-    fn exposed_swapped_and_foreign_files_are_refused() {
-        let dir = tempfile::tempdir().unwrap();
-        Keyring::create(dir.path()).unwrap();
-        let (a, b) = (dir.path().join("wrapped/store"), dir.path().join("wrapped/row-mac"));
-        let own = std::fs::read(&a).unwrap();
-        std::fs::copy(&b, &a).unwrap();
-        assert!(matches!(Keyring::open(dir.path()), Err(KeyError::Damaged(_))));
-        std::fs::write(&a, own).unwrap();
-        let root = dir.path().join(ROOT);
-        std::fs::set_permissions(&root, std::fs::Permissions::from_mode(0o644)).unwrap();
-        assert!(matches!(Keyring::open(dir.path()), Err(KeyError::Exposed(_))));
-        std::fs::set_permissions(&root, std::fs::Permissions::from_mode(0o600)).unwrap();
-        std::fs::write(&root, [0; 32]).unwrap();
-        assert!(matches!(Keyring::open(dir.path()), Err(KeyError::Damaged(_))));
-    }
-}
+mod tests;

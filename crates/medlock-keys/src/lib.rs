@@ -20,6 +20,9 @@ pub enum KeyError {
     /// Others than the owner may read the file.
     #[error("{0} can be read by others: run chmod 600 on it")]
     Exposed(String),
+    /// Making the keys was interrupted, or the root key is kept elsewhere.
+    #[error("{0} has wrapped keys and no root.key: put it back, or remove the directory if these keys were never used")]
+    Unfinished(String),
     /// Not a key of the kind expected, or wrapped under another root key.
     #[error("{0} is not a key of this keyring: damaged, or wrapped under another root key")]
     Damaged(String),

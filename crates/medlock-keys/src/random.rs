@@ -19,3 +19,14 @@ pub fn bytes<const N: usize>() -> [u8; N] {
     fill(&mut out);
     out
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn draws_differ_and_fill_all() {
+        assert_ne!(super::bytes::<32>(), super::bytes::<32>());
+        let mut buffer = [0; 1000];
+        super::fill(&mut buffer);
+        assert!(buffer.windows(16).all(|w| w != [0; 16]), "a part was left unfilled");
+    }
+}

@@ -10,7 +10,7 @@ use zeroize::{Zeroize, Zeroizing};
 #[error("sealed data does not open: wrong key, wrong place or changed bytes")]
 pub struct OpenError;
 
-/// A 256-bit key for AES-256-GCM. Kept out of swap where the system's limit allows, wiped on drop.
+/// A 256-bit key for AES-256-GCM. Wiped on drop.
 pub struct DataKey(Box<[u8; 32]>);
 
 impl DataKey {
@@ -30,9 +30,13 @@ impl DataKey {
     }
 
     fn empty() -> Self {
-        let key = Self(Box::new([0; 32]));
-        lock::pin(&key.0[..]);
-        key
+        Self(Box::new([0; 32]))
+    }
+
+    /// Asks that the key is never swapped out; false when the system refused. For the few keys that
+    /// live as long as the process: see [`lock`].
+    pub(crate) fn pin(&self) -> bool {
+        lock::pin(&self.0[..])
     }
 
     /// The key's bytes.
@@ -66,7 +70,9 @@ impl DataKey {
 
     /// Seals the only text that this key will ever seal: ciphertext and tag, the nonce is zero.
     pub fn seal_once(&self, aad: &[u8], plaintext: &[u8]) -> Vec<u8> {
-        let mut out = plaintext.to_vec();
+        // Room for the tag at once: growing would leave a copy of the plaintext behind.
+        let mut out = Vec::with_capacity(plaintext.len() + 16);
+        out.extend_from_slice(plaintext);
         self.aead()
             .seal_in_place_append_tag(Nonce::assume_unique_for_key([0; NONCE_LEN]), Aad::from(aad), &mut out)
             .expect("the text is shorter than 64 GiB");
@@ -106,7 +112,6 @@ impl Clone for DataKey {
 impl Drop for DataKey {
     fn drop(&mut self) {
         self.0.zeroize();
-        lock::unpin(&self.0[..]);
     }
 }
 
@@ -116,24 +121,36 @@ impl fmt::Debug for DataKey {
     }
 }
 
-/// Keeps key pages out of swap. Best effort: the default limit is a few MB, and locking is by page.
+/// Keeps key pages out of swap. Best effort: there is a limit (`RLIMIT_MEMLOCK`), and locking is by
+/// page.
 mod lock {
     #![allow(unsafe_code, reason = "mlock has no safe wrapper; it reads and writes nothing")]
 
-    pub(super) fn pin(bytes: &[u8]) {
+    /// Never undone: a page's neighbours may be keys as well, and locks are not counted. Hence not
+    /// for the key of every record, which would use up the limit.
+    pub(super) fn pin(bytes: &[u8]) -> bool {
         // SAFETY: the range is a live allocation; mlock does not touch its contents.
-        unsafe { libc::mlock(bytes.as_ptr().cast(), bytes.len()) };
+        unsafe { libc::mlock(bytes.as_ptr().cast(), bytes.len()) == 0 }
     }
-
-    /// Pages are not counted, so one page's neighbours may lose their lock with it: keys are few
-    /// and live as long as the process, but for those of finished segments.
-    pub(super) fn unpin(_: &[u8]) {}
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
     use super::*;
+    use crate::digest::hex;
+    use proptest::prelude::*;
+
+    /// Test cases 13 and 14 of the GCM specification (McGrew and Viega).
+    #[test]
+    fn the_published_vectors() {
+        let key = DataKey::from_bytes([0; 32]);
+        assert_eq!(hex(&key.seal_once(b"", b"")), "530f8afbc74536b9a963b4f1c4cb738b");
+        assert_eq!(
+            hex(&key.seal_once(b"", &[0; 16])),
+            "cea7403d4d606b6e074ec5d3baf39d18d0d1c8a799996bf0265b98b5d48ab919"
+        );
+    }
 
     #[test]
     fn opens_only_whole_and_in_its_place() {
@@ -152,5 +169,16 @@ mod tests {
         }
         assert_ne!(key.seal(b"", b"x"), key.seal(b"", b"x"), "nonces are random");
         assert_eq!(key.open_once(b"a", &key.seal_once(b"a", b"x")).unwrap()[..], b"x"[..]);
+        assert_eq!(key.open_once(b"b", &key.seal_once(b"a", b"x")), Err(OpenError));
+        assert_eq!(format!("{key:?}"), "DataKey");
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_sealed_opens(text: Vec<u8>, aad: Vec<u8>) {
+            let key = DataKey::generate();
+            prop_assert_eq!(&key.open(&aad, &key.seal(&aad, &text)).unwrap()[..], &text[..]);
+            prop_assert_eq!(&key.open_once(&aad, &key.seal_once(&aad, &text)).unwrap()[..], &text[..]);
+        }
     }
 }

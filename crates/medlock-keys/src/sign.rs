@@ -77,6 +77,35 @@ impl VerifyingKey {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
     use super::*;
+    use crate::digest::{hex, unhex};
+
+    /// RFC 8032, 7.1, test 1.
+    #[test]
+    fn the_published_vector() {
+        let seed = unhex("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60").unwrap();
+        // The key alone in PKCS#8 (RFC 8410, 10.3), which needs no public half.
+        let pkcs8 = [&unhex("302e020100300506032b657004220420").unwrap()[..], &seed].concat();
+        let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(&pkcs8).unwrap();
+        let key = SigningKey { pair, pkcs8: Zeroizing::new(pkcs8) };
+        let public = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";
+        assert_eq!(hex(key.public().bytes()), public);
+        let signature = "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555fb8821590a33bacc61e39701cf9b46b\
+                         d25bf5f0595bbe24655141438e7a100b";
+        assert_eq!(hex(&key.sign(b"")), signature);
+    }
+
+    #[test]
+    fn any_flipped_bit_is_refused() {
+        let key = SigningKey::generate();
+        let good = key.sign(b"root");
+        for bit in 0..512 {
+            let mut bad = good;
+            bad[bit / 8] ^= 1 << (bit % 8);
+            assert!(!key.public().verify(b"root", &bad), "bit {bit}");
+        }
+        assert!(!key.public().verify(b"root", &good[..63]));
+        assert!(!VerifyingKey::from_bytes([0xff; 32]).verify(b"root", &good), "not a point");
+    }
 
     #[test]
     fn signs_and_survives_its_encoding() {

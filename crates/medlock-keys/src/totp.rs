@@ -67,7 +67,8 @@ impl TotpSecret {
     /// step, so that no code is accepted twice.
     pub fn matching_step(&self, code: &str, unix_seconds: i64) -> Option<i64> {
         let now = unix_seconds.div_euclid(STEP_SECONDS);
-        // All three are always compared, so that time does not tell which one it was.
+        // All three are always compared, so that time does not tell which one it was. The latest wins:
+        // had two steps the same code, accepting the earlier would leave the later for a replay.
         (now - 1..=now + 1).fold(None, |found, step| {
             let same = ct_eq(self.code(step).as_bytes(), code.as_bytes());
             if same { Some(step) } else { found }
@@ -126,8 +127,12 @@ mod tests {
         ] {
             assert_eq!(s.code_at(at), code);
             assert_eq!(s.matching_step(code, at + 30), Some(at / 30));
+            assert_eq!(s.matching_step(code, at - 30), Some(at / 30));
             assert_eq!(s.matching_step(code, at + 60), None);
-            assert_eq!(s.matching_step(&code[..5], at), None);
+            assert_eq!(s.matching_step(code, at - 60), None);
+            for bad in [&code[..5], &format!("{code}0"), &format!("{code} "), ""] {
+                assert_eq!(s.matching_step(bad, at), None, "{bad}");
+            }
         }
     }
 
@@ -137,6 +142,19 @@ mod tests {
         assert_eq!(s.base32().as_str(), "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ");
         assert_eq!(TotpSecret::from_base32("gezd gnbv gy3t qojq gezd gnbv gy3t qojq").unwrap().bytes(), s.bytes());
         assert!(TotpSecret::from_base32("GEZDGNBV").is_none() && TotpSecret::from_base32("1").is_none());
-        assert!(s.otpauth_url("medlock", "a b").contains("medlock:a%20b?secret=GEZD"));
+        for bad in ["", &s.base32()[1..], &format!("{}A", *s.base32()), &s.base32().replace('G', "é")] {
+            assert!(TotpSecret::from_base32(bad).is_none(), "{bad}");
+        }
+        let secret = TotpSecret::generate();
+        assert_eq!(TotpSecret::from_base32(&secret.base32()).unwrap().bytes(), secret.bytes());
+    }
+
+    #[test]
+    fn the_url_carries_no_stray_characters() {
+        assert_eq!(
+            TotpSecret::from_bytes(*b"12345678901234567890").otpauth_url("Med Lock", "a@b&c").as_str(),
+            "otpauth://totp/Med%20Lock:a%40b%26c?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=Med%20Lock\
+             &algorithm=SHA1&digits=6&period=30"
+        );
     }
 }

@@ -38,7 +38,8 @@ pub(super) fn produce(scan: &mut Scan<'_>) {
 }
 
 /// How street names end where the word for street is part of them.
-const ENDINGS: [&str; 8] = ["straße", "strasse", "straat", "gasse", "laan", "gatan", "platz", "weg"];
+const ENDINGS: [&str; 8] =
+    ["straße", "strasse", "straat", "gasse", "laan", "gatan", "platz", "weg"];
 
 /// The last token of the address that begins with the house number at `i`.
 fn street(t: &Tokens<'_>, i: usize) -> Option<usize> {
@@ -48,43 +49,87 @@ fn street(t: &Tokens<'_>, i: usize) -> Option<usize> {
         return None;
     }
     let mut at = i + 1;
-    if t.is_mark(at, '-') && t.joined(at) && t.kind(at + 1) == Some(Kind::Number) && t.joined(at + 1) {
+    if t.is_mark(at, '-')
+        && t.joined(at)
+        && t.kind(at + 1) == Some(Kind::Number)
+        && t.joined(at + 1)
+    {
         at += 2; // 123-45 Queens Boulevard
     }
     let first = at;
     let (mut sure, mut maybe) = (None, None);
     let mut lower = 0;
-    if t.has(first, Cues::STREET_FIRST) && t.capital(first) || t.capital(first) && ENDINGS.iter().any(|e| t.at(first).ends_with(e)) {
+    if t.has(first, Cues::STREET_FIRST) && t.capital(first)
+        || t.capital(first) && ENDINGS.iter().any(|e| t.at(first).ends_with(e))
+    {
         sure = Some(first);
-        while at - first < 5 && t.has(first, Cues::STREET_FIRST) && t.same_line(at + 1) && (t.capital(at + 1) || t.has(at + 1, Cues::PARTICLE)) {
+        while at - first < 5
+            && t.has(first, Cues::STREET_FIRST)
+            && t.same_line(at + 1)
+            && (t.capital(at + 1) || t.has(at + 1, Cues::PARTICLE))
+        {
             at += 1;
             sure = Some(at);
         }
         return sure.map(|end| tail(t, end));
     }
     // `Address: 849 Koch Crossroad`: whatever follows the number is the street.
-    let field = i > 1 && t.is_mark(i - 1, ':') && t.has(i - 2, Cues::ADDRESS);
+    let field = (2..=6)
+        .map_while(|k| i.checked_sub(k))
+        .take_while(|j| matches!(t.at(*j + 1), ":" | "\"" | "[" | "=" | "'"))
+        .any(|j| t.has(j, Cues::ADDRESS) && super::field::value_of(t, j).is_some_and(|v| v <= i));
     while at - first < 8 && t.same_line(at) {
         let token = t.get(at)?;
         match token.kind {
-            Kind::Mark if token.gap == super::token::Gap::None && (matches!(t.at(at), "-" | "'") || t.is_mark(at, '.') && t.at(at - 1).len() <= 3) => {}
+            Kind::Mark
+                if token.gap == super::token::Gap::None
+                    && (matches!(t.at(at), "-" | "'")
+                        || t.is_mark(at, '.') && t.at(at - 1).len() <= 3) => {}
             Kind::Mixed if ordinal(t.at(at)) => {}
             Kind::Number if at > first && t.has(at - 1, Cues::STREET_SURE) => {
                 sure = Some(at); // Highway 66
                 break;
             }
-            Kind::Word if at == first && token.cues.any(Cues::MEASURE.or(Cues::YEARS)) && token.case == Case::Lower => return None,
+            Kind::Word
+                if at == first
+                    && token.cues.any(Cues::MEASURE.or(Cues::YEARS))
+                    && token.case == Case::Lower =>
+            {
+                return None;
+            }
             Kind::Word => {
                 if token.case == Case::Lower {
                     lower += 1;
-                    let little = matches!(t.at(at), "of" | "to" | "by" | "per" | "and" | "in" | "a" | "or" | "for" | "with" | "on" | "at" | "is" | "was" | "times" | "every" | "from");
+                    let little = matches!(
+                        t.at(at),
+                        "of" | "to"
+                            | "by"
+                            | "per"
+                            | "and"
+                            | "in"
+                            | "a"
+                            | "or"
+                            | "for"
+                            | "with"
+                            | "on"
+                            | "at"
+                            | "is"
+                            | "was"
+                            | "times"
+                            | "every"
+                            | "from"
+                    );
                     if little && t.at(at) != "of" || lower > 2 {
                         break;
                     }
                 }
                 if at > first && token.cues.any(Cues::STREET_SURE) {
                     sure = Some(at);
-                } else if at > first && (field || token.cues.any(Cues::STREET)) && token.case != Case::Lower && !token.cues.any(Cues::UNIT) {
+                } else if at > first
+                    && (field || token.cues.any(Cues::STREET))
+                    && token.case != Case::Lower
+                    && !token.cues.any(Cues::UNIT)
+                {
                     maybe = Some(at);
                 }
             }
@@ -93,8 +138,15 @@ fn street(t: &Tokens<'_>, i: usize) -> Option<usize> {
         at += 1;
     }
     if let Some(end) = sure {
-        let long_form = !t.is_word(end, "dr") && !t.is_word(end, "ct") && !t.is_word(end, "pl") && !t.is_word(end, "way") && !t.is_word(end, "row");
-        let title = t.is_word(end, "dr") && t.is_mark(end + 1, '.') && t.capital(end + 2) && t.at(end + 2).len() > 2;
+        let long_form = !t.is_word(end, "dr")
+            && !t.is_word(end, "ct")
+            && !t.is_word(end, "pl")
+            && !t.is_word(end, "way")
+            && !t.is_word(end, "row");
+        let title = t.is_word(end, "dr")
+            && t.is_mark(end + 1, '.')
+            && t.capital(end + 2)
+            && t.at(end + 2).len() > 2;
         let end = match maybe {
             Some(m) if m == end + 1 => m,
             _ => end,
@@ -104,7 +156,8 @@ fn street(t: &Tokens<'_>, i: usize) -> Option<usize> {
     // A word that ends street names among other things needs the rest of an address behind it.
     let end = maybe.filter(|_| lower == 0)?;
     let last = tail(t, end);
-    (field || last > end || t.get(end + 1).is_none_or(|x| x.gap == super::token::Gap::Line)).then_some(last)
+    (field || last > end || t.get(end + 1).is_none_or(|x| x.gap == super::token::Gap::Line))
+        .then_some(last)
 }
 
 fn ordinal(s: &str) -> bool {
@@ -129,7 +182,10 @@ fn tail(t: &Tokens<'_>, street: usize) -> usize {
         while k - unit < 4 && (t.is_mark(k, '.') || t.is_mark(k, '#')) {
             k += 1;
         }
-        if t.same_line(k) && t.kind(k).is_some_and(|x| x != Kind::Mark) && (t.kind(k) != Some(Kind::Word) || t.at(k).len() <= 2) {
+        if t.same_line(k)
+            && t.kind(k).is_some_and(|x| x != Kind::Mark)
+            && (t.kind(k) != Some(Kind::Word) || t.at(k).len() <= 2)
+        {
             last = k;
             if t.is_mark(k + 1, '-') && t.joined(k + 1) && t.joined(k + 2) {
                 last = k + 2;
@@ -144,10 +200,18 @@ fn tail(t: &Tokens<'_>, street: usize) -> usize {
 /// `Forest Park, TN 69046-9345` from its first word on; a town alone counts when it is listed.
 fn town_state_zip(t: &Tokens<'_>, town: usize) -> Option<usize> {
     let mut at = town;
-    while at - town < 5 && t.same_line(at) && t.capital(at) && (at == town || !t.is_mark(at - 1, ',')) {
+    while at - town < 5
+        && t.same_line(at)
+        && t.capital(at)
+        && (at == town || !t.is_mark(at - 1, ','))
+    {
         let state = at + 1 + usize::from(t.is_mark(at + 1, ','));
-        let any_two = t.at(state).len() == 2 && t.get(state).is_some_and(|x| x.case == Case::Upper) && zip(t, state + 1).is_some();
-        if let Some(end) = state_end(t, state).or(any_two.then_some(state)).filter(|_| t.same_line(state)) {
+        let any_two = t.at(state).len() == 2
+            && t.get(state).is_some_and(|x| x.case == Case::Upper)
+            && zip(t, state + 1).is_some();
+        if let Some(end) =
+            state_end(t, state).or(any_two.then_some(state)).filter(|_| t.same_line(state))
+        {
             let code = end + 1 + usize::from(t.is_mark(end + 1, ',') || t.is_mark(end + 1, '.'));
             return Some(zip(t, code).unwrap_or(end));
         }
@@ -156,7 +220,11 @@ fn town_state_zip(t: &Tokens<'_>, town: usize) -> Option<usize> {
         }
         at += 1;
     }
-    (t.capital(town) && t.tags(town).any(Tags::CITY) && t.same_line(town) && !t.tags(town).any(Tags::SMALL)).then_some(town)
+    (t.capital(town)
+        && t.tags(town).any(Tags::CITY)
+        && t.same_line(town)
+        && !t.tags(town).any(Tags::SMALL))
+    .then_some(town)
 }
 
 /// A ZIP code at `i`: its last token.
@@ -164,20 +232,33 @@ pub(super) fn zip(t: &Tokens<'_>, i: usize) -> Option<usize> {
     if t.kind(i) != Some(Kind::Number) || t.at(i).len() != 5 || !t.same_line(i) {
         return None;
     }
-    let four = t.is_mark(i + 1, '-') && t.joined(i + 1) && t.joined(i + 2) && t.kind(i + 2) == Some(Kind::Number) && t.at(i + 2).len() == 4;
+    let four = t.is_mark(i + 1, '-')
+        && t.joined(i + 1)
+        && t.joined(i + 2)
+        && t.kind(i + 2) == Some(Kind::Number)
+        && t.at(i + 2).len() == 4;
     Some(if four { i + 2 } else { i })
 }
 
 fn zip_cue(scan: &mut Scan<'_>, i: usize) {
     let t = scan.tokens;
     let mut at = i + 1;
-    while at - i < 5 && (matches!(t.at(at), ":" | "(" | "-" | "#" | "=" | "\"") || t.is_word(at, "code") || t.is_word(at, "is") || t.is_word(at, "of")) {
+    while at - i < 5
+        && (matches!(t.at(at), ":" | "(" | "-" | "#" | "=" | "\"")
+            || t.is_word(at, "code")
+            || t.is_word(at, "is")
+            || t.is_word(at, "of"))
+    {
         at += 1;
     }
     if let Some(last) = zip(t, at) {
         scan.push(at, last, PhiClass::Location, ZIP);
-    } else if t.kind(at).is_some_and(|k| k == Kind::Mixed || k == Kind::Number) && t.same_line(at) && t.at(at).len() <= 7 {
-        let second = t.kind(at + 1) == Some(Kind::Mixed) && t.same_line(at + 1) && t.at(at + 1).len() == 3;
+    } else if t.kind(at).is_some_and(|k| k == Kind::Mixed || k == Kind::Number)
+        && t.same_line(at)
+        && t.at(at).len() <= 7
+    {
+        let second =
+            t.kind(at + 1) == Some(Kind::Mixed) && t.same_line(at + 1) && t.at(at + 1).len() == 3;
         scan.push(at, at + usize::from(second), PhiClass::Location, ZIP);
     }
 }
@@ -185,11 +266,21 @@ fn zip_cue(scan: &mut Scan<'_>, i: usize) {
 fn post_box(scan: &mut Scan<'_>, i: usize) {
     let t = scan.tokens;
     let mut first = i;
-    while first > 0 && i - first < 4 && t.same_line(first) && (matches!(t.at(first - 1), "." | "P" | "O" | "p" | "o") || t.is_word(first - 1, "po") || t.is_word(first - 1, "post") || t.is_word(first - 1, "office")) {
+    while first > 0
+        && i - first < 4
+        && t.same_line(first)
+        && (matches!(t.at(first - 1), "." | "P" | "O" | "p" | "o")
+            || t.is_word(first - 1, "po")
+            || t.is_word(first - 1, "post")
+            || t.is_word(first - 1, "office"))
+    {
         first -= 1;
     }
     let hash = usize::from(t.is_mark(i + 1, '#'));
-    if first < i && t.same_line(i + 1) && t.kind(i + 1 + hash).is_some_and(|k| k == Kind::Number || k == Kind::Mixed) {
+    if first < i
+        && t.same_line(i + 1)
+        && t.kind(i + 1 + hash).is_some_and(|k| k == Kind::Number || k == Kind::Mixed)
+    {
         let last = i + 1 + hash;
         let next = last + 1 + usize::from(t.is_mark(last + 1, ','));
         let last = town_state_zip(t, next).unwrap_or(last);
@@ -201,7 +292,13 @@ fn post_box(scan: &mut Scan<'_>, i: usize) {
 fn foreign(scan: &mut Scan<'_>, i: usize) {
     let t = scan.tokens;
     let word = t.at(i);
-    if word.len() > 5 && t.capital(i) && t.kind(i + 1) == Some(Kind::Number) && ENDINGS.iter().any(|e| word.ends_with(e)) && t.same_line(i + 1) && t.number(i + 1).is_some_and(|(_, len)| len <= 4) {
+    if word.len() > 5
+        && t.capital(i)
+        && t.kind(i + 1) == Some(Kind::Number)
+        && ENDINGS.iter().any(|e| word.ends_with(e))
+        && t.same_line(i + 1)
+        && t.number(i + 1).is_some_and(|(_, len)| len <= 4)
+    {
         scan.push(i, i + 1, PhiClass::Location, STREET);
     } else if t.has(i, Cues::STREET_FIRST) {
         let mut last = i;
@@ -210,7 +307,11 @@ fn foreign(scan: &mut Scan<'_>, i: usize) {
             if !t.same_line(j) {
                 break;
             }
-            let filler = t.is_mark(j, '.') || t.is_mark(j, ',') || t.has(j, Cues::PARTICLE) || t.is_word(j, "nº") || t.is_word(j, "n");
+            let filler = t.is_mark(j, '.')
+                || t.is_mark(j, ',')
+                || t.has(j, Cues::PARTICLE)
+                || t.is_word(j, "nº")
+                || t.is_word(j, "n");
             if t.capital(j) && !filler {
                 named = true;
                 last = j;

@@ -2,7 +2,7 @@
 
 /// Luhn's sum over ASCII digits, other characters ignored (ISO/IEC 7812-1).
 pub(super) fn luhn(digits: &str) -> bool {
-    luhn_sum(digits) % 10 == 0
+    luhn_sum(digits).is_multiple_of(10)
 }
 
 fn luhn_sum(digits: &str) -> u32 {
@@ -23,16 +23,21 @@ pub(super) fn npi(digits: &str) -> bool {
     digits.len() == 10
         && matches!(digits.as_bytes()[0], b'1' | b'2')
         && digits.bytes().all(|b| b.is_ascii_digit())
-        && (luhn_sum(digits) + 24) % 10 == 0
+        && (luhn_sum(digits) + 24).is_multiple_of(10)
 }
 
 /// A DEA registration: two letters (or a letter and 9), six digits and their check digit.
 pub(super) fn dea(s: &str) -> bool {
     let b = s.as_bytes();
-    if b.len() != 9 || !b[0].is_ascii_alphabetic() || !(b[1].is_ascii_alphabetic() || b[1] == b'9') {
+    if b.len() != 9 || !b[0].is_ascii_alphabetic() || !(b[1].is_ascii_alphabetic() || b[1] == b'9')
+    {
         return false;
     }
-    let Some(d) = b[2..].iter().map(|c| c.is_ascii_digit().then(|| u32::from(c - b'0'))).collect::<Option<Vec<_>>>() else {
+    let Some(d) = b[2..]
+        .iter()
+        .map(|c| c.is_ascii_digit().then(|| u32::from(c - b'0')))
+        .collect::<Option<Vec<_>>>()
+    else {
         return false;
     };
     (d[0] + d[2] + d[4] + 2 * (d[1] + d[3] + d[5])) % 10 == d[6]
@@ -41,7 +46,9 @@ pub(super) fn dea(s: &str) -> bool {
 /// Seventeen characters that a vehicle identification number may hold (ISO 3779).
 pub(super) fn vin_shape(s: &str) -> bool {
     s.len() == 17
-        && s.bytes().all(|b| b.is_ascii_alphanumeric() && !matches!(b.to_ascii_uppercase(), b'I' | b'O' | b'Q'))
+        && s.bytes().all(|b| {
+            b.is_ascii_alphanumeric() && !matches!(b.to_ascii_uppercase(), b'I' | b'O' | b'Q')
+        })
         && s.bytes().any(|b| b.is_ascii_digit())
         && s.bytes().any(|b| b.is_ascii_alphabetic())
 }
@@ -101,7 +108,10 @@ pub(super) fn iban(s: &str) -> bool {
 
 /// A social security number that can have been issued or stands for one in an example.
 pub(super) fn ssn(digits: &str) -> bool {
-    digits.len() == 9 && digits.bytes().any(|b| b != digits.as_bytes()[0]) && &digits[5..] != "0000" && &digits[3..5] != "00"
+    digits.len() == 9
+        && digits.bytes().any(|b| b != digits.as_bytes()[0])
+        && &digits[5..] != "0000"
+        && &digits[3..5] != "00"
 }
 
 #[cfg(test)]
@@ -110,7 +120,8 @@ mod tests {
 
     #[test]
     fn check_digits() {
-        let all: [(&str, fn(&str) -> bool, &str, &str); 7] = [
+        type Check = fn(&str) -> bool;
+        let all: [(&str, Check, &str, &str); 7] = [
             ("luhn", luhn, "79927398713", "79927398710"),
             ("card", card, "4111111111111111", "4111111111111112"),
             ("npi", npi, "1234567893", "1234567890"),

@@ -8,7 +8,7 @@ use super::check;
 use super::cue::Cues;
 use super::date;
 use super::run::{chunk, count, starts_chunk};
-use super::token::{Case, Kind, Tokens};
+use super::token::{Case, Gap, Kind, Tokens};
 
 /// The cue class, what it announces, and its rule; the first that fits is taken.
 const ANNOUNCED: [(Cues, PhiClass, Rule); 8] = [
@@ -22,8 +22,14 @@ const ANNOUNCED: [(Cues, PhiClass, Rule); 8] = [
     (Cues::ID, PhiClass::Id, Rule::new("id-cue", 76, 0.85)),
 ];
 
-const ANY: Cues = Cues::SSN.or(Cues::MRN).or(Cues::VEHICLE).or(Cues::DEVICE).or(Cues::LICENSE).or(Cues::PLAN)
-    .or(Cues::ACCOUNT).or(Cues::ID);
+const ANY: Cues = Cues::SSN
+    .or(Cues::MRN)
+    .or(Cues::VEHICLE)
+    .or(Cues::DEVICE)
+    .or(Cues::LICENSE)
+    .or(Cues::PLAN)
+    .or(Cues::ACCOUNT)
+    .or(Cues::ID);
 
 pub(super) fn produce(scan: &mut Scan<'_>) {
     for i in 0..scan.tokens.list.len() {
@@ -47,16 +53,17 @@ fn announced(scan: &mut Scan<'_>, i: usize) {
     let t = scan.tokens;
     let cues = t.cues(i);
     let Some((_, class, rule)) = ANNOUNCED.iter().find(|(c, _, _)| cues.any(*c)) else { return };
-    if (i > 0 && t.has(i - 1, Cues::CODE)) || !starts_chunk(t, i) && t.is_mark(i - 1, '/') && t.has(i - 2, Cues::CODE) {
+    if (i > 0 && t.has(i - 1, Cues::CODE))
+        || !starts_chunk(t, i) && t.is_mark(i - 1, '/') && t.has(i - 2, Cues::CODE)
+    {
         return;
     }
     let mut grip = Grip { strong: cues.any(Cues::STRONG), marked: cues.any(Cues::MARKER) };
     let mut own = Some(i).filter(|_| t.list[i].case == Case::Upper); // `MRN-279406`: the cue is in the chunk
-    let mut at = i + 1;
-    for _ in 0..10 {
+    for at in i + 1..i + 11 {
         let Some(next) = t.get(at) else { return };
-        let colon = at > 0 && (t.is_mark(at - 1, ':') || t.is_mark(at - 1, '#'));
-        if next.gap as u8 == super::token::Gap::Line as u8 && !colon {
+        let colon = t.is_mark(at - 1, ':') || t.is_mark(at - 1, '#');
+        if next.gap == Gap::Line && !colon {
             return;
         }
         match next.kind {
@@ -66,7 +73,8 @@ fn announced(scan: &mut Scan<'_>, i: usize) {
                     own = None;
                 }
                 "-" | "_" if t.joined(at) && t.joined(at + 1) => {}
-                "(" | ")" | "." | "-" | "[" | "\"" | "'" | "*" | "_" | "/" | "{" | "<" | ">" | "º" | "°" => own = None,
+                "(" | ")" | "." | "-" | "[" | "\"" | "'" | "*" | "_" | "/" | "{" | "<" | ">"
+                | "º" | "°" => own = None,
                 _ => return,
             },
             Kind::Word if next.cues.any(Cues::FILLER) && !value_word(t, at) => {
@@ -87,17 +95,22 @@ fn announced(scan: &mut Scan<'_>, i: usize) {
                 return;
             }
         }
-        at += 1;
     }
 }
 
 /// Whether the word at `i` is the head of a code: `SM-987654`, `ACCT-12`, `SN 1234567`.
 fn value_word(t: &Tokens<'_>, i: usize) -> bool {
-    if t.kind(i) != Some(Kind::Word) || t.get(i).is_none_or(|x| !matches!(x.case, Case::Upper | Case::Single | Case::Init)) {
+    if t.kind(i) != Some(Kind::Word)
+        || t.get(i).is_none_or(|x| !matches!(x.case, Case::Upper | Case::Single | Case::Init))
+    {
         return false;
     }
-    let linked = t.joined(i + 1) && (t.is_mark(i + 1, '-') || t.is_mark(i + 1, '_')) && t.joined(i + 2);
-    linked && (t.kind(i + 2) == Some(Kind::Number) || t.kind(i + 2) == Some(Kind::Mixed) || value_word(t, i + 2))
+    let linked =
+        t.joined(i + 1) && (t.is_mark(i + 1, '-') || t.is_mark(i + 1, '_')) && t.joined(i + 2);
+    linked
+        && (t.kind(i + 2) == Some(Kind::Number)
+            || t.kind(i + 2) == Some(Kind::Mixed)
+            || value_word(t, i + 2))
 }
 
 /// The last token of the value that begins at `i`, when it is one.
@@ -119,13 +132,16 @@ fn value(t: &Tokens<'_>, i: usize, class: PhiClass, grip: Grip) -> Option<usize>
         return Some(last);
     }
     let (digits, letters) = count(text);
-    if date::numeric(t, start).is_some() && !(grip.strong && !text.contains('/')) {
+    if (!grip.strong || text.contains('/')) && date::numeric(t, start).is_some() {
         return None;
     }
     let quantity = letters == 0 && digits < 6 && text.contains('.')
         || letters == 0 && digits <= 6 && text.contains('/')
         || t.is_mark(last + 1, '%') && t.joined(last + 1)
-        || !grip.strong && t.has(last + 1, Cues::MEASURE.or(Cues::YEARS)) && t.same_line(last + 1) && digits < 6
+        || !grip.strong
+            && t.has(last + 1, Cues::MEASURE.or(Cues::YEARS))
+            && t.same_line(last + 1)
+            && digits < 6
         || letters > 0 && t.kind(start) == Some(Kind::Mixed) && start == last && dose(text);
     if quantity {
         return None;
@@ -134,17 +150,28 @@ fn value(t: &Tokens<'_>, i: usize, class: PhiClass, grip: Grip) -> Option<usize>
     let enough = match (grip.strong, grip.marked) {
         (true, _) => digits >= 3 || digits >= 2 && letters >= 2,
         (_, true) => (digits >= 3 || digits >= 2 && letters >= 2 && text.len() >= 5) && !year,
-        _ => !year && (digits >= 5 || letters > 0 && digits >= 3 && text.len() >= 5 && !text.bytes().any(|b| b.is_ascii_lowercase())),
+        _ => {
+            !year
+                && (digits >= 5
+                    || letters > 0
+                        && digits >= 3
+                        && text.len() >= 5
+                        && !text.bytes().any(|b| b.is_ascii_lowercase()))
+        }
     };
-    if !enough && !(class == PhiClass::Vehicle && digits >= 1 && letters >= 2 && bare(text) >= 5 && grip.marked)
-        && !(class == PhiClass::Vehicle && check::vin_shape(text))
-    {
+    let plate = digits >= 1 && letters >= 2 && bare(text) >= 5 && grip.marked;
+    if !(enough || class == PhiClass::Vehicle && (plate || check::vin_shape(text))) {
         return None;
     }
     // Digits printed in groups: 123 456 789.
     let mut more = 0;
-    while more < 4 && letters == 0 && t.kind(last + 1) == Some(Kind::Number) && t.same_line(last + 1)
-        && (3..=4).contains(&t.at(last + 1).len()) && t.at(last).len() <= 4 && !t.has(last + 2, Cues::MEASURE.or(Cues::YEARS))
+    while more < 4
+        && letters == 0
+        && t.kind(last + 1) == Some(Kind::Number)
+        && t.same_line(last + 1)
+        && (3..=4).contains(&t.at(last + 1).len())
+        && t.at(last).len() <= 4
+        && !t.has(last + 2, Cues::MEASURE.or(Cues::YEARS))
     {
         last += 1;
         more += 1;
@@ -155,8 +182,11 @@ fn value(t: &Tokens<'_>, i: usize, class: PhiClass, grip: Grip) -> Option<usize>
 /// `500mg`, `10mL`, `3x`: digits and then a unit.
 fn dose(s: &str) -> bool {
     let tail = s.trim_start_matches(|c: char| c.is_ascii_digit());
-    ["mg", "mcg", "g", "kg", "ml", "mL", "cc", "mm", "cm", "x", "th", "st", "nd", "rd", "yo", "y", "hr", "h", "am", "pm", "lb", "lbs", "units", "F", "M", "k", "K"]
-        .contains(&tail)
+    [
+        "mg", "mcg", "g", "kg", "ml", "mL", "cc", "mm", "cm", "x", "th", "st", "nd", "rd", "yo",
+        "y", "hr", "h", "am", "pm", "lb", "lbs", "units", "F", "M", "k", "K",
+    ]
+    .contains(&tail)
 }
 
 /// `XXX-XX-1234`.
@@ -178,7 +208,10 @@ fn hash_mark(scan: &mut Scan<'_>, i: usize) {
     let last = chunk(t, i + 1, "-_");
     let text = t.between(i + 1, last);
     let (digits, letters) = count(text);
-    if text.len() <= 40 && (digits >= 5 || digits >= 4 && letters >= 1) && !t.has(last + 1, Cues::MEASURE) {
+    if text.len() <= 40
+        && (digits >= 5 || digits >= 4 && letters >= 1)
+        && !t.has(last + 1, Cues::MEASURE)
+    {
         scan.push(i + 1, last, PhiClass::Id, RULE);
     }
 }

@@ -38,7 +38,7 @@ cues! {
     PERSON = 3: "patient pt pts client male female man woman boy girl gentleman lady child infant baby veteran
         resident teenager mom widow guardian subscriber recipient professional student adult";
     NAMED = 4: "named called name names surname nickname alias aka lastname firstname nombre";
-    FIELD = 5: "patient pt name physician provider attending surgeon nurse cc dictated guardian pcp by clinician doctor
+    FIELD = 5: "family given patient pt name physician provider attending surgeon nurse cc dictated guardian pcp by clinician doctor
         subscriber contact signed mother father spouse consultant therapist author re from to referring
         insured guarantor resident fellow anesthesiologist cardiologist assistant interpreter witness
         pharmacist cosigned transcribed reviewed prepared technologist radiologist pathologist recipient
@@ -134,7 +134,12 @@ cues! {
         hertz newton joule pascal rankin barthel katz lawton trousseau chvostek cullen grey courvoisier nikolsky
         auspitz koebner darier gottron leser trelat salmonella listeria escherichia klebsiella rickettsia brucella
         neisseria";
-    SAFE = 22: "mondays tuesdays wednesdays thursdays fridays saturdays sundays covid medicare medicaid medigap american african asian hispanic caucasian latino latina european
+    SAFE = 22: "germany france italy spain portugal poland greece turkey china japan korea taiwan thailand
+        vietnam philippines indonesia malaysia singapore pakistan bangladesh nepal iran iraq israel egypt ethiopia
+        nigeria ghana zambia zimbabwe uganda tanzania mexico canada brazil argentina colombia peru ecuador
+        venezuela guatemala honduras nicaragua england scotland wales britain netherlands belgium switzerland austria
+        hungary romania bulgaria ukraine russia sweden norway finland denmark iceland zealand haiti cuba jamaica
+        mondays tuesdays wednesdays thursdays fridays saturdays sundays covid medicare medicaid medigap american african asian hispanic caucasian latino latina european
         english spanish french german chinese mandarin arabic russian vietnamese korean japanese tagalog british indian
         mexican canadian australian italian native black white christian catholic muslim jewish buddhist hindu
         internet facebook google youtube zoom mychart epic cerner medline pubmed cochrane embase
@@ -205,7 +210,7 @@ cues! {
         reference bank his her file holder claim credit debit registration certification new old current case social
         verified model policyholder pin nº nro ins";
     MARKER = 36: "number num no nr id identifier nº nro mrn ssn code serial";
-    ZIP = 37: "zip zipcode postcode postal plz";
+    ZIP = 37: "zip postalcode zip_code zipcode postcode postal plz";
     PLACE_PREP = 38: "in from near to at of outside around through visiting";
     ADMIT = 39: "seen admitted treated evaluated visited hospitalized transferred visit followed managed admission
         diagnosed operated presenting presented assessed tx'd dx'd monitored surgery attended reviewed
@@ -221,10 +226,13 @@ cues! {
     URL = 43: "http https ftp www";
     SUFFIX = 44: "jr sr ii iii iv phd";
     PARTICLE = 45: "van von de der den del della di da dos la le el al bin ibn ben ter ten st y e do du des abu";
-    ADDRESS = 49: "address addr residence domicile dirección direccion adresse anschrift location";
+    ADDRESS = 49: "address addr residence domicile dirección direccion adresse anschrift location line street line1 address1 street1";
     FACILITY_TAIL = 47: "home unit surgery inc corporation corp llc association alliance trust medical health memorial care group regional general presbyterian methodist baptist lutheran
         va dental hospice children's childrens";
     STREET_FIRST = 48: "calle avenida avda rue rua viale paseo plaza carrera ulica chemin allée";
+    NOT_FACILITY = 50: "the at in our from a an seen this visit to by his her my local for was on with is admitted
+        treated evaluated and seen";
+    CITY_KEY = 51: "city town municipality county district village ciudad municipio localidad birthplace";
     NOT_CITY = 46: "of most many mobile best reading orange normal price home commerce center union industry marble
         enterprise";
 }
@@ -236,7 +244,8 @@ pub(super) struct CueTable {
 
 impl CueTable {
     pub(super) fn new() -> Self {
-        let words = TABLE.iter().flat_map(|(cue, words)| words.split_whitespace().map(move |w| (w, *cue)));
+        let words =
+            TABLE.iter().flat_map(|(cue, words)| words.split_whitespace().map(move |w| (w, *cue)));
         let mut slots = vec![(0, Cues::NONE); (words.clone().count() * 3).next_power_of_two()];
         let mask = slots.len() - 1;
         for (word, cue) in words {
@@ -251,6 +260,7 @@ impl CueTable {
     }
 
     /// The cues of a word in lower case.
+    #[cfg(test)]
     pub(super) fn get(&self, lower: &str) -> Cues {
         self.get_hashed(hash(lower))
     }
@@ -271,8 +281,16 @@ impl CueTable {
 
 /// FNV-1a with a final mix; never zero.
 pub(super) fn hash(word: &str) -> u64 {
-    let h = word.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
-    (h ^ (h >> 32)) | 1
+    hash_bytes(word.as_bytes())
+}
+
+/// [`hash`] of a word given by its bytes.
+pub(super) fn hash_bytes(word: &[u8]) -> u64 {
+    const PRIME: u64 = 0x0100_0000_01b3;
+    let h =
+        word.iter().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(*b)).wrapping_mul(PRIME));
+    // The low bits place it in a table, the high ones tell it from its neighbours.
+    (h ^ (h >> 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1
 }
 
 #[cfg(test)]
@@ -285,7 +303,8 @@ mod tests {
         assert!(table.get("dr").any(Cues::TITLE));
         assert!(table.get("dr").any(Cues::STREET));
         assert!(table.get("mrn").any(Cues::STRONG));
-        assert_eq!(table.get("public"), Cues::NONE);
+        assert!(!table.get("public").any(Cues::LICENSE));
+        assert_eq!(table.get("publication"), Cues::NONE);
         assert_eq!(table.get(""), Cues::NONE);
     }
 }

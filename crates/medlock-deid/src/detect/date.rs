@@ -44,7 +44,10 @@ pub(super) fn numeric(t: &Tokens<'_>, i: usize) -> Option<usize> {
     let (b, b_len) = t.number(i + 2)?;
     let third = t.joined(i + 3) && t.is_mark(i + 3, sep) && t.joined(i + 4);
     if !third {
-        let ends = !(t.joined(i + 3) && (t.is_mark(i + 3, '-') || t.is_mark(i + 3, '/') || t.kind(i + 3) != Some(Kind::Mark)));
+        let ends = !(t.joined(i + 3)
+            && (t.is_mark(i + 3, '-')
+                || t.is_mark(i + 3, '/')
+                || t.kind(i + 3) != Some(Kind::Mark)));
         let month_year = sep == '/' && a_len <= 2 && month(a) && b_len == 4 && year(b);
         let year_month = sep != '.' && a_len == 4 && year(a) && b_len == 2 && month(b);
         return ((month_year || year_month) && ends).then_some(i + 2);
@@ -63,25 +66,35 @@ pub(super) fn numeric(t: &Tokens<'_>, i: usize) -> Option<usize> {
     let (c, c_len) = t.number(i + 4)?;
     let ordered = month(a) && day(b) || day(a) && month(b);
     let full = c_len == 4 && year(c);
-    let short = c_len == 2 && (sep != '.' || a_len == 2 && b_len == 2) && (sep == '/' || a_len == 2 || b_len == 2);
-    let goes_on = t.joined(i + 5) && (t.is_mark(i + 5, sep) && t.joined(i + 6) || t.kind(i + 5) != Some(Kind::Mark));
+    let short = c_len == 2
+        && (sep != '.' || a_len == 2 && b_len == 2)
+        && (sep == '/' || a_len == 2 || b_len == 2);
+    let goes_on = t.joined(i + 5)
+        && (t.is_mark(i + 5, sep) && t.joined(i + 6) || t.kind(i + 5) != Some(Kind::Mark));
     (a_len <= 2 && b_len <= 2 && ordered && (full || short) && !goes_on).then_some(i + 4)
 }
 
 /// `20240105`, with a time of day or without, as interfaces write it.
 fn stamp(t: &Tokens<'_>, i: usize) -> Option<usize> {
     let s = t.at(i);
-    if !matches!(s.len(), 8 | 12 | 14) || t.kind(i) != Some(Kind::Number) || t.joined(i + 1) && t.is_mark(i + 1, '-') {
+    if !matches!(s.len(), 8 | 12 | 14)
+        || t.kind(i) != Some(Kind::Number)
+        || t.joined(i + 1) && t.is_mark(i + 1, '-')
+    {
         return None;
     }
-    let part = |r: std::ops::Range<usize>| s.get(r).and_then(|p| p.parse::<u32>().ok()).unwrap_or(0);
+    let part =
+        |r: std::ops::Range<usize>| s.get(r).and_then(|p| p.parse::<u32>().ok()).unwrap_or(0);
     let time = s.len() == 8 || part(8..10) < 24 && part(10..12) < 60;
     (year(part(0..4)) && month(part(4..6)) && day(part(6..8)) && time).then_some(i)
 }
 
 fn time_end(t: &Tokens<'_>, i: usize) -> usize {
     let mut last = i;
-    while last - i < 8 && t.joined(last + 1) && [":", ".", "+", "-"].contains(&t.at(last + 1)) && t.joined(last + 2)
+    while last - i < 8
+        && t.joined(last + 1)
+        && [":", ".", "+", "-"].contains(&t.at(last + 1))
+        && t.joined(last + 2)
         && t.at(last + 2).starts_with(|c: char| c.is_ascii_digit())
     {
         last += 2;
@@ -93,24 +106,54 @@ fn time_end(t: &Tokens<'_>, i: usize) -> usize {
 fn month_and_day(t: &Tokens<'_>, i: usize) -> Option<usize> {
     let (a, a_len) = t.number(i)?;
     let (b, b_len) = t.number(i + 2)?;
-    let shape = t.is_mark(i + 1, '/') && t.joined(i + 1) && t.joined(i + 2) && a_len <= 2 && b_len <= 2 && (month(a) && day(b) || day(a) && month(b));
-    let goes_on = t.joined(i + 3) && (matches!(t.at(i + 3), "/" | "%") || t.kind(i + 3) != Some(Kind::Mark) || t.is_mark(i + 3, '.') && t.joined(i + 4));
+    let shape = t.is_mark(i + 1, '/')
+        && t.joined(i + 1)
+        && t.joined(i + 2)
+        && a_len <= 2
+        && b_len <= 2
+        && (month(a) && day(b) || day(a) && month(b));
+    let goes_on = t.joined(i + 3)
+        && (matches!(t.at(i + 3), "/" | "%")
+            || t.kind(i + 3) != Some(Kind::Mark)
+            || t.is_mark(i + 3, '.') && t.joined(i + 4));
     if !shape || goes_on || t.has(i + 3, Cues::MEASURE) && t.same_line(i + 3) {
         return None;
     }
     let mut j = i;
-    while j > 0 && i - j < 3 && t.same_line(j) && [":", "(", "of", "the", "was", "is"].contains(&t.at(j - 1)) {
+    while j > 0
+        && i - j < 3
+        && t.same_line(j)
+        && [":", "(", "of", "the", "was", "is"].contains(&t.at(j - 1))
+    {
         j -= 1;
     }
     if j == 0 || !t.same_line(j) {
         return None;
     }
     let before = t.at(j - 1).to_ascii_lowercase();
-    let sure = matches!(before.as_str(), "on" | "since" | "dated" | "date" | "dob" | "until" | "admitted" | "discharged" | "dos" | "seen" | "appt" | "appointment" | "scheduled");
+    let sure = matches!(
+        before.as_str(),
+        "on" | "since"
+            | "dated"
+            | "date"
+            | "dob"
+            | "until"
+            | "admitted"
+            | "discharged"
+            | "dos"
+            | "seen"
+            | "appt"
+            | "appointment"
+            | "scheduled"
+    );
     // A score out of five, six or ten is not a day.
     let scale = matches!(b, 4 | 5 | 6 | 10) && a <= b;
-    let cue = t.has(j - 1, Cues::DATE_CUE.or(Cues::WEEKDAY)) || matches!(before.as_str(), "by" | "from");
-    let second_of_range = j >= 4 && matches!(before.as_str(), "-" | "to" | "and" | "through") && t.is_mark(j - 3, '/') && b > 12;
+    let cue =
+        t.has(j - 1, Cues::DATE_CUE.or(Cues::WEEKDAY)) || matches!(before.as_str(), "by" | "from");
+    let second_of_range = j >= 4
+        && matches!(before.as_str(), "-" | "to" | "and" | "through")
+        && t.is_mark(j - 3, '/')
+        && b > 12;
     (sure || (cue || second_of_range) && !scale).then_some(i + 2)
 }
 
@@ -120,7 +163,8 @@ fn compact(s: &str) -> bool {
     let head = b.iter().take_while(|c| c.is_ascii_digit()).count();
     let letters = b[head..].iter().take_while(|c| c.is_ascii_alphabetic()).count();
     let tail = &s[(head + letters).min(s.len())..];
-    const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
+    const MONTHS: [&str; 12] =
+        ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
     (1..=2).contains(&head)
         && letters == 3
         && matches!(tail.len(), 2 | 4)
@@ -132,7 +176,12 @@ fn compact(s: &str) -> bool {
 fn written(scan: &mut Scan<'_>, i: usize) {
     let t = scan.tokens;
     let word = t.at(i);
-    let ambiguous = ["may", "march", "mar", "sep", "dec", "jan", "mai", "mars", "juli", "august", "april", "june"].iter().any(|w| word.eq_ignore_ascii_case(w));
+    let ambiguous = [
+        "may", "march", "mar", "sep", "dec", "jan", "mai", "mars", "juli", "august", "april",
+        "june",
+    ]
+    .iter()
+    .any(|w| word.eq_ignore_ascii_case(w));
     let lower = t.list[i].case == Case::Lower;
     let (first, day_before) = day_before(t, i);
     let mut last = i;
@@ -144,11 +193,19 @@ fn written(scan: &mut Scan<'_>, i: usize) {
     let mut ordinal = day_before.is_some_and(|o| o);
     let mut has_day = day_before.is_some();
     if day_before.is_none() {
-        let joiner = usize::from(t.is_mark(at, '-') && t.joined(at) || t.is_word(at, "the") || t.is_mark(at, ','));
+        let joiner = usize::from(
+            t.is_mark(at, '-') && t.joined(at) || t.is_word(at, "the") || t.is_mark(at, ','),
+        );
         if let Some((end, is_ordinal)) = day_at(t, at + joiner) {
             (has_day, ordinal, last, at) = (true, is_ordinal, end, end + 1);
-            let range = t.is_mark(at, '-') && t.joined(at) || t.is_word(at, "to") || t.is_word(at, "through") || t.is_word(at, "and") || t.is_mark(at, '&');
-            if let Some((end, _)) = day_at(t, at + 1).filter(|(e, _)| range && !t.has(e + 1, Cues::MEASURE)) {
+            let range = t.is_mark(at, '-') && t.joined(at)
+                || t.is_word(at, "to")
+                || t.is_word(at, "through")
+                || t.is_word(at, "and")
+                || t.is_mark(at, '&');
+            if let Some((end, _)) =
+                day_at(t, at + 1).filter(|(e, _)| range && !t.has(e + 1, Cues::MEASURE))
+            {
                 (last, at) = (end, end + 1);
             }
         }
@@ -156,13 +213,23 @@ fn written(scan: &mut Scan<'_>, i: usize) {
     // Year: `2024`, `, 2024`, `of 2024`, `'24`, `-24`.
     let mut j = at;
     for _ in 0..2 {
-        if t.is_mark(j, ',') || t.is_word(j, "of") || t.is_word(j, "de") || t.is_word(j, "del") || (t.is_mark(j, '-') || t.is_mark(j, '/') || t.is_mark(j, '.')) && t.joined(j) {
+        if t.is_mark(j, ',')
+            || t.is_word(j, "of")
+            || t.is_word(j, "de")
+            || t.is_word(j, "del")
+            || (t.is_mark(j, '-') || t.is_mark(j, '/') || t.is_mark(j, '.')) && t.joined(j)
+        {
             j += 1;
         }
     }
     let has_year = match t.number(j) {
         Some((n, 4)) if year(n) && t.same_line(j) => true,
-        Some((_, 2)) if t.is_mark(j - 1, '\'') || has_day && j > 0 && t.is_mark(j - 1, '-') && t.joined(j) => true,
+        Some((_, 2))
+            if t.is_mark(j - 1, '\'')
+                || has_day && j > 0 && t.is_mark(j - 1, '-') && t.joined(j) =>
+        {
+            true
+        }
         None if t.is_mark(j, '\'') && t.number(j + 1).is_some_and(|(_, len)| len == 2) => {
             j += 1;
             true
@@ -189,7 +256,11 @@ fn month_alone(t: &Tokens<'_>, i: usize, ambiguous: bool) -> bool {
 
 /// `3`, `3rd`, `03` as a day of the month: its last token, and whether it is an ordinal.
 fn day_at(t: &Tokens<'_>, i: usize) -> Option<(usize, bool)> {
-    if !t.same_line(i) || t.joined(i + 1) && (t.is_mark(i + 1, '.') || t.is_mark(i + 1, '/') || t.is_mark(i + 1, ':')) && t.joined(i + 2) {
+    if !t.same_line(i)
+        || t.joined(i + 1)
+            && (t.is_mark(i + 1, '.') || t.is_mark(i + 1, '/') || t.is_mark(i + 1, ':'))
+            && t.joined(i + 2)
+    {
         return None;
     }
     if let Some((n, len)) = t.number(i) {
@@ -198,7 +269,8 @@ fn day_at(t: &Tokens<'_>, i: usize) -> Option<(usize, bool)> {
     let s = t.at(i);
     let digits = s.bytes().take_while(u8::is_ascii_digit).count();
     let ordinal = ["st", "nd", "rd", "th"].iter().any(|e| s[digits..].eq_ignore_ascii_case(e));
-    ((1..=2).contains(&digits) && ordinal && s[..digits].parse().is_ok_and(day)).then_some((i, true))
+    ((1..=2).contains(&digits) && ordinal && s[..digits].parse().is_ok_and(day))
+        .then_some((i, true))
 }
 
 /// A day in front of the month at `i`: `3 March`, `the 3rd of March`, `12-Mar`.
@@ -206,7 +278,8 @@ fn day_before(t: &Tokens<'_>, i: usize) -> (usize, Option<bool>) {
     for back in 1..=2 {
         let Some(j) = i.checked_sub(back) else { break };
         let linked = back == 1 || ["of", "de", "-", "/", ".", "d"].contains(&t.at(i - 1));
-        if linked && t.same_line(i)
+        if linked
+            && t.same_line(i)
             && let Some((_, ordinal)) = day_at_simple(t, j)
         {
             return (j, Some(ordinal));
@@ -222,7 +295,10 @@ fn day_at_simple(t: &Tokens<'_>, j: usize) -> Option<(usize, bool)> {
     let s = t.at(j);
     let digits = s.bytes().take_while(u8::is_ascii_digit).count();
     let ordinal = ["st", "nd", "rd", "th"].iter().any(|e| s[digits..].eq_ignore_ascii_case(e));
-    ((1..=2).contains(&digits) && (ordinal || s.len() == digits) && s[..digits].parse().is_ok_and(day)).then_some((j, ordinal))
+    ((1..=2).contains(&digits)
+        && (ordinal || s.len() == digits)
+        && s[..digits].parse().is_ok_and(day))
+    .then_some((j, ordinal))
 }
 
 fn month(n: u32) -> bool {

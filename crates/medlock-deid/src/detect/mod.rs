@@ -13,6 +13,7 @@ mod code;
 mod cue;
 mod date;
 mod facility;
+mod field;
 mod fold;
 mod known;
 mod lexicon;
@@ -55,7 +56,11 @@ impl Detector {
     /// The detector of this build. It is made once and holds no state between texts.
     pub fn shared() -> &'static Detector {
         static SHARED: OnceLock<Detector> = OnceLock::new();
-        SHARED.get_or_init(|| Detector { cues: CueTable::new(), lexicon: Lexicon::open(), digest: OnceLock::new() })
+        SHARED.get_or_init(|| Detector {
+            cues: CueTable::new(),
+            lexicon: Lexicon::open(),
+            digest: OnceLock::new(),
+        })
     }
 
     /// The identifiers in `text`: sorted, not overlapping, on character boundaries.
@@ -98,7 +103,11 @@ impl Detector {
     /// Whether a lower-case word is plain English or medicine, so that it tells nobody's name by
     /// itself.
     pub(crate) fn is_ordinary(&self, lower: &str) -> bool {
-        self.lexicon.tags(lower).any(lexicon::Tags::ORDINARY)
+        use lexicon::Tags;
+        let tags = self.lexicon.tags(lower);
+        // The largest word list holds surnames too.
+        tags.any(Tags::COMMON.or_tags(Tags::MEDICAL).or_tags(Tags::DRUG))
+            || tags.any(Tags::HUGE) && !tags.any(Tags::A_NAME)
     }
 
     /// The version of the rules, for people.
@@ -111,7 +120,9 @@ impl Detector {
     pub fn digest(&self) -> &str {
         self.digest.get_or_init(|| {
             let mix = |seed: u64| {
-                self.rule_bytes().flatten().fold(seed, |h, b| (h.rotate_left(5) ^ u64::from(*b)).wrapping_mul(0x0100_0000_01b3))
+                self.rule_bytes().flatten().fold(seed, |h, b| {
+                    (h.rotate_left(5) ^ u64::from(*b)).wrapping_mul(0x0100_0000_01b3)
+                })
             };
             format!("{:016x}{:016x}", mix(0xcbf2_9ce4_8422_2325), mix(0x9e37_79b9_7f4a_7c15))
         })
@@ -119,7 +130,7 @@ impl Detector {
 
     /// Everything that decides what is found: the sources of the rules and the packed lists.
     pub fn rule_bytes(&self) -> impl Iterator<Item = &'static [u8]> + use<> {
-        const RULES: [&[u8]; 18] = [
+        const RULES: [&[u8]; 22] = [
             include_bytes!("mod.rs"),
             include_bytes!("address.rs"),
             include_bytes!("age.rs"),
@@ -129,9 +140,13 @@ impl Detector {
             include_bytes!("cue.rs"),
             include_bytes!("date.rs"),
             include_bytes!("facility.rs"),
+            include_bytes!("field.rs"),
             include_bytes!("fold.rs"),
             include_bytes!("known.rs"),
+            include_bytes!("lexicon.rs"),
             include_bytes!("name.rs"),
+            include_bytes!("name/run.rs"),
+            include_bytes!("name/weigh.rs"),
             include_bytes!("net.rs"),
             include_bytes!("number.rs"),
             include_bytes!("place.rs"),
@@ -162,6 +177,7 @@ fn producers(scan: &mut Scan<'_>) {
     code::produce(scan);
     address::produce(scan);
     facility::produce(scan);
+    field::produce(scan);
     place::produce(scan);
     name::produce(scan);
 }
@@ -173,7 +189,10 @@ fn blocks(text: &str) -> Vec<(usize, usize)> {
     while text.len() - start > BLOCK {
         let hard = floor(text, start + BLOCK);
         let tail = floor(text, hard - OVERLAP);
-        let end = text[tail..hard].rfind('\n').or_else(|| text[tail..hard].rfind(' ')).map_or(hard, |at| tail + at + 1);
+        let end = text[tail..hard]
+            .rfind('\n')
+            .or_else(|| text[tail..hard].rfind(' '))
+            .map_or(hard, |at| tail + at + 1);
         blocks.push((start, end));
         let back = floor(text, end - OVERLAP);
         start = text[back..end].find([' ', '\n']).map_or(back, |at| back + at + 1);

@@ -55,7 +55,11 @@ struct Line {
 impl Line {
     fn read(t: &Tokens<'_>, start: usize) -> Self {
         let mut line = Self::default();
-        let words = t.list[start..].iter().enumerate().take_while(|(k, x)| *k == 0 || x.gap != Gap::Line).take(400);
+        let words = t.list[start..]
+            .iter()
+            .enumerate()
+            .take_while(|(k, x)| *k == 0 || x.gap != Gap::Line)
+            .take(400);
         for (_, x) in words {
             match x.case {
                 Case::Lower => line.lower += 1,
@@ -76,10 +80,17 @@ type Found = (usize, usize, PhiClass, Rule);
 /// A name that the word at `i` announces.
 fn announced(t: &Tokens<'_>, i: usize) -> Option<Found> {
     let cues = t.cues(i);
-    let found = |last: Option<usize>, first: usize, rule: Rule| last.map(|last| (first, last, PhiClass::Name, rule));
+    let found = |last: Option<usize>, first: usize, rule: Rule| {
+        last.map(|last| (first, last, PhiClass::Name, rule))
+    };
     if cues.any(Cues::TITLE) && !(t.is_word(i, "ms") && t.get(i)?.case == Case::Upper) {
         let first = i + 1 + usize::from(t.is_mark(i + 1, '.') && t.joined(i + 1));
-        let grip = if t.is_word(i, "nurse") || t.is_word(i, "doctor") || t.is_word(i, "judge") || t.is_word(i, "officer") || t.get(i)?.case == Case::Lower {
+        let grip = if t.is_word(i, "nurse")
+            || t.is_word(i, "doctor")
+            || t.is_word(i, "judge")
+            || t.is_word(i, "officer")
+            || t.get(i)?.case == Case::Lower
+        {
             Grip::Middling
         } else {
             Grip::Firm
@@ -91,7 +102,25 @@ fn announced(t: &Tokens<'_>, i: usize) -> Option<Found> {
     if cues.any(Cues::FIELD.or(Cues::NAMED))
         && let Some(first) = field_value(t, i)
     {
-        let doubtful = ["re", "from", "to", "cc", "by", "next", "contact", "emergency", "reviewed", "student", "attn", "attention", "name"].iter().any(|w| t.is_word(i, w));
+        let doubtful = [
+            "family",
+            "given",
+            "re",
+            "from",
+            "to",
+            "cc",
+            "by",
+            "next",
+            "contact",
+            "emergency",
+            "reviewed",
+            "student",
+            "attn",
+            "attention",
+            "name",
+        ]
+        .iter()
+        .any(|w| t.is_word(i, w));
         let grip = if doubtful { Grip::Loose } else { Grip::Middling };
         if let Some(hit) = found(extent(t, first, grip), first, FIELD) {
             return Some(hit);
@@ -99,7 +128,11 @@ fn announced(t: &Tokens<'_>, i: usize) -> Option<Found> {
     }
     if cues.any(Cues::NAMED) {
         let mut first = i + 1;
-        while first - i < 4 && t.same_line(first) && (matches!(t.at(first), "is" | "was" | ":" | "," | "\"" | "as" | "'") || t.is_word(first, "IS")) {
+        while first - i < 4
+            && t.same_line(first)
+            && (matches!(t.at(first), "is" | "was" | ":" | "," | "\"" | "as" | "'")
+                || t.is_word(first, "IS"))
+        {
             first += 1;
         }
         if t.same_line(first)
@@ -109,9 +142,23 @@ fn announced(t: &Tokens<'_>, i: usize) -> Option<Found> {
         }
     }
     if cues.any(Cues::KIN.or(Cues::PERSON).or(Cues::BY)) && !t.has(i + 1, Cues::PERSON) {
-        let first = i + 1 + usize::from(t.is_mark(i + 1, ',') || t.is_word(i + 1, "is") || t.is_mark(i + 1, '(') || t.is_mark(i + 1, '-') && !t.joined(i + 1));
+        let first = i
+            + 1
+            + usize::from(
+                t.is_mark(i + 1, ',')
+                    || t.is_word(i + 1, "is")
+                    || t.is_mark(i + 1, '(')
+                    || t.is_mark(i + 1, '-') && !t.joined(i + 1),
+            );
         if t.same_line(first) && t.capital(first) {
             return found(extent(t, first, Grip::Loose), first, KIN);
+        }
+        let (first, second) = (t.tags(i + 1), t.tags(i + 2));
+        let listed = first.any(Tags::TOP_FIRST)
+            && !first.any(Tags::SMALL)
+            && (!first.any(Tags::ORDINARY) || second.any(Tags::TOP_SURNAME) && t.same_line(i + 2));
+        if listed && t.same_line(i + 1) {
+            return found(extent(t, i + 1, Grip::Lower), i + 1, KIN);
         }
     }
     initials(t, i)
@@ -126,7 +173,11 @@ fn field_value(t: &Tokens<'_>, i: usize) -> Option<usize> {
         match t.at(at) {
             ":" | "=" | "|" | "\t" => marked = true,
             "\"" | "'" | "*" | "(" | ")" | "/" | "[" => {}
-            _ if !marked && (t.is_word(at, "name") || t.is_word(at, "name(s)") || t.is_word(at, "by") || t.is_word(at, "s")) => {}
+            _ if !marked
+                && (t.is_word(at, "name")
+                    || t.is_word(at, "name(s)")
+                    || t.is_word(at, "by")
+                    || t.is_word(at, "s")) => {}
             _ => break,
         }
         at += 1;
@@ -137,11 +188,22 @@ fn field_value(t: &Tokens<'_>, i: usize) -> Option<usize> {
 
 /// `J.D.` or `M.K.` where a person is meant: after a word for one.
 fn initials(t: &Tokens<'_>, i: usize) -> Option<Found> {
-    if t.get(i)?.case != Case::Single || !t.is_mark(i + 1, '.') || t.get(i + 2)?.case != Case::Single || !t.joined(i + 2) || !t.is_mark(i + 3, '.') {
+    if t.get(i)?.case != Case::Single
+        || !t.is_mark(i + 1, '.')
+        || t.get(i + 2)?.case != Case::Single
+        || !t.joined(i + 2)
+        || !t.is_mark(i + 3, '.')
+    {
         return None;
     }
-    let before = i > 0 && t.same_line(i) && (t.has(i - 1, Cues::KIN.or(Cues::PERSON).or(Cues::NAMED).or(Cues::BY)) || t.is_mark(i - 1, ','));
-    let joint = t.capital(i + 4) && t.same_line(i + 4) && t.tags(i + 4).any(Tags::A_NAME) && !t.tags(i + 4).any(Tags::COMMON);
+    let before = i > 0
+        && t.same_line(i)
+        && (t.has(i - 1, Cues::KIN.or(Cues::PERSON).or(Cues::NAMED).or(Cues::BY))
+            || t.is_mark(i - 1, ','));
+    let joint = t.capital(i + 4)
+        && t.same_line(i + 4)
+        && t.tags(i + 4).any(Tags::A_NAME)
+        && !t.tags(i + 4).any(Tags::COMMON);
     match (before, joint) {
         (_, true) => Some((i, i + 4, PhiClass::Name, INITIALS)),
         (true, _) => Some((i, i + 3, PhiClass::Name, INITIALS)),
@@ -152,10 +214,17 @@ fn initials(t: &Tokens<'_>, i: usize) -> Option<Found> {
 /// The capitalised words that begin at `i`, weighed.
 fn weighed(t: &Tokens<'_>, i: usize, line: Line) -> Option<Found> {
     let token = t.get(i)?;
-    if !matches!(token.case, Case::Init | Case::Upper | Case::Single) || token.cues.any(Cues::SAFE.or(Cues::TITLE)) && token.case != Case::Single && !run::named_for_a_month(t, i) {
+    if !matches!(token.case, Case::Init | Case::Upper | Case::Single)
+        || token.cues.any(Cues::SAFE.or(Cues::TITLE))
+            && token.case != Case::Single
+            && !run::named_for_a_month(t, i)
+    {
         return None;
     }
     let last = run::plain(t, i);
+    if last == i && t.tags(i).any(Tags::STATE) && !t.tags(i).any(Tags::TOP_FIRST) {
+        return None; // a state alone identifies nobody
+    }
     let score = weigh::score(t, i, last, line);
     if score < weigh::ENOUGH {
         return None;
@@ -173,12 +242,22 @@ fn place_of(scan: &mut Scan<'_>, person: usize) {
         of += 1;
     }
     let first = of + 1;
-    let place = |j: usize| t.same_line(j) && t.capital(j) && !t.has(j, Cues::SAFE.or(Cues::TITLE)) && t.get(j).is_some_and(|x| x.case != Case::Single);
-    if !(t.is_word(of, "of") || t.is_word(of, "in") || t.is_word(of, "from")) || !place(first) || t.tags(first).any(Tags::MEDICAL) && !t.tags(first).any(Tags::CITY) {
+    let place = |j: usize| {
+        t.same_line(j)
+            && t.capital(j)
+            && !t.has(j, Cues::SAFE.or(Cues::TITLE))
+            && t.get(j).is_some_and(|x| x.case != Case::Single)
+    };
+    if !(t.is_word(of, "of") || t.is_word(of, "in") || t.is_word(of, "from"))
+        || !place(first)
+        || t.tags(first).any(Tags::MEDICAL) && !t.tags(first).any(Tags::CITY)
+    {
         return;
     }
     let mut last = first;
-    while last - first < 4 && (place(last + 1) || t.is_mark(last + 1, '-') && t.joined(last + 1) && place(last + 2)) {
+    while last - first < 4
+        && (place(last + 1) || t.is_mark(last + 1, '-') && t.joined(last + 1) && place(last + 2))
+    {
         last += 1;
     }
     scan.push(first, last, PhiClass::Location, OF_PLACE);

@@ -25,7 +25,10 @@ pub(super) fn produce(scan: &mut Scan<'_>) {
     let mut done = 0;
     for i in 0..t.list.len() {
         let token = t.list[i];
-        if i < done || !matches!(token.case, Case::Init | Case::Upper) || token.kind != super::token::Kind::Word {
+        if i < done
+            || !matches!(token.case, Case::Init | Case::Upper)
+            || token.kind != super::token::Kind::Word
+        {
             if token.case == Case::Lower && t.has(i, Cues::LIVES) {
                 residence(scan, i);
             }
@@ -40,7 +43,10 @@ pub(super) fn produce(scan: &mut Scan<'_>) {
         } else if let Some(last) = town_state(scan, i) {
             done = last + 1;
         } else if let Some(last) = phrase(t, i, Tags::CITY_PHRASE) {
-            let last = last + usize::from(t.is_word(last + 1, "city") && t.capital(last + 1) && t.same_line(last + 1));
+            let last = last
+                + usize::from(
+                    t.is_word(last + 1, "city") && t.capital(last + 1) && t.same_line(last + 1),
+                );
             if town_like(t, i, last) || !all_common(t, i, last) && in_prose(t, i) {
                 scan.push(i, last, PhiClass::Location, TOWN);
                 done = last + 1;
@@ -51,13 +57,24 @@ pub(super) fn produce(scan: &mut Scan<'_>) {
             institution(scan, i);
         }
         if t.is_word(i, "county") && i > 0 && t.capital(i - 1) && t.same_line(i) {
-            let first = if i > 1 && t.capital(i - 2) && t.same_line(i - 1) && t.tags(i - 1).any(Tags::COMMON) { i - 2 } else { i - 1 };
+            let first = if i > 1
+                && t.capital(i - 2)
+                && t.same_line(i - 1)
+                && t.tags(i - 1).any(Tags::COMMON)
+            {
+                i - 2
+            } else {
+                i - 1
+            };
             if !t.has(first, Cues::FACILITY_PART.or(Cues::SAFE)) {
                 scan.push(first, i, PhiClass::Location, COUNTY);
             }
         }
         if let (Some(end), true) = (state_end(t, i), t.same_line(i + 1))
-            && let Some(last) = address::zip(t, end + 1 + usize::from(t.is_mark(end + 1, ',') || t.is_mark(end + 1, '.')))
+            && let Some(last) = address::zip(
+                t,
+                end + 1 + usize::from(t.is_mark(end + 1, ',') || t.is_mark(end + 1, '.')),
+            )
         {
             scan.push(i, last, PhiClass::Location, STATE_ZIP);
         }
@@ -89,7 +106,10 @@ pub(super) fn phrase(t: &Tokens<'_>, i: usize, tags: Tags) -> Option<usize> {
     let mut found = None;
     let (mut at, mut words) = (i, 1);
     while words < 5 {
-        let dot = usize::from(t.is_mark(at + 1, '.') && t.joined(at + 1) && t.at(at).len() <= 3 || t.is_mark(at + 1, '-') && t.joined(at + 1));
+        let dot = usize::from(
+            t.is_mark(at + 1, '.') && t.joined(at + 1) && t.at(at).len() <= 3
+                || t.is_mark(at + 1, '-') && t.joined(at + 1),
+        );
         at += 1 + dot;
         let Some(next) = t.get(at) else { break };
         if next.kind != super::token::Kind::Word || next.gap == Gap::Line {
@@ -112,15 +132,20 @@ fn town_state(scan: &mut Scan<'_>, i: usize) -> Option<usize> {
     let mut words = 0;
     while words < 4 && t.capital(at) && (at == i || t.same_line(at)) {
         words += 1;
-        if t.is_mark(at + 1, ',') && t.same_line(at + 2)
+        if t.is_mark(at + 1, ',')
+            && t.same_line(at + 2)
             && let Some(end) = state_end(t, at + 2)
         {
             let abbreviated = t.at(at + 2).len() == 2;
             let listed = t.tags(i).any(Tags::CITY) || phrase(t, i, Tags::CITY_PHRASE).is_some();
             let code = address::zip(t, end + 1 + usize::from(t.is_mark(end + 1, ',')));
             // `Smith, MD` is somebody; `Baltimore, MD` is not.
-            let doubtful = t.has(at + 2, Cues::CREDENTIAL) || matches!(t.at(at + 2), "OR" | "IN" | "ME" | "OK" | "HI" | "ID");
-            if t.has(i, Cues::TITLE) || doubtful && !listed && code.is_none() || !abbreviated && !listed && code.is_none() {
+            let doubtful = t.has(at + 2, Cues::CREDENTIAL)
+                || matches!(t.at(at + 2), "OR" | "IN" | "ME" | "OK" | "HI" | "ID");
+            if t.has(i, Cues::TITLE)
+                || doubtful && !listed && code.is_none()
+                || !abbreviated && !listed && code.is_none()
+            {
                 return None;
             }
             let last = code.unwrap_or(end);
@@ -128,7 +153,9 @@ fn town_state(scan: &mut Scan<'_>, i: usize) -> Option<usize> {
             return Some(last);
         }
         at += 1;
-        if t.is_mark(at, '.') && t.joined(at) && t.at(at - 1).len() <= 3 || t.is_mark(at, '-') && t.joined(at) {
+        if t.is_mark(at, '.') && t.joined(at) && t.at(at - 1).len() <= 3
+            || t.is_mark(at, '-') && t.joined(at)
+        {
             at += 1;
         }
     }
@@ -142,35 +169,55 @@ fn all_common(t: &Tokens<'_>, i: usize, last: usize) -> bool {
 /// Whether the words beside a listed town say that a place is meant.
 fn town_like(t: &Tokens<'_>, i: usize, last: usize) -> bool {
     let tags = t.tags(i);
-    if t.has(i, Cues::SAFE.or(Cues::EPONYM).or(Cues::NOT_CITY)) && i == last {
+    if (t.has(i, Cues::SAFE.or(Cues::EPONYM).or(Cues::NOT_CITY)) || tags.any(Tags::STATE))
+        && i == last
+    {
         return false;
     }
-    let before = |k: usize| i.checked_sub(k).filter(|_| t.same_line(i)).map(|j| t.cues(j)).unwrap_or_default();
-    let preposition = before(1).any(Cues::PLACE_PREP) || before(1).any(Cues::DIRECTION) && before(2).any(Cues::PLACE_PREP);
-    let facility = t.same_line(last + 1) && (t.has(last + 1, Cues::FACILITY) || t.is_word(last + 1, "area") || t.is_word(last + 1, "va") || t.is_word(last + 1, "downtown"));
+    let before = |k: usize| {
+        i.checked_sub(k).filter(|_| t.same_line(i)).map(|j| t.cues(j)).unwrap_or_default()
+    };
+    let preposition = before(1).any(Cues::PLACE_PREP)
+        || before(1).any(Cues::DIRECTION) && before(2).any(Cues::PLACE_PREP);
+    let facility = t.same_line(last + 1)
+        && (t.has(last + 1, Cues::FACILITY)
+            || t.is_word(last + 1, "area")
+            || t.is_word(last + 1, "va")
+            || t.is_word(last + 1, "downtown"));
     let common = tags.any(Tags::COMMON.or_tags(Tags::MEDICAL)) && i == last;
     let mixed = t.get(i).is_some_and(|x| x.case == Case::Init);
-    (preposition || facility || before(1).any(Cues::LIVES) || before(2).any(Cues::LIVES)) && (!common && mixed || before(2).any(Cues::LIVES) && !common)
-        && !t.has(last + 1, Cues::CONDITION)
+    let lived = before(1).any(Cues::LIVES) || before(2).any(Cues::LIVES);
+    let place = preposition || facility || lived;
+    place && !common && (mixed || before(2).any(Cues::LIVES)) && !t.has(last + 1, Cues::CONDITION)
 }
 
 /// Whether the token stands inside a sentence in ordinary case.
 fn in_prose(t: &Tokens<'_>, i: usize) -> bool {
-    i > 0 && t.same_line(i) && t.get(i - 1).is_some_and(|x| x.case == Case::Lower) && t.get(i).is_some_and(|x| x.case == Case::Init)
+    i > 0
+        && t.same_line(i)
+        && t.get(i - 1).is_some_and(|x| x.case == Case::Lower)
+        && t.get(i).is_some_and(|x| x.case == Case::Init)
 }
 
 /// `lives in Osawatomie`: any capitalised words after the verb and its preposition.
 fn residence(scan: &mut Scan<'_>, i: usize) {
     let t = scan.tokens;
     let mut at = i + 1;
-    while at - i < 4 && t.same_line(at) && (t.has(at, Cues::PLACE_PREP) || matches!(t.at(at), "the" | "back" | "alone" | "with")) {
+    while at - i < 4
+        && t.same_line(at)
+        && (t.has(at, Cues::PLACE_PREP) || matches!(t.at(at), "the" | "back" | "alone" | "with"))
+    {
         at += 1;
     }
     if at == i + 1 || !t.has(at - 1, Cues::PLACE_PREP) {
         return;
     }
     let first = at;
-    while at - first < 4 && t.capital(at) && t.same_line(at) && !t.has(at, Cues::SAFE.or(Cues::TITLE)) {
+    while at - first < 4
+        && t.capital(at)
+        && t.same_line(at)
+        && !t.has(at, Cues::SAFE.or(Cues::TITLE))
+    {
         at += 1;
         if t.is_mark(at, '.') && t.joined(at) && t.at(at - 1).len() <= 3 {
             at += 1;
@@ -189,16 +236,26 @@ fn institution(scan: &mut Scan<'_>, i: usize) {
         return;
     }
     let placed = ["at", "from", "to"].iter().any(|w| t.is_word(i - 1, w));
-    let care = t.is_word(i - 1, "at") || (2..=5).map_while(|k| i.checked_sub(k)).any(|j| t.has(j, Cues::ADMIT));
-    let plain = !t.has(i, Cues::SAFE.or(Cues::MEASURE).or(Cues::FACILITY_PART)) && (3..=6).contains(&t.at(i).len()) && !t.tags(i).any(Tags::COMMON.or_tags(Tags::MEDICAL).or_tags(Tags::DRUG));
+    let care = t.is_word(i - 1, "at")
+        || (2..=5).map_while(|k| i.checked_sub(k)).any(|j| t.has(j, Cues::ADMIT));
+    let plain = !t.has(i, Cues::SAFE.or(Cues::MEASURE).or(Cues::FACILITY_PART))
+        && (3..=6).contains(&t.at(i).len())
+        && !t.tags(i).any(Tags::COMMON.or_tags(Tags::MEDICAL).or_tags(Tags::DRUG));
     let line_is_lower = t.get(i - usize::from(i > 0)).is_some_and(|x| x.case == Case::Lower);
     if !placed || !care || !line_is_lower || t.has(i, Cues::SAFE) {
         return;
     }
     if t.get(i).is_some_and(|x| x.case == Case::Init) {
-        let proper = |j: usize| t.get(j).is_some_and(|x| x.case == Case::Init) && !t.has(j, Cues::SAFE.or(Cues::TITLE));
-        let second = |j: usize| t.same_line(j) && (t.is_mark(j, '-') && t.joined(j) || t.is_mark(j, '&')) && proper(j + 1);
-        let ordinary = t.tags(i).any(Tags::COMMON.or_tags(Tags::MEDICAL).or_tags(Tags::DRUG)) || t.has(i, Cues::FACILITY_PART.or(Cues::FACILITY));
+        let proper = |j: usize| {
+            t.get(j).is_some_and(|x| x.case == Case::Init) && !t.has(j, Cues::SAFE.or(Cues::TITLE))
+        };
+        let second = |j: usize| {
+            t.same_line(j)
+                && (t.is_mark(j, '-') && t.joined(j) || t.is_mark(j, '&'))
+                && proper(j + 1)
+        };
+        let ordinary = t.tags(i).any(Tags::COMMON.or_tags(Tags::MEDICAL).or_tags(Tags::DRUG))
+            || t.has(i, Cues::FACILITY_PART.or(Cues::FACILITY));
         if second(i + 1) {
             scan.push(i, i + 2, PhiClass::Location, ACRONYM);
         } else if !ordinary {
@@ -206,7 +263,9 @@ fn institution(scan: &mut Scan<'_>, i: usize) {
         }
     } else if plain {
         // `NYU Langone`
-        let more = t.same_line(i + 1) && t.get(i + 1).is_some_and(|x| x.case == Case::Init) && !t.has(i + 1, Cues::SAFE.or(Cues::FACILITY));
+        let more = t.same_line(i + 1)
+            && t.get(i + 1).is_some_and(|x| x.case == Case::Init)
+            && !t.has(i + 1, Cues::SAFE.or(Cues::FACILITY));
         scan.push(i, i + usize::from(more), PhiClass::Location, ACRONYM);
     }
 }

@@ -56,9 +56,6 @@ pub(super) struct Token {
     tags: Tags,
 }
 
-/// Words looked up lately are remembered by their hash in so many places.
-const RECENT: usize = 256;
-
 /// The tokens of a block of text.
 pub(super) struct Tokens<'a> {
     pub(super) text: &'a str,
@@ -72,7 +69,6 @@ impl<'a> Tokens<'a> {
         let mut list = Vec::with_capacity(text.len() / 5 + 4);
         let bytes = text.as_bytes();
         let mut low = LowerCase::default();
-        let mut recent = [(0, Tags::NONE); RECENT];
         let mut gap = Gap::Line;
         let mut at = 0;
         while let Some(&byte) = bytes.get(at) {
@@ -98,15 +94,20 @@ impl<'a> Tokens<'a> {
                 if kind == Kind::Word {
                     found = cues.get_hashed(hash);
                     if case != Case::Lower && case != Case::Single {
-                        let slot = &mut recent[hash as usize % RECENT];
-                        if slot.0 != hash {
-                            *slot = (hash, lexicon.tags(word));
-                        }
-                        tags = slot.1;
+                        tags = lexicon.tags_hashed(hash);
                     }
                 }
             }
-            list.push(Token { start: at as u32, end: end as u32, kind, case, gap, cues: found, hash, tags });
+            list.push(Token {
+                start: at as u32,
+                end: end as u32,
+                kind,
+                case,
+                gap,
+                cues: found,
+                hash,
+                tags,
+            });
             gap = Gap::None;
             at = end;
         }
@@ -138,7 +139,7 @@ impl<'a> Tokens<'a> {
     pub(super) fn tags(&self, i: usize) -> Tags {
         match self.get(i) {
             Some(t) if t.kind == Kind::Word && matches!(t.case, Case::Lower | Case::Odd) => {
-                self.lexicon.tags(LowerCase::default().of(self.str(t)))
+                self.lexicon.tags_hashed(t.hash)
             }
             Some(t) => t.tags,
             None => Tags::NONE,
@@ -239,8 +240,7 @@ fn is_alnum(c: char) -> bool {
 /// The end of the run of letters and digits that begins at `at`, taking along an apostrophe that
 /// belongs to the word (`O'Brien`, not `Smith's`).
 fn run_end(text: &str, at: usize) -> usize {
-    let mut chars = text[at..].char_indices().peekable();
-    while let Some((off, c)) = chars.next() {
+    for (off, c) in text[at..].char_indices() {
         if is_alnum(c) {
             continue;
         }
@@ -270,7 +270,11 @@ fn plain_run(bytes: &[u8], at: usize) -> Option<(usize, Kind, Case)> {
         }
         end += 1;
     }
-    Some((end, kind_of(upper + lower, digits), case_of(upper, lower, upper + lower, bytes[at].is_ascii_uppercase())))
+    Some((
+        end,
+        kind_of(upper + lower, digits),
+        case_of(upper, lower, upper + lower, bytes[at].is_ascii_uppercase()),
+    ))
 }
 
 fn kind_of(letters: usize, digits: usize) -> Kind {

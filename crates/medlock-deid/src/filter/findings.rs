@@ -1,12 +1,14 @@
 //! What a step finds: identifiers by rule, values of this request, values met earlier in the same
-//! answer; without what stands for a value, and without what the caller itself said.
+//! answer; without what stands for a value, without what the caller itself said in `identified`
+//! mode, and otherwise without what repeats the protected request in its own context: that was
+//! judged whole, and a stand-in beside it (`pulse 72. Dr. [NAME-1]`) must not make it look like more.
 
 use medlock_domain::{Finding, PhiClass, ProtectionMode, Span};
 
 use super::{BACK, OutputFilter};
 use crate::placeholder;
 use crate::protect::merge;
-use crate::values::{Words, is_title};
+use crate::values::{ELSEWHERE, Words, is_title};
 
 /// A finding at offsets of the filter's text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,11 +24,10 @@ impl OutputFilter {
         let left = self.left();
         let window = &self.text[left..end];
         let mut found = self.detector.detect(window);
-        let known = |(span, class)| Finding { span, class, confidence: 1.0, detector: "known" };
-        found.extend(self.met.find(window).into_iter().map(known));
+        found.extend(self.met.find(window));
         let identified = self.surrogates.mode() == ProtectionMode::Identified;
         if !identified {
-            found.extend(self.surrogates.matcher().find(window).into_iter().map(known));
+            found.extend(self.surrogates.matcher().find(window));
         }
         if found.is_empty() {
             return Vec::new();
@@ -36,8 +37,11 @@ impl OutputFilter {
         for f in found {
             rest(window, f, &stand_ins, &mut out);
         }
+        let own = self.surrogates.own();
         if identified {
-            out.retain(|f| !self.surrogates.own().said(f.class, &window[f.span.start..f.span.end]));
+            out.retain(|f| !own.said(f.class, &window[f.span.start..f.span.end]));
+        } else {
+            out.retain(|f| f.detector == ELSEWHERE || !own.echoed(window, f.span));
         }
         let placed = |f: Finding| Found { start: left + f.span.start, end: left + f.span.end, class: f.class };
         merge(out).into_iter().map(placed).filter(|f| f.end > self.at).collect()

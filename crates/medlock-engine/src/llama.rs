@@ -1,0 +1,267 @@
+//! A thin safe layer over the model code: just what one request at a time needs.
+#![allow(unsafe_code, reason = "calls into C++; each type owns its pointer and frees it once")]
+
+use crate::frame::Sampling;
+use crate::interrupt::{Watch, on_node};
+use llama_cpp_sys_2 as sys;
+use std::ffi::{CStr, c_char, c_void};
+use std::marker::PhantomData;
+use std::ptr::NonNull;
+
+pub(crate) type Token = sys::llama_token;
+
+/// The weights and the vocabulary.
+pub(crate) struct Model {
+    model: NonNull<sys::llama_model>,
+    vocab: *const sys::llama_vocab,
+}
+
+impl Model {
+    /// Loads a model. This is where bytes that nobody trusts are parsed for the first time: the
+    /// process must be locked down by now.
+    pub(crate) fn load(file: crate::lockdown::ModelFile, read_weights: bool) -> Option<Self> {
+        // SAFETY: default parameters, a stream that is open and read by nobody else. A mapping
+        // outlives its descriptor, so the stream is closed (on drop) either way.
+        unsafe {
+            let mut params = sys::llama_model_default_params();
+            params.load_mode = if read_weights { sys::LLAMA_LOAD_MODE_NONE } else { sys::LLAMA_LOAD_MODE_MMAP };
+            params.n_gpu_layers = 0;
+            let model = NonNull::new(sys::llama_model_load_from_file_ptr(file.stream().cast(), params))?;
+            Some(Self { model, vocab: sys::llama_model_get_vocab(model.as_ptr()) })
+        }
+    }
+
+    /// Tokens of `text`. Control tokens are recognised in it only where `special` says so: in the
+    /// template's own text, never in a message's.
+    pub(crate) fn tokenize(&self, text: &str, special: bool) -> Option<Vec<Token>> {
+        let len = i32::try_from(text.len()).ok()?;
+        // A token covers a byte at least, but for what the vocabulary may put in front.
+        let mut tokens = vec![0; text.len() + 8];
+        // SAFETY: pointer and length belong together, for the text and for the room for tokens.
+        let n = unsafe {
+            let room = tokens.len() as i32;
+            sys::llama_tokenize(self.vocab, text.as_ptr().cast(), len, tokens.as_mut_ptr(), room, false, special)
+        };
+        tokens.truncate(usize::try_from(n).ok()?);
+        Some(tokens)
+    }
+
+    /// Appends the token's bytes. Control tokens have none.
+    pub(crate) fn append_piece(&self, token: Token, out: &mut Vec<u8>) {
+        let mut piece = [0u8; 256];
+        // SAFETY: pointer and length are those of `piece`. A piece that does not fit gives a
+        // negative number and nothing else.
+        let n = unsafe {
+            sys::llama_token_to_piece(self.vocab, token, piece.as_mut_ptr().cast(), piece.len() as i32, 0, false)
+        };
+        out.extend_from_slice(usize::try_from(n).ok().and_then(|n| piece.get(..n)).unwrap_or_default());
+    }
+
+    pub(crate) fn ends_answer(&self, token: Token) -> bool {
+        // SAFETY: the vocabulary lives as long as the model; the token came from it.
+        unsafe { sys::llama_vocab_is_eog(self.vocab, token) }
+    }
+
+    pub(crate) fn is_control(&self, token: Token) -> bool {
+        // SAFETY: as above.
+        let attributes = unsafe { sys::llama_vocab_get_attr(self.vocab, token) };
+        attributes & sys::LLAMA_TOKEN_ATTR_CONTROL != 0
+    }
+
+    /// The token that this model wants before everything else, if it wants one.
+    pub(crate) fn leading_token(&self) -> Option<Token> {
+        // SAFETY: the vocabulary lives as long as the model.
+        unsafe { sys::llama_vocab_get_add_bos(self.vocab).then(|| sys::llama_vocab_bos(self.vocab)) }
+    }
+
+    /// The texts of the tokens that begin and end a text, for the template.
+    pub(crate) fn boundary_texts(&self) -> (String, String) {
+        // SAFETY: the vocabulary lives as long as the model; its texts are C strings of its own.
+        let text = |token: Token| unsafe {
+            if token < 0 || token >= sys::llama_vocab_n_tokens(self.vocab) {
+                return String::new();
+            }
+            let text = sys::llama_vocab_get_text(self.vocab, token);
+            if text.is_null() { String::new() } else { CStr::from_ptr(text).to_string_lossy().into_owned() }
+        };
+        // SAFETY: as above.
+        let (first, last) = unsafe { (sys::llama_vocab_bos(self.vocab), sys::llama_vocab_eos(self.vocab)) };
+        (text(first), text(last))
+    }
+
+    /// A metadata value as text.
+    pub(crate) fn metadata(&self, key: &CStr) -> Option<String> {
+        let mut text = vec![0u8; 256 << 10];
+        // SAFETY: pointer and length are those of `text`; the call ends what it writes with a zero.
+        let n = unsafe {
+            sys::llama_model_meta_val_str(self.model.as_ptr(), key.as_ptr(), text.as_mut_ptr().cast(), text.len())
+        };
+        let n = usize::try_from(n).ok().filter(|n| *n < text.len())?;
+        text.truncate(n);
+        String::from_utf8(text).ok()
+    }
+
+    /// The context that the model was trained with.
+    pub(crate) fn trained_context(&self) -> u32 {
+        // SAFETY: the model lives.
+        u32::try_from(unsafe { sys::llama_model_n_ctx_train(self.model.as_ptr()) }).unwrap_or(0)
+    }
+}
+
+impl Drop for Model {
+    fn drop(&mut self) {
+        // SAFETY: ours, and freed once; contexts borrow the model and are gone.
+        unsafe { sys::llama_model_free(self.model.as_ptr()) }
+    }
+}
+
+/// One request's memory: keys, values, logits and buffers. Made for it, freed with it.
+pub(crate) struct Context<'m> {
+    context: NonNull<sys::llama_context>,
+    model: PhantomData<&'m Model>,
+}
+
+/// Why a computation ended without a result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum DecodeError {
+    /// The abort callback said so.
+    Interrupted,
+    /// The model code refused or failed.
+    Failed,
+}
+
+impl<'m> Context<'m> {
+    pub(crate) fn new(model: &'m Model, size: u32, batch: u32) -> Option<Self> {
+        // SAFETY: default parameters with sizes of ours; the model outlives the context ('m). One
+        // thread: the lock-down forbids more.
+        unsafe {
+            let mut params = sys::llama_context_default_params();
+            params.n_ctx = size;
+            params.n_batch = batch;
+            params.n_ubatch = batch;
+            params.n_threads = 1;
+            params.n_threads_batch = 1;
+            params.no_perf = true;
+            let context = NonNull::new(sys::llama_init_from_model(model.model.as_ptr(), params))?;
+            Some(Self { context, model: PhantomData })
+        }
+    }
+
+    /// Tokens that fit.
+    pub(crate) fn size(&self) -> u32 {
+        // SAFETY: the context lives.
+        unsafe { sys::llama_n_ctx(self.context.as_ptr()) }
+    }
+
+    /// Computes these tokens after those that came before; `watch` may stop it.
+    pub(crate) fn decode(&mut self, tokens: &mut [Token], watch: &Watch) -> Result<(), DecodeError> {
+        // SAFETY: the batch points at `tokens` for the duration of the call. The callback has
+        // `watch` for the same duration and is taken away again.
+        let code = unsafe {
+            sys::llama_set_abort_callback(self.context.as_ptr(), Some(on_node), watch.as_data());
+            let batch = sys::llama_batch_get_one(tokens.as_mut_ptr(), tokens.len() as i32);
+            let code = sys::llama_decode(self.context.as_ptr(), batch);
+            sys::llama_set_abort_callback(self.context.as_ptr(), Some(on_node), std::ptr::null_mut());
+            code
+        };
+        match code {
+            0 => Ok(()),
+            2 => Err(DecodeError::Interrupted),
+            _ => Err(DecodeError::Failed),
+        }
+    }
+}
+
+impl Drop for Context<'_> {
+    fn drop(&mut self) {
+        // SAFETY: ours, and freed once. `data = true` is the only clearing that zeroes; what the
+        // context owns beside it is zeroed by our free() or, where it is a mapping of its own,
+        // given back to the kernel.
+        unsafe {
+            sys::llama_memory_clear(sys::llama_get_memory(self.context.as_ptr()), true);
+            sys::llama_free(self.context.as_ptr());
+        }
+    }
+}
+
+/// Chooses tokens.
+pub(crate) struct Sampler(NonNull<sys::llama_sampler>);
+
+impl Sampler {
+    pub(crate) fn new(model: &Model, how: &Sampling) -> Option<Self> {
+        // SAFETY: the chain owns what is added to it; every parameter was checked to be finite and
+        // in its range by `Sampling::is_valid`.
+        unsafe {
+            let chain = NonNull::new(sys::llama_sampler_chain_init(sys::llama_sampler_chain_default_params()))?;
+            let add = |s| sys::llama_sampler_chain_add(chain.as_ptr(), s);
+            if how.presence_penalty != 0.0 || how.frequency_penalty != 0.0 {
+                let vocabulary = sys::llama_vocab_n_tokens(model.vocab);
+                let (frequency, presence) = (how.frequency_penalty, how.presence_penalty);
+                let window = i32::try_from(how.max_tokens.unwrap_or(8192).min(8192)).unwrap_or(0);
+                add(sys::llama_sampler_init_penalties(vocabulary, window, 1.0, frequency, presence));
+            }
+            if how.temperature == 0.0 {
+                add(sys::llama_sampler_init_greedy());
+                return Some(Self(chain));
+            }
+            if how.top_k > 0 {
+                add(sys::llama_sampler_init_top_k(i32::try_from(how.top_k).unwrap_or(i32::MAX)));
+            }
+            add(sys::llama_sampler_init_temp(how.temperature));
+            if how.top_p < 1.0 {
+                add(sys::llama_sampler_init_top_p(how.top_p, 1));
+            }
+            if how.min_p > 0.0 {
+                add(sys::llama_sampler_init_min_p(how.min_p, 1));
+            }
+            add(sys::llama_sampler_init_dist(fold_seed(how.seed)));
+            Some(Self(chain))
+        }
+    }
+
+    /// The next token, after the last one that was computed.
+    pub(crate) fn sample(&mut self, context: &Context<'_>) -> Token {
+        // SAFETY: both live; the last decode of the context succeeded, so that it has logits.
+        unsafe { sys::llama_sampler_sample(self.0.as_ptr(), context.context.as_ptr(), -1) }
+    }
+}
+
+impl Drop for Sampler {
+    fn drop(&mut self) {
+        // SAFETY: ours, and freed once.
+        unsafe { sys::llama_sampler_free(self.0.as_ptr()) }
+    }
+}
+
+/// 32 bits of the seed. The value that means "ask the system for a random one" is avoided: that
+/// system call ends the process.
+fn fold_seed(seed: u64) -> u32 {
+    const ASK_THE_SYSTEM: u32 = u32::MAX;
+    match (seed ^ (seed >> 32)) as u32 {
+        ASK_THE_SYSTEM => 0,
+        seed => seed,
+    }
+}
+
+/// Starts the model code, before anything has been read, and sends its words nowhere: a log line
+/// may quote what it is about.
+pub(crate) fn start_backend(on_abort: unsafe extern "C" fn(*const c_char)) {
+    unsafe extern "C" fn no_log(_: sys::ggml_log_level, _: *const c_char, _: *mut c_void) {}
+    // SAFETY: callbacks that live as long as the program.
+    unsafe {
+        sys::llama_log_set(Some(no_log), std::ptr::null_mut());
+        sys::ggml_set_abort_callback(Some(on_abort));
+        sys::llama_backend_init();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_seed_means_ask_the_system() {
+        assert_eq!(fold_seed(u64::from(u32::MAX)), 0);
+        assert_eq!((fold_seed(7), fold_seed(7 << 32)), (7, 7));
+    }
+}

@@ -1,0 +1,87 @@
+//! What a caller shows at the door.
+
+use hyper::HeaderMap;
+use hyper::header::{AUTHORIZATION, HeaderValue};
+use medlock_auth::Credential;
+use medlock_keys::password::Secret;
+
+/// Longer than any credential of ours.
+const MAX: usize = 256;
+
+/// A credential that cannot be one of ours. Not looked up.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Malformed;
+
+/// Takes the credential out of the headers: `Authorization: Bearer`, or `x-api-key`, or both when
+/// they say the same (some clients send both). Two that differ are nobody.
+pub(crate) fn from_headers(headers: &HeaderMap) -> Result<Credential, Malformed> {
+    let bearer = single(headers, AUTHORIZATION.as_str())?.map(bearer).transpose()?;
+    let key = single(headers, "x-api-key")?.map(token).transpose()?;
+    match (bearer, key) {
+        (None, None) => Ok(Credential::None),
+        (Some(a), Some(b)) if a != b => Err(Malformed),
+        (Some(t), _) | (None, Some(t)) => Ok(Credential::from_bearer(Secret::new(t.to_string()))),
+    }
+}
+
+fn single<'h>(headers: &'h HeaderMap, name: &str) -> Result<Option<&'h HeaderValue>, Malformed> {
+    let mut all = headers.get_all(name).iter();
+    match (all.next(), all.next()) {
+        (one, None) => Ok(one),
+        _ => Err(Malformed),
+    }
+}
+
+fn bearer(value: &HeaderValue) -> Result<&str, Malformed> {
+    let text = value.to_str().map_err(|_| Malformed)?;
+    let (scheme, rest) = text.split_once(' ').ok_or(Malformed)?;
+    if scheme.eq_ignore_ascii_case("bearer") { plain(rest.trim_matches(' ')) } else { Err(Malformed) }
+}
+
+fn token(value: &HeaderValue) -> Result<&str, Malformed> {
+    plain(value.to_str().map_err(|_| Malformed)?)
+}
+
+fn plain(text: &str) -> Result<&str, Malformed> {
+    let ok = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_' || b == b'.';
+    if (1..=MAX).contains(&text.len()) && text.bytes().all(ok) { Ok(text) } else { Err(Malformed) }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    fn read(pairs: &[(&'static str, &'static str)]) -> &'static str {
+        let mut headers = HeaderMap::new();
+        for (name, value) in pairs {
+            headers.append(*name, value.parse().unwrap());
+        }
+        match from_headers(&headers) {
+            Ok(Credential::None) => "none",
+            Ok(Credential::ApiKey(_)) => "key",
+            Ok(Credential::Session(_)) => "session",
+            Err(Malformed) => "malformed",
+        }
+    }
+
+    #[test]
+    fn credentials_are_taken_from_either_header_and_never_guessed() {
+        for (pairs, expected) in [
+            (&[][..], "none"),
+            (&[("authorization", "Bearer sk-medlock-a_b")], "key"),
+            (&[("authorization", "bearer  ses-abc")], "session"),
+            (&[("x-api-key", "sk-medlock-a_b")], "key"),
+            (&[("authorization", "Bearer sk-medlock-a"), ("x-api-key", "sk-medlock-a")], "key"),
+            (&[("authorization", "Bearer sk-medlock-a"), ("x-api-key", "sk-medlock-b")], "malformed"),
+            (&[("authorization", "Bearer sk-medlock-a"), ("authorization", "Bearer sk-medlock-a")], "malformed"),
+            (&[("authorization", "Basic dTpw")], "malformed"),
+            (&[("authorization", "Bearer")], "malformed"),
+            (&[("authorization", "Bearer ")], "malformed"),
+            (&[("authorization", "Bearer ' OR '1'='1")], "malformed"),
+            (&[("x-api-key", "")], "malformed"),
+        ] {
+            assert_eq!(read(pairs), expected, "{pairs:?}");
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! The one place where a reason becomes a status. Codes are those of `docs/ERRORS.md`; nothing in
+//! an error repeats what a caller sent.
+
+use axum::response::{IntoResponse, Response};
+use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
+use hyper::{HeaderMap, StatusCode};
+use medlock_auth::AuthFailure;
+use medlock_domain::RequestId;
+use medlock_pipeline::admin::AdminError;
+use medlock_pipeline::{Refusal, RefusalCode};
+use serde_json::{Value, json};
+
+/// What this crate itself refuses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum HttpFault {
+    NoSuchRoute,
+    NoSuchMethod,
+    BodyTooLarge { limit: usize },
+    BodyBroken,
+    BodyEncoded,
+    BadHeader { name: &'static str, expected: &'static str },
+    UnsupportedHeader { name: &'static str },
+    TooManyAttempts { retry_after_s: u32 },
+    TooManyRequests,
+}
+
+/// A refusal on its way to the client. Handlers return it; the front door writes it out, because
+/// only there the request's id is known, and records it where nobody else has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Fault {
+    pub(crate) status: StatusCode,
+    pub(crate) code: &'static str,
+    pub(crate) message: String,
+    pub(crate) param: Option<String>,
+    pub(crate) retry_after_s: Option<u32>,
+    /// SDKs try 5xx, 408, 409 and 429 again by themselves, and would send the PHI again.
+    pub(crate) may_retry: bool,
+    /// A record of it exists already.
+    pub(crate) recorded: bool,
+}
+
+impl Fault {
+    fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            status,
+            code,
+            message: message.into(),
+            param: None,
+            retry_after_s: None,
+            may_retry: matches!(status.as_u16(), 429 | 503),
+            recorded: false,
+        }
+    }
+
+    fn param(mut self, param: impl Into<String>) -> Self {
+        self.param = Some(param.into());
+        self
+    }
+
+    fn after(mut self, seconds: u32) -> Self {
+        self.retry_after_s = Some(seconds);
+        self
+    }
+
+    fn recorded(mut self) -> Self {
+        self.recorded = true;
+        self
+    }
+
+    /// A fault of ours.
+    pub(crate) fn internal() -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", "the request failed inside the server")
+    }
+
+    /// The log cannot be written.
+    pub(crate) fn audit_unavailable() -> Self {
+        let message =
+            "the audit log cannot be written, so nothing is processed; the operator must look at the log's disk";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "audit_unavailable", message).recorded()
+    }
+
+    /// No object of that kind.
+    pub(crate) fn not_found(what: &str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", format!("no such {what}"))
+    }
+
+    /// A parameter of an administrative request is wrong.
+    pub(crate) fn invalid(param: &str, expected: &str) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "invalid_value", format!("{param} must be {expected}")).param(param)
+    }
+
+    /// OpenAI's word for the family of an error.
+    fn kind(&self) -> &'static str {
+        match self.status.as_u16() {
+            401 => "authentication_error",
+            403 => "permission_error",
+            429 => "rate_limit_error",
+            500.. => "server_error",
+            _ => "invalid_request_error",
+        }
+    }
+
+    /// OpenAI's shape.
+    pub(crate) fn body(&self, request: &RequestId) -> Value {
+        json!({
+            "error": {"message": self.message, "type": self.kind(), "param": self.param, "code": self.code},
+            "request_id": request.as_str(),
+        })
+    }
+
+    /// The whole answer.
+    pub(crate) fn render(&self, request: &RequestId) -> Response {
+        let mut response = Response::new(self.body(request).to_string().into());
+        *response.status_mut() = self.status;
+        self.headers(response.headers_mut());
+        response
+    }
+
+    fn headers(&self, headers: &mut HeaderMap) {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if !self.may_retry {
+            headers.insert(HeaderName::from_static("x-should-retry"), HeaderValue::from_static("false"));
+        }
+        if let Some(seconds) = self.retry_after_s {
+            headers.insert(RETRY_AFTER, seconds.into());
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(hyper::header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+    }
+}
+
+impl IntoResponse for Fault {
+    /// Only a carrier: the front door renders it.
+    fn into_response(self) -> Response {
+        let mut response = Response::new(axum::body::Body::empty());
+        *response.status_mut() = self.status;
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl From<Refusal> for Fault {
+    /// A refusal of the guarded path, which has recorded it.
+    fn from(refusal: Refusal) -> Self {
+        let status = match refusal.code {
+            RefusalCode::InvalidJson
+            | RefusalCode::InvalidValue
+            | RefusalCode::UnsupportedField
+            | RefusalCode::UnsupportedValue
+            | RefusalCode::ContextLengthExceeded
+            | RefusalCode::PurposeRequired
+            | RefusalCode::PhiBlockedInput
+            | RefusalCode::PhiBlockedOutput
+            | RefusalCode::ClientGone => StatusCode::BAD_REQUEST,
+            RefusalCode::PolicyDenied | RefusalCode::MfaRequired | RefusalCode::PermitEnded => StatusCode::FORBIDDEN,
+            RefusalCode::ModelNotFound => StatusCode::NOT_FOUND,
+            RefusalCode::AuditUnavailable | RefusalCode::ModelUnavailable | RefusalCode::Capacity { .. } => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+            RefusalCode::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        let retry_after_s = match refusal.code {
+            RefusalCode::Capacity { retry_after_s } => Some(retry_after_s),
+            RefusalCode::ModelUnavailable => Some(2),
+            _ => None,
+        };
+        Self { param: refusal.param, retry_after_s, ..Self::new(status, refusal.code.as_str(), refusal.message) }.recorded()
+    }
+}
+
+impl From<AuthFailure> for Fault {
+    /// The caller learns that it is not let in, not why: whether a name or key exists is nobody's
+    /// business. What is so is in the log.
+    fn from(failure: AuthFailure) -> Self {
+        match failure {
+            AuthFailure::Unavailable => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "capacity", "credentials cannot be checked right now").after(5)
+            }
+            AuthFailure::Throttled => HttpFault::TooManyAttempts { retry_after_s: 60 }.into(),
+            AuthFailure::Missing => Self::new(
+                StatusCode::UNAUTHORIZED,
+                "invalid_api_key",
+                "no credential was sent: use the header Authorization: Bearer",
+            ),
+            _ => Self::new(StatusCode::UNAUTHORIZED, "invalid_api_key", "the credential is not valid"),
+        }
+        .recorded()
+    }
+}
+
+impl From<AdminError> for Fault {
+    fn from(error: AdminError) -> Self {
+        let fault = match error {
+            AdminError::Denied => Self::new(StatusCode::FORBIDDEN, "policy_denied", "policy does not allow this"),
+            AdminError::MfaRequired => {
+                Self::new(StatusCode::FORBIDDEN, "mfa_required", "log in with a second factor to do this")
+            }
+            AdminError::NotFound(what) => Self::not_found(what),
+            AdminError::Invalid { param, expected } => Self::invalid(param, expected),
+            AdminError::Refused(why) => Self::new(StatusCode::BAD_REQUEST, "invalid_value", why),
+            AdminError::AuditUnavailable => return Self::audit_unavailable(),
+            AdminError::Failed => Self::internal(),
+        };
+        fault.recorded()
+    }
+}
+
+impl From<HttpFault> for Fault {
+    fn from(fault: HttpFault) -> Self {
+        use StatusCode as S;
+        match fault {
+            HttpFault::NoSuchRoute => Self::new(S::NOT_FOUND, "not_found", "no such route"),
+            HttpFault::NoSuchMethod => {
+                Self::new(S::METHOD_NOT_ALLOWED, "method_not_allowed", "the route does not take this method")
+            }
+            HttpFault::BodyTooLarge { limit } => {
+                Self::new(S::PAYLOAD_TOO_LARGE, "body_too_large", format!("the body is over the limit of {limit} bytes"))
+            }
+            HttpFault::BodyBroken => {
+                Self::new(S::BAD_REQUEST, "invalid_json", "the body ended before its end, or took too long")
+            }
+            HttpFault::BodyEncoded => {
+                Self::new(S::BAD_REQUEST, "unsupported_value", "compressed bodies are not taken").param("content-encoding")
+            }
+            HttpFault::BadHeader { name, expected } => {
+                Self::new(S::BAD_REQUEST, "invalid_value", format!("the header {name} must be {expected}")).param(name)
+            }
+            HttpFault::UnsupportedHeader { name } => Self::new(
+                S::BAD_REQUEST,
+                "unsupported_field",
+                format!("the header {name} is not supported yet, and is refused rather than ignored"),
+            )
+            .param(name),
+            HttpFault::TooManyAttempts { retry_after_s } => {
+                Self::new(S::TOO_MANY_REQUESTS, "rate_limit_exceeded", "too many failed attempts from this network")
+                    .after(retry_after_s)
+            }
+            HttpFault::TooManyRequests => {
+                Self::new(S::SERVICE_UNAVAILABLE, "capacity", "too many requests are at work; try again").after(1)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "error_tests.rs"]
+mod tests;

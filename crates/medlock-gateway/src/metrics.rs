@@ -1,0 +1,150 @@
+//! What is counted. Labels come from closed sets: nothing that a caller sends can become one.
+
+use medlock_audit::Log;
+use medlock_domain::{ClassCounts, PhiClass};
+use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+use std::fmt;
+use std::time::Duration;
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Answered {
+    route: &'static str,
+    status: u16,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Route {
+    route: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Found {
+    class: Class,
+    direction: Direction,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Refused {
+    what: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Class(PhiClass);
+
+impl EncodeLabelValue for Class {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), fmt::Error> {
+        self.0.label().encode(encoder)
+    }
+}
+
+/// Which way an identifier was going.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Direction {
+    /// From the caller to the model.
+    In,
+    /// Said by the model, and taken out.
+    Out,
+}
+
+impl EncodeLabelValue for Direction {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), fmt::Error> {
+        match self {
+            Direction::In => "in",
+            Direction::Out => "out",
+        }
+        .encode(encoder)
+    }
+}
+
+/// Everything that is counted.
+pub(crate) struct Metrics {
+    registry: Registry,
+    requests: Family<Answered, Counter>,
+    duration: Family<Route, Histogram>,
+    first_text: Histogram,
+    findings: Family<Found, Counter>,
+    unauthenticated: Family<Refused, Counter>,
+    in_flight: Gauge,
+    audit_entries: Gauge,
+    audit_healthy: Gauge,
+}
+
+const SECONDS: [f64; 14] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0, 120.0];
+
+impl Metrics {
+    pub(crate) fn new() -> Self {
+        let histogram: fn() -> Histogram = || Histogram::new(SECONDS);
+        let mut registry = Registry::with_prefix("medlock");
+        let metrics = Self {
+            requests: Family::default(),
+            duration: Family::new_with_constructor(histogram),
+            first_text: histogram(),
+            findings: Family::default(),
+            unauthenticated: Family::default(),
+            in_flight: Gauge::default(),
+            audit_entries: Gauge::default(),
+            audit_healthy: Gauge::default(),
+            registry: Registry::default(),
+        };
+        registry.register("requests", "Requests answered, by route and status", metrics.requests.clone());
+        registry.register("request_duration_seconds", "Time until the answer's head", metrics.duration.clone());
+        registry.register("first_text_seconds", "Time until the first text of a chat answer", metrics.first_text.clone());
+        registry.register("findings", "Identifiers found, by class and direction", metrics.findings.clone());
+        registry.register("unauthenticated", "What was refused before anybody was known", metrics.unauthenticated.clone());
+        registry.register("chats_in_flight", "Chat requests at work", metrics.in_flight.clone());
+        registry.register("audit_entries", "Entries of the audit log", metrics.audit_entries.clone());
+        registry.register("audit_healthy", "1 while the audit log can be written", metrics.audit_healthy.clone());
+        Self { registry, ..metrics }
+    }
+
+    pub(crate) fn answered(&self, route: &'static str, status: u16, took: Duration) {
+        self.requests.get_or_create(&Answered { route, status }).inc();
+        self.duration.get_or_create(&Route { route }).observe(took.as_secs_f64());
+    }
+
+    pub(crate) fn first_text(&self, took: Duration) {
+        self.first_text.observe(took.as_secs_f64());
+    }
+
+    pub(crate) fn found(&self, counts: &ClassCounts, direction: Direction) {
+        for (class, n) in counts.iter() {
+            self.findings.get_or_create(&Found { class: Class(class), direction }).inc_by(u64::from(n));
+        }
+    }
+
+    pub(crate) fn unauthenticated(&self, what: &'static str) {
+        self.unauthenticated.get_or_create(&Refused { what }).inc();
+    }
+
+    /// Counts a chat request while the guard lives.
+    pub(crate) fn chat(&self) -> InFlight {
+        self.in_flight.inc();
+        InFlight(self.in_flight.clone())
+    }
+
+    /// All of it, as Prometheus reads it.
+    pub(crate) fn text(&self, log: &Log) -> String {
+        self.audit_entries.set(i64::try_from(log.size()).unwrap_or(i64::MAX));
+        self.audit_healthy.set(i64::from(log.healthy()));
+        let mut out = String::new();
+        match encode(&mut out, &self.registry) {
+            Ok(()) => out,
+            Err(fmt::Error) => String::new(),
+        }
+    }
+}
+
+/// See [`Metrics::chat`].
+pub(crate) struct InFlight(Gauge);
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}

@@ -1,0 +1,145 @@
+//! Every route, once: the router is built from this table, and so is the test that knocks at every
+//! door of it.
+
+use crate::app::App;
+use crate::error::{Fault, HttpFault};
+use crate::{admin, body, chat, health, models};
+use axum::Router;
+use axum::extract::{MatchedPath, Request};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, delete, get, post, put};
+use std::sync::Arc;
+
+/// Who may knock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Anybody, for the reason given.
+    Public(&'static str),
+    /// Whoever is authenticated; what comes back depends on what policy gives them.
+    Caller,
+    /// Whoever policy gives this administrative action; others get 403.
+    Admin,
+}
+
+/// One method of one path.
+#[derive(Clone, Copy)]
+pub struct Route {
+    /// Upper case.
+    pub method: &'static str,
+    /// With `{name}` for a part that varies.
+    pub path: &'static str,
+    /// Who may knock.
+    pub access: Access,
+    handler: fn() -> MethodRouter<Arc<App>>,
+}
+
+const fn route(
+    method: &'static str,
+    path: &'static str,
+    access: Access,
+    handler: fn() -> MethodRouter<Arc<App>>,
+) -> Route {
+    Route { method, path, access, handler }
+}
+
+use Access::{Admin, Caller, Public};
+
+/// The table.
+pub const ROUTES: &[Route] = &[
+    route("GET", "/healthz", Public("load balancers have no credential; says only that it runs"), || get(health::alive)),
+    route("GET", "/readyz", Public("load balancers have no credential; says only what is down"), || get(health::ready)),
+    route("POST", "/admin/v1/login", Public("how people get a credential"), || post(admin::session::log_in)),
+    route("POST", "/v1/chat/completions", Caller, || post(chat::completions)),
+    route("GET", "/v1/models", Caller, || get(models::list)),
+    route("GET", "/v1/models/{id}", Caller, || get(models::one)),
+    route("POST", "/admin/v1/logout", Caller, || post(admin::session::log_out)),
+    route("GET", "/admin/v1/whoami", Caller, || get(admin::session::who_am_i)),
+    route("GET", "/admin/v1/users", Admin, || get(admin::user::list)),
+    route("POST", "/admin/v1/users", Admin, || post(admin::user::create)),
+    route("POST", "/admin/v1/users/{id}/disable", Admin, || post(admin::user::disable)),
+    route("POST", "/admin/v1/users/{id}/enable", Admin, || post(admin::user::enable)),
+    route("POST", "/admin/v1/users/{id}/reset-factor", Admin, || post(admin::user::reset_factor)),
+    route("PUT", "/admin/v1/users/{id}/roles", Admin, || put(admin::user::set_roles)),
+    route("GET", "/admin/v1/keys", Admin, || get(admin::key::list)),
+    route("POST", "/admin/v1/keys", Admin, || post(admin::key::create)),
+    route("DELETE", "/admin/v1/keys/{id}", Admin, || delete(admin::key::revoke)),
+    route("GET", "/admin/v1/sessions", Admin, || get(admin::session::list)),
+    route("DELETE", "/admin/v1/sessions/{id}", Admin, || delete(admin::session::end)),
+    route("POST", "/admin/v1/policy/reload", Admin, || post(admin::state::reload_policy)),
+    route("GET", "/admin/v1/audit/checkpoint", Admin, || get(admin::state::checkpoint)),
+];
+
+/// Whether anybody may knock here. The path is compared as it was sent: what is spelled in any
+/// other way is not on the list.
+pub(crate) fn is_public(method: &str, path: &str) -> bool {
+    ROUTES.iter().any(|r| matches!(r.access, Public(_)) && r.method == method && r.path == path)
+}
+
+/// The router behind the door.
+pub(crate) fn router(app: Arc<App>) -> Router {
+    let mut router = Router::new();
+    for route in ROUTES {
+        router = router.route(route.path, (route.handler)());
+    }
+    router.route_layer(middleware::from_fn(mark)).fallback(no_route).method_not_allowed_fallback(no_method).with_state(app)
+}
+
+/// The path of the table that a request went to, for the metrics.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Marked(pub(crate) &'static str);
+
+async fn mark(request: Request, next: Next) -> Response {
+    let path = request.extensions().get::<MatchedPath>().map(|p| p.as_str());
+    let marked = path.and_then(|p| ROUTES.iter().find(|r| r.path == p)).map(|r| Marked(r.path));
+    let mut response = next.run(request).await;
+    if let Some(marked) = marked {
+        response.extensions_mut().insert(marked);
+    }
+    response
+}
+
+async fn no_route(request: Request) -> Response {
+    refuse(request, HttpFault::NoSuchRoute).await
+}
+
+async fn no_method(request: Request) -> Response {
+    refuse(request, HttpFault::NoSuchMethod).await
+}
+
+async fn refuse(request: Request, fault: HttpFault) -> Response {
+    let (parts, rest) = request.into_parts();
+    body::waste(&parts.headers, rest).await;
+    Fault::from(fault).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_public_list_is_this_and_no_longer() {
+        let public: Vec<_> =
+            ROUTES.iter().filter(|r| matches!(r.access, Public(_))).map(|r| (r.method, r.path)).collect();
+        assert_eq!(public, [("GET", "/healthz"), ("GET", "/readyz"), ("POST", "/admin/v1/login")]);
+    }
+
+    #[test]
+    fn only_the_exact_spelling_is_public() {
+        assert!(is_public("GET", "/healthz"));
+        for path in ["/healthz/", "//healthz", "/%68ealthz", "/healthz;x", "/healthz/../v1/models", "/HEALTHZ", ""] {
+            assert!(!is_public("GET", path), "{path}");
+        }
+        for method in ["POST", "HEAD", "OPTIONS", "get"] {
+            assert!(!is_public(method, "/healthz"), "{method}");
+        }
+    }
+
+    #[test]
+    fn nothing_public_has_a_part_that_varies_or_stands_twice() {
+        for (i, route) in ROUTES.iter().enumerate() {
+            assert!(!(matches!(route.access, Public(_)) && route.path.contains('{')), "{}", route.path);
+            assert!(ROUTES[..i].iter().all(|r| (r.method, r.path) != (route.method, route.path)), "{}", route.path);
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! The OpenAI wire format of chat completions: strict in what it takes, exact in what it gives.
+
+mod fields;
+mod message;
+mod params;
+mod reply;
+mod request;
+mod sse;
+mod strict;
+mod tool;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use fields::{Fields, Place};
+pub(crate) use reply::{Answer, Gathered, Reply};
+pub(crate) use request::{Bounds, Wanted, chat};
+pub(crate) use sse::{Ended, Frame, KEEP_ALIVE, Step, Stream, counted, event_line};
+pub(crate) use strict::parse;

@@ -1,0 +1,8 @@
+//! The gateway over real TLS, with the whole guarded path behind it and a scripted model.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod admin;
+mod chat;
+mod connection;
+mod doors;
+mod stream;
