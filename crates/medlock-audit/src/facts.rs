@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 /// Most facts that one entry holds.
-pub const MAX_FACTS: usize = 64;
+pub(crate) const MAX_FACTS: usize = 64;
 const MAX_KEY: usize = 40;
 const MAX_WORD: usize = 256;
 const REFUSED: &str = "(refused)";

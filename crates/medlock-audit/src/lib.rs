@@ -22,7 +22,13 @@
 //! Whoever can write the directory can cut the log back to any checkpoint not older than the
 //! `checkpoint` file, or put a whole older directory back. A checkpoint kept elsewhere
 //! ([`verify::verify_dir`] takes it as `since`) is what catches that. Damage to the very last group
-//! after a crash looks like the crash itself, unless the `checkpoint` file or a kept one covers it.
+//! after a crash looks like the crash itself, unless the `checkpoint` file or a kept one covers it;
+//! so would a disk that, when the power fails, spoils bytes of a sector which it had made durable
+//! before (the end of one group and the start of the next share one).
+//!
+//! # What it costs
+//! 64 bytes of memory an entry for the Merkle tree, so that any proof is a few hashes; and opening
+//! reads and checks the whole log, as `verify` does.
 
 mod entry;
 mod error;

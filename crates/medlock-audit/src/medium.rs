@@ -13,7 +13,7 @@ use std::time::Duration;
 /// Nothing is durable before it is synced: a file's bytes by [`Appender::sync`], its name by
 /// [`Medium::sync_dir`] on the directory it is in (`""` for the log directory itself).
 pub trait Medium: Send + Sync {
-    /// Makes a directory, or keeps the one that is there.
+    /// Makes a directory durably, or keeps the one that is there.
     fn make_dir(&self, path: &str) -> io::Result<()>;
     /// Makes an empty file; fails if there is one.
     fn create(&self, path: &str) -> io::Result<Box<dyn Appender>>;
@@ -76,7 +76,19 @@ impl Disk {
 
 impl Medium for Disk {
     fn make_dir(&self, path: &str) -> io::Result<()> {
-        DirBuilder::new().mode(0o700).recursive(true).create(self.path(path))
+        let path = self.path(path);
+        let new: Vec<_> = path.ancestors().take_while(|p| !p.as_os_str().is_empty() && !p.exists()).collect();
+        DirBuilder::new().mode(0o700).recursive(true).create(&path)?;
+        // What is recorded is durable only if the directories above are.
+        for parent in new.iter().filter_map(|p| p.parent()) {
+            let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+            match File::open(parent).and_then(|dir| dir.sync_all()) {
+                // One that we may enter but not list: somebody else's, and durable long since.
+                Err(e) if e.kind() != io::ErrorKind::PermissionDenied => return Err(e),
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     fn create(&self, path: &str) -> io::Result<Box<dyn Appender>> {

@@ -1,4 +1,5 @@
-//! Reading what was recorded. This believes the files; [`crate::verify`] is what checks them.
+//! Reading what was recorded. This believes the files; [`crate::verify`] is what checks them, and
+//! tells an end that was damaged from one that was never finished.
 
 use crate::entry::{Kind, Outcome};
 use crate::error::Error;

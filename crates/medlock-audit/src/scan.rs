@@ -205,7 +205,11 @@ impl<'a> Walker<'a> {
     fn checkpoint(&mut self, frame: &Frame<'_>, group: Group) -> Result<(), Fault> {
         let first = self.tree.size();
         let bad = |what: String| fault(frame.offset, Some(first), what);
-        let signed = Checkpoint::verify_own(frame.body, self.name).map_err(|e| bad(format!("a checkpoint that is {e}")))?;
+        let (before, note) = frame::checkpoint(frame.body).map_err(|what| bad(what.to_owned()))?;
+        let signed = Checkpoint::verify_own(note, self.name).map_err(|e| bad(format!("a checkpoint that is {e}")))?;
+        if before != first {
+            return Err(bad(format!("a checkpoint whose group begins at entry {before} where entry {first} begins one")));
+        }
         let size = first + group.leaves.len() as u64;
         if group.leaves.is_empty() || signed.size != size {
             return Err(bad(format!("a checkpoint over {} entries where {size} stand", signed.size)));
@@ -227,7 +231,7 @@ impl<'a> Walker<'a> {
         self.last_time = group.last_time;
         self.contents += group.contents;
         self.checkpoints += 1;
-        self.last_note = Some(String::from_utf8_lossy(frame.body).into_owned());
+        self.last_note = Some(String::from_utf8_lossy(note).into_owned());
         Ok(())
     }
 
@@ -236,22 +240,24 @@ impl<'a> Walker<'a> {
     ///
     /// One group is in flight at a time, and a disk may keep any of its sectors and lose the
     /// others; so its own checkpoint may stand at the very end of the file, over entries that did
-    /// not make it. Any other checkpoint after `good` was followed by something, hence durable and
-    /// acknowledged: then this is damage.
+    /// not make it. A checkpoint after `good` that something follows, or whose group does not begin
+    /// where what holds ends, is of a group that came after an acknowledged one: this is damage.
     pub(crate) fn may_be_torn(&self, bytes: &[u8], good: usize) -> bool {
-        self.later_checkpoints(bytes, good).all(|end| end == bytes.len())
+        self.later_checkpoints(bytes, good).all(|(before, end)| before == self.tree.size() && end == bytes.len())
     }
 
-    /// Where checkpoints end that this log signed over more entries than have been read.
-    fn later_checkpoints(&self, bytes: &[u8], good: usize) -> impl Iterator<Item = usize> {
+    /// The checkpoints that this log signed over more entries than hold: where the group of each
+    /// begins in the log, and where it ends in the file.
+    fn later_checkpoints(&self, bytes: &[u8], good: usize) -> impl Iterator<Item = (u64, usize)> {
         let origin = self.name.origin().as_bytes();
         (good..bytes.len()).filter(|at| bytes[*at] == b'C').filter_map(move |at| {
-            if !bytes.get(at + 5..)?.starts_with(origin) {
+            if !bytes.get(at + frame::NOTE_OFFSET..)?.starts_with(origin) {
                 return None;
             }
             let frame = frame::at(bytes, at).ok()??;
-            let signed = Checkpoint::verify_own(frame.body, self.name).ok()?;
-            (signed.size > self.tree.size()).then_some(frame.end)
+            let (before, note) = frame::checkpoint(frame.body).ok()?;
+            let signed = Checkpoint::verify_own(note, self.name).ok()?;
+            (signed.size > self.tree.size()).then_some((before, frame.end))
         })
     }
 }

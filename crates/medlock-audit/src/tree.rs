@@ -75,7 +75,7 @@ impl Tree {
             let row = &mut self.levels[level];
             row.push(hash);
             match row[..] {
-                [.., left, right] if row.len() % 2 == 0 => hash = node_hash(&left, &right),
+                [.., left, right] if row.len().is_multiple_of(2) => hash = node_hash(&left, &right),
                 _ => return,
             }
         }
@@ -88,10 +88,6 @@ impl Tree {
     /// The root that the tree had when it held `size` leaves.
     pub(crate) fn root_at(&self, size: u64) -> Option<Hash> {
         (size <= self.size()).then(|| self.range(0, size))
-    }
-
-    pub(crate) fn leaf(&self, index: u64) -> Option<Hash> {
-        self.levels.first()?.get(usize::try_from(index).ok()?).copied()
     }
 
     pub(crate) fn frontier(&self) -> Frontier {

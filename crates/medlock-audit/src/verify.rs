@@ -127,7 +127,7 @@ pub fn verify_dir(dir: &Path, key: &VerifyingKey, origin: &str, since: Option<&s
 
 /// The same on any medium.
 pub fn verify_on(medium: &dyn Medium, key: &VerifyingKey, origin: &str, since: Option<&str>) -> Result<Report, Vec<Problem>> {
-    match LogName::new(origin, key.clone()) {
+    match LogName::new(origin, *key) {
         Ok(name) => verify_log(medium, &name, since),
         Err(e) => Err(vec![Problem::new("", Trouble::BadQuestion, format!("the origin is {e}"))]),
     }
@@ -135,21 +135,20 @@ pub fn verify_on(medium: &dyn Medium, key: &VerifyingKey, origin: &str, since: O
 
 /// The same for a name read from a copy of `log.vkey` that was kept elsewhere.
 pub fn verify_log(medium: &dyn Medium, name: &LogName, since: Option<&str>) -> Result<Report, Vec<Problem>> {
-    let mut check = Check { medium, name, problems: Vec::new(), bytes: 0, in_flight: 0 };
+    let mut check = Check { medium, name, problems: Vec::new(), in_use: medium.in_use(), signed: 0, bytes: 0, in_flight: 0 };
     // In this order a running server can only add to what is compared against.
-    let in_use = medium.in_use();
     check.vkey();
-    let mark = check.mark();
+    let marks = [
+        (check.mark(), CHECKPOINT, "the checkpoint file"),
+        (check.since(since), SEGMENTS, "the checkpoint given"),
+    ];
+    check.signed = marks.iter().filter_map(|(mark, ..)| Some((*mark)?.size)).max().unwrap_or(0);
     let mut walker = Walker::new(name);
-    let segments = check.segments(&mut walker, in_use);
+    let segments = check.segments(&mut walker);
     check.recovered(&walker);
-    if let Some(mark) = mark {
-        check.extends(&walker, mark, CHECKPOINT, "the checkpoint file");
-    }
-    if let Some(since) = since {
-        match Checkpoint::verify(since, name) {
-            Ok(mark) => check.extends(&walker, mark, SEGMENTS, "the checkpoint given"),
-            Err(e) => check.problems.push(Problem::new("", Trouble::BadQuestion, format!("the checkpoint given is {e}"))),
+    for (mark, file, which) in marks {
+        if let Some(mark) = mark {
+            check.extends(&walker, mark, file, which);
         }
     }
     if !check.problems.is_empty() {
@@ -174,6 +173,9 @@ struct Check<'a> {
     medium: &'a dyn Medium,
     name: &'a LogName,
     problems: Vec<Problem>,
+    in_use: bool,
+    /// As many entries have been acknowledged at least, so as many must be there.
+    signed: u64,
     bytes: u64,
     in_flight: u64,
 }
@@ -206,8 +208,18 @@ impl Check<'_> {
         }
     }
 
+    fn since(&mut self, note: Option<&str>) -> Option<Checkpoint> {
+        match Checkpoint::verify(note?, self.name) {
+            Ok(mark) => Some(mark),
+            Err(e) => {
+                self.problems.push(Problem::new("", Trouble::BadQuestion, format!("the checkpoint given is {e}")));
+                None
+            }
+        }
+    }
+
     /// Follows the segments until one cannot be followed; gives how many there are.
-    fn segments(&mut self, walker: &mut Walker<'_>, in_use: bool) -> u64 {
+    fn segments(&mut self, walker: &mut Walker<'_>) -> u64 {
         let (numbers, strays) = match scan::segments(self.medium) {
             Ok(found) => found,
             Err(e) => {
@@ -224,7 +236,7 @@ impl Check<'_> {
                 break;
             }
             let last = numbers.last() == Some(&number);
-            if !self.segment(walker, number, last, in_use) {
+            if !self.segment(walker, number, last) {
                 break;
             }
         }
@@ -232,7 +244,7 @@ impl Check<'_> {
     }
 
     /// Whether the next segment can be judged after this one.
-    fn segment(&mut self, walker: &mut Walker<'_>, number: u64, last: bool, in_use: bool) -> bool {
+    fn segment(&mut self, walker: &mut Walker<'_>, number: u64, last: bool) -> bool {
         let path = segment_path(number);
         let bytes = match scan::read_segment(self.medium, number) {
             Ok(bytes) => bytes,
@@ -244,8 +256,8 @@ impl Check<'_> {
         self.bytes += bytes.len() as u64;
         let walked = walker.segment(number, &bytes);
         let Some(fault) = walked.fault else { return true };
-        let unfinished = last && walker.may_be_torn(&bytes, walked.good);
-        if unfinished && in_use {
+        let unfinished = last && walker.tree.size() >= self.signed && walker.may_be_torn(&bytes, walked.good);
+        if unfinished && self.in_use {
             self.in_flight = (bytes.len() - walked.good) as u64;
             return true;
         }

@@ -119,11 +119,13 @@ impl Writer {
             let (jobs, closed) = self.shared.queue.take(GROUP_BYTES, TICK);
             let now = self.clock.now();
             let noise = if closed { self.shared.noise.all() } else { self.shared.noise.due(now) };
-            if self.segment_is_full(now) && !(jobs.is_empty() && noise.is_empty()) {
-                if let Err(e) = self.begin_segment(Vec::new()) {
-                    fail(jobs);
-                    return Err(e);
-                }
+            if self.segment_is_full(now)
+                && !(jobs.is_empty() && noise.is_empty())
+                && let Err(e) = self.begin_segment(Vec::new())
+            {
+                self.shared.queue.fail();
+                jobs.into_iter().for_each(|job| job.reply.send(Err(Unavailable::Failed)));
+                return Err(e);
             }
             let noise = noise.into_iter().map(|entry| Job { entry, cover: None, reply: Reply::Nobody });
             self.commit(jobs.into_iter().chain(noise).collect())?;
@@ -145,11 +147,11 @@ impl Writer {
 
     /// Makes the jobs durable, then tells those who wait. On an error nobody is told anything good.
     fn commit(&mut self, jobs: Vec<Job>) -> io::Result<()> {
-        let group = self.gather(jobs);
+        let mut group = self.gather(jobs);
         if group.leaves.is_empty() {
             return Ok(());
         }
-        match self.write(&group) {
+        match self.write(&mut group) {
             Ok(note) => {
                 self.tree = group.tree;
                 self.last_time = group.last_time;
@@ -227,20 +229,18 @@ impl Writer {
 
     /// A crash before `sync` returns leaves a tail that recovery sets aside; after it, the group
     /// counts whether or not anybody was told.
-    fn write(&mut self, group: &Group) -> io::Result<String> {
+    fn write(&mut self, group: &mut Group) -> io::Result<String> {
         let checkpoint = Checkpoint { size: group.tree.size(), root: group.tree.root() };
         let note = checkpoint.sign(&self.name, &self.signing);
-        let mut bytes = Vec::with_capacity(group.bytes.len() + note.len() + 16);
-        bytes.extend_from_slice(&group.bytes);
-        frame::put(&mut bytes, Type::Checkpoint, note.as_bytes());
+        frame::put_checkpoint(&mut group.bytes, self.tree.size(), &note);
         let segment = self.segment.as_mut().ok_or_else(|| io::Error::other("no segment is open"))?;
-        segment.file.append(&bytes)?;
+        segment.file.append(&group.bytes)?;
         segment.file.sync()?;
         if segment.bytes == 0 {
             // The file's name must be durable too before anything in it counts.
             self.medium.sync_dir(SEGMENTS)?;
         }
-        segment.bytes += bytes.len() as u64;
+        segment.bytes += group.bytes.len() as u64;
         tracing::trace!(segment = segment.number, size = checkpoint.size, "audit group durable");
         Ok(note)
     }
@@ -285,10 +285,6 @@ pub(crate) fn recovery_entry(torn: &crate::scan::Torn) -> Entry {
 /// Tells reading keys apart.
 pub(crate) fn reading_key_id(reading: &ReadingPublic) -> Hash {
     sha256(&[reading.to_text().as_bytes()])
-}
-
-fn fail(jobs: Vec<Job>) {
-    jobs.into_iter().for_each(|job| job.reply.send(Err(Unavailable::Failed)));
 }
 
 fn signed(n: u64) -> i64 {

@@ -38,8 +38,7 @@ impl Credential {
 /// that is kept.
 pub(crate) fn new_key() -> (KeyId, Secret, Digest) {
     let id = KeyId::from_random(random::bytes());
-    let id_part = id.as_str().trim_start_matches("key_").to_string();
-    let text = Secret::new(format!("{KEY_PREFIX}{id_part}-{}", *random_text()));
+    let text = Secret::new(format!("{}-{}", key_prefix(&id), *random_text()));
     let digest = key_digest(&text);
     (id, text, digest)
 }
@@ -49,6 +48,11 @@ pub(crate) fn key_id(key: &Secret) -> Option<KeyId> {
     let rest = key.expose().strip_prefix(KEY_PREFIX)?;
     let (id, secret) = (rest.get(..ID_CHARS)?, rest.get(ID_CHARS..)?);
     well_formed(secret.strip_prefix('-')?).then(|| format!("key_{id}").parse().ok()).flatten()
+}
+
+/// What the key with this id begins with.
+pub(crate) fn key_prefix(id: &KeyId) -> String {
+    format!("{KEY_PREFIX}{}", id.as_str().trim_start_matches("key_"))
 }
 
 /// High entropy needs no slow hash: this is what is stored of a key.

@@ -182,7 +182,7 @@ impl OutputFilter {
             self.skip_run(limit);
             return Ok(());
         }
-        let found = self.findings(end);
+        let found = self.findings(limit, end);
         if std::mem::take(&mut self.cut) && found.first().is_none_or(|f| f.start > self.at) {
             self.in_run = true; // the word goes on, though nothing is found in it any more
             return Ok(());

@@ -15,6 +15,8 @@ const JOINT: char = '\u{1f}';
 const WORDS: usize = 16;
 /// The most values that one matcher holds.
 const VALUES: usize = 1 << 16;
+/// The longest number that is looked for in any grouping, its country's 1 included.
+const MOST_DIGITS: usize = 20;
 /// What a finding is called that rests on a value found elsewhere.
 pub(crate) const ELSEWHERE: &str = "elsewhere";
 
@@ -167,6 +169,8 @@ pub(crate) struct Matcher {
     /// First word of a phrase → how many words the longest such phrase has.
     firsts: HashMap<Secret, usize>,
     numbers: HashMap<Secret, Target>,
+    /// How long the numbers are, a bit each.
+    lengths: u32,
 }
 
 #[derive(Clone, Copy)]
@@ -187,7 +191,8 @@ impl Matcher {
         }
         if is_number(class) {
             let digits = digits(value);
-            if digits.len() >= 7 {
+            if (7..=MOST_DIGITS).contains(&digits.len()) {
+                self.lengths |= 1 << digits.len();
                 keep(&mut self.numbers, digits, Target { class, confidence, capital: false });
             }
             return;
@@ -268,7 +273,7 @@ impl Matcher {
         let mut best = None;
         for n in 1..=(words.list.len() - i).min(11) {
             let word = words.word(i + n - 1);
-            if !word.bytes().all(|b| b.is_ascii_digit()) || joined.len() + word.len() > 20 {
+            if !word.bytes().all(|b| b.is_ascii_digit()) || joined.len() + word.len() > MOST_DIGITS {
                 break;
             }
             if n > 1 {
@@ -278,6 +283,9 @@ impl Matcher {
                 }
             }
             joined.push_str(word);
+            if self.lengths >> joined.len() & 1 == 0 && joined.len() != 11 {
+                continue;
+            }
             let national = joined.strip_prefix('1').filter(|d| d.len() == 10);
             let target = self.numbers.get(joined.as_str()).or_else(|| self.numbers.get(national?));
             best = target.map(|t| (n, *t)).or(best);

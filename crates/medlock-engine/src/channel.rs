@@ -122,9 +122,8 @@ impl Receiver {
 /// and inside the model's computation, so it touches no heap.
 pub(crate) fn poll_packet(socket: RawFd, packet: &mut [u8]) -> io::Result<Option<usize>> {
     // SAFETY: the pointer and the length are those of `packet`; no address is asked for.
-    let n = unsafe {
-        libc::recv(socket, packet.as_mut_ptr().cast(), packet.len(), libc::MSG_DONTWAIT | libc::MSG_TRUNC)
-    };
+    let n =
+        unsafe { libc::recv(socket, packet.as_mut_ptr().cast(), packet.len(), libc::MSG_DONTWAIT | libc::MSG_TRUNC) };
     match usize::try_from(n) {
         Ok(n) => Ok(Some(n)),
         Err(_) => match io::Error::last_os_error() {

@@ -19,13 +19,16 @@ pub fn engine_main() -> ExitCode {
     // needs it either.
     std::panic::set_hook(Box::new(|_| {}));
     let (sender, mut receiver) = split(socket());
-    match run(&sender, &mut receiver) {
+    let code = match run(&sender, &mut receiver) {
         Ok(()) => ExitCode::SUCCESS,
         Err(code) => {
             let _ = sender.send(&Reply::Error { id: None, code });
             ExitCode::FAILURE
         }
-    }
+    };
+    // Closing the socket is not on the list of system calls; the kernel does it in a moment.
+    std::mem::forget((sender, receiver));
+    code
 }
 
 #[allow(unsafe_code, reason = "takes over a descriptor by number")]
@@ -45,12 +48,7 @@ fn run(sender: &Sender, receiver: &mut Receiver) -> Result<(), ErrorCode> {
     load_and_serve(locked, start, sender, receiver)
 }
 
-fn load_and_serve(
-    locked: Locked,
-    start: Start,
-    sender: &Sender,
-    receiver: &mut Receiver,
-) -> Result<(), ErrorCode> {
+fn load_and_serve(locked: Locked, start: Start, sender: &Sender, receiver: &mut Receiver) -> Result<(), ErrorCode> {
     let began = Instant::now();
     let Locked { model, landlock, memory_locked, took_us } = locked;
     let model = Model::load(model, start.read_weights).ok_or(ErrorCode::ModelRefused)?;

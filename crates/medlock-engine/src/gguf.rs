@@ -166,9 +166,8 @@ fn tensor_table<R: Read>(src: &mut Source<R>, alignment: u64, header: &mut Heade
         if row % layout.block != 0 {
             return Err(src.bad("a tensor whose rows are not whole blocks"));
         }
-        let bytes = (numbers / layout.block)
-            .checked_mul(layout.bytes)
-            .ok_or_else(|| src.bad("a tensor of impossible size"))?;
+        let bytes =
+            (numbers / layout.block).checked_mul(layout.bytes).ok_or_else(|| src.bad("a tensor of impossible size"))?;
         if src.u64()? != next {
             return Err(src.bad("a tensor that overlaps another or leaves a gap"));
         }

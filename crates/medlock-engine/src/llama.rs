@@ -245,12 +245,12 @@ fn fold_seed(seed: u64) -> u32 {
 
 /// Starts the model code, before anything has been read, and sends its words nowhere: a log line
 /// may quote what it is about.
-pub(crate) fn start_backend(on_abort: unsafe extern "C" fn(*const c_char)) {
+pub(crate) fn start_backend(on_abort: Option<unsafe extern "C" fn(*const c_char)>) {
     unsafe extern "C" fn no_log(_: sys::ggml_log_level, _: *const c_char, _: *mut c_void) {}
     // SAFETY: callbacks that live as long as the program.
     unsafe {
         sys::llama_log_set(Some(no_log), std::ptr::null_mut());
-        sys::ggml_set_abort_callback(Some(on_abort));
+        sys::ggml_set_abort_callback(on_abort);
         sys::llama_backend_init();
     }
 }

@@ -32,6 +32,17 @@ impl ModelFile {
     }
 }
 
+#[cfg(test)]
+impl ModelFile {
+    /// A model file for a test of what comes after the lock-down.
+    pub(crate) fn open(path: &CStr) -> Self {
+        // SAFETY: two C strings.
+        let stream = unsafe { libc::fopen(path.as_ptr(), c"rb".as_ptr()) };
+        assert!(!stream.is_null(), "no model to test with: medlock model pull, or set MEDLOCK_TEST_MODEL");
+        Self(stream)
+    }
+}
+
 impl Drop for ModelFile {
     fn drop(&mut self) {
         // SAFETY: from fdopen, closed once.
@@ -85,7 +96,7 @@ pub fn lock_down() -> Result<Locked, Step> {
     let landlock = rules::deny_all().ok_or(Step::Landlock)?;
     // Not earlier: a Landlock rule set is a descriptor while it is being made.
     limit(libc::RLIMIT_NOFILE, SOCKET_FD as u64 + 1).ok_or(Step::Limits)?;
-    llama::start_backend(on_abort);
+    llama::start_backend(Some(on_abort));
     filter::install().ok_or(Step::Seccomp)?; // last: the list does not allow seccomp(2) itself
     let took_us = u32::try_from(start.elapsed().as_micros()).unwrap_or(u32::MAX);
     Ok(Locked { model, landlock, memory_locked, took_us })
@@ -103,8 +114,8 @@ fn keep_out_of_swap() -> bool {
     const CAP_IPC_LOCK: u32 = 14;
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: a pointer to a local value.
-    let unlimited = unsafe { libc::getrlimit(libc::RLIMIT_MEMLOCK, &mut limit) } == 0
-        && limit.rlim_cur == libc::RLIM_INFINITY;
+    let unlimited =
+        unsafe { libc::getrlimit(libc::RLIMIT_MEMLOCK, &mut limit) } == 0 && limit.rlim_cur == libc::RLIM_INFINITY;
     if !unlimited && !capable_of(CAP_IPC_LOCK) {
         return false;
     }

@@ -22,7 +22,9 @@ unsafe extern "C" {
 /// Whether everybody's `free` and `realloc` resolve to the ones below.
 pub fn active() -> bool {
     // SAFETY: dlsym with a C string; the result is compared, never called.
-    let is = |name: &CStr, ours: *const c_void| unsafe { std::ptr::eq(libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()), ours) };
+    let is = |name: &CStr, ours: *const c_void| unsafe {
+        std::ptr::eq(libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()), ours)
+    };
     is(c"free", free as *const c_void) && is(c"realloc", realloc as *const c_void)
 }
 

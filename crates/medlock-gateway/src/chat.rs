@@ -67,20 +67,13 @@ fn wishes(headers: &HeaderMap) -> Result<(Option<Purpose>, Option<ProtectionMode
     if headers.contains_key("x-medlock-patient") {
         return Err(HttpFault::UnsupportedHeader { name: "x-medlock-patient" });
     }
-    let purpose = wish(
-        headers,
-        "x-medlock-purpose",
-        "treatment, payment, operations, research, emergency or patient-request",
-    )?;
+    let purpose =
+        wish(headers, "x-medlock-purpose", "treatment, payment, operations, research, emergency or patient-request")?;
     let at_least = wish(headers, "x-medlock-protection", "identified, tokenize, redact or block")?;
     Ok((purpose, at_least))
 }
 
-fn wish<T: FromStr>(
-    headers: &HeaderMap,
-    name: &'static str,
-    expected: &'static str,
-) -> Result<Option<T>, HttpFault> {
+fn wish<T: FromStr>(headers: &HeaderMap, name: &'static str, expected: &'static str) -> Result<Option<T>, HttpFault> {
     let mut all = headers.get_all(name).iter();
     let bad = HttpFault::BadHeader { name, expected };
     match (all.next(), all.next()) {

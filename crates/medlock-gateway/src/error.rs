@@ -6,7 +6,7 @@ use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use hyper::{HeaderMap, StatusCode};
 use medlock_auth::AuthFailure;
 use medlock_domain::RequestId;
-use medlock_pipeline::admin::AdminError;
+use medlock_pipeline::admin::{AdminError, LoginError};
 use medlock_pipeline::{Refusal, RefusalCode};
 use serde_json::{Value, json};
 
@@ -89,6 +89,11 @@ impl Fault {
         Self::new(StatusCode::BAD_REQUEST, "invalid_value", format!("{param} must be {expected}")).param(param)
     }
 
+    /// A body that should be a JSON object and is none.
+    pub(crate) fn not_json() -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "invalid_json", "the body is not a JSON object, or has a key twice")
+    }
+
     /// OpenAI's word for the family of an error.
     fn kind(&self) -> &'static str {
         match self.status.as_u16() {
@@ -165,7 +170,8 @@ impl From<Refusal> for Fault {
             RefusalCode::ModelUnavailable => Some(2),
             _ => None,
         };
-        Self { param: refusal.param, retry_after_s, ..Self::new(status, refusal.code.as_str(), refusal.message) }.recorded()
+        Self { param: refusal.param, retry_after_s, ..Self::new(status, refusal.code.as_str(), refusal.message) }
+            .recorded()
     }
 }
 
@@ -175,7 +181,8 @@ impl From<AuthFailure> for Fault {
     fn from(failure: AuthFailure) -> Self {
         match failure {
             AuthFailure::Unavailable => {
-                Self::new(StatusCode::SERVICE_UNAVAILABLE, "capacity", "credentials cannot be checked right now").after(5)
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "capacity", "credentials cannot be checked right now")
+                    .after(5)
             }
             AuthFailure::Throttled => HttpFault::TooManyAttempts { retry_after_s: 60 }.into(),
             AuthFailure::Missing => Self::new(
@@ -197,12 +204,20 @@ impl From<AdminError> for Fault {
                 Self::new(StatusCode::FORBIDDEN, "mfa_required", "log in with a second factor to do this")
             }
             AdminError::NotFound(what) => Self::not_found(what),
-            AdminError::Invalid { param, expected } => Self::invalid(param, expected),
             AdminError::Refused(why) => Self::new(StatusCode::BAD_REQUEST, "invalid_value", why),
             AdminError::AuditUnavailable => return Self::audit_unavailable(),
             AdminError::Failed => Self::internal(),
         };
         fault.recorded()
+    }
+}
+
+impl From<LoginError> for Fault {
+    fn from(error: LoginError) -> Self {
+        match error {
+            LoginError::Refused(failure) => failure.into(),
+            LoginError::AuditUnavailable => Self::audit_unavailable(),
+        }
     }
 }
 
@@ -214,15 +229,16 @@ impl From<HttpFault> for Fault {
             HttpFault::NoSuchMethod => {
                 Self::new(S::METHOD_NOT_ALLOWED, "method_not_allowed", "the route does not take this method")
             }
-            HttpFault::BodyTooLarge { limit } => {
-                Self::new(S::PAYLOAD_TOO_LARGE, "body_too_large", format!("the body is over the limit of {limit} bytes"))
-            }
+            HttpFault::BodyTooLarge { limit } => Self::new(
+                S::PAYLOAD_TOO_LARGE,
+                "body_too_large",
+                format!("the body is over the limit of {limit} bytes"),
+            ),
             HttpFault::BodyBroken => {
                 Self::new(S::BAD_REQUEST, "invalid_json", "the body ended before its end, or took too long")
             }
-            HttpFault::BodyEncoded => {
-                Self::new(S::BAD_REQUEST, "unsupported_value", "compressed bodies are not taken").param("content-encoding")
-            }
+            HttpFault::BodyEncoded => Self::new(S::BAD_REQUEST, "unsupported_value", "compressed bodies are not taken")
+                .param("content-encoding"),
             HttpFault::BadHeader { name, expected } => {
                 Self::new(S::BAD_REQUEST, "invalid_value", format!("the header {name} must be {expected}")).param(name)
             }

@@ -94,9 +94,17 @@ impl Metrics {
         };
         registry.register("requests", "Requests answered, by route and status", metrics.requests.clone());
         registry.register("request_duration_seconds", "Time until the answer's head", metrics.duration.clone());
-        registry.register("first_text_seconds", "Time until the first text of a chat answer", metrics.first_text.clone());
+        registry.register(
+            "first_text_seconds",
+            "Time until the first text of a chat answer",
+            metrics.first_text.clone(),
+        );
         registry.register("findings", "Identifiers found, by class and direction", metrics.findings.clone());
-        registry.register("unauthenticated", "What was refused before anybody was known", metrics.unauthenticated.clone());
+        registry.register(
+            "unauthenticated",
+            "What was refused before anybody was known",
+            metrics.unauthenticated.clone(),
+        );
         registry.register("chats_in_flight", "Chat requests at work", metrics.in_flight.clone());
         registry.register("audit_entries", "Entries of the audit log", metrics.audit_entries.clone());
         registry.register("audit_healthy", "1 while the audit log can be written", metrics.audit_healthy.clone());

@@ -47,7 +47,9 @@ use Access::{Admin, Caller, Public};
 
 /// The table.
 pub const ROUTES: &[Route] = &[
-    route("GET", "/healthz", Public("load balancers have no credential; says only that it runs"), || get(health::alive)),
+    route("GET", "/healthz", Public("load balancers have no credential; says only that it runs"), || {
+        get(health::alive)
+    }),
     route("GET", "/readyz", Public("load balancers have no credential; says only what is down"), || get(health::ready)),
     route("POST", "/admin/v1/login", Public("how people get a credential"), || post(admin::session::log_in)),
     route("POST", "/v1/chat/completions", Caller, || post(chat::completions)),
@@ -60,6 +62,7 @@ pub const ROUTES: &[Route] = &[
     route("POST", "/admin/v1/users/{id}/disable", Admin, || post(admin::user::disable)),
     route("POST", "/admin/v1/users/{id}/enable", Admin, || post(admin::user::enable)),
     route("POST", "/admin/v1/users/{id}/reset-factor", Admin, || post(admin::user::reset_factor)),
+    route("PUT", "/admin/v1/users/{id}/password", Admin, || put(admin::user::set_password)),
     route("PUT", "/admin/v1/users/{id}/roles", Admin, || put(admin::user::set_roles)),
     route("GET", "/admin/v1/keys", Admin, || get(admin::key::list)),
     route("POST", "/admin/v1/keys", Admin, || post(admin::key::create)),
@@ -82,7 +85,11 @@ pub(crate) fn router(app: Arc<App>) -> Router {
     for route in ROUTES {
         router = router.route(route.path, (route.handler)());
     }
-    router.route_layer(middleware::from_fn(mark)).fallback(no_route).method_not_allowed_fallback(no_method).with_state(app)
+    router
+        .route_layer(middleware::from_fn(mark))
+        .fallback(no_route)
+        .method_not_allowed_fallback(no_method)
+        .with_state(app)
 }
 
 /// The path of the table that a request went to, for the metrics.

@@ -16,7 +16,9 @@ pub enum ModelError {
         name: String,
     },
     /// The file is not the catalogued one. It was moved aside and is never used.
-    #[error("the file of the model {name} is not the catalogued one: {why}. It was moved to {kept} and will not be used")]
+    #[error(
+        "the file of the model {name} is not the catalogued one: {why}. It was moved to {kept} and will not be used"
+    )]
     Refused {
         /// The catalogue's name.
         name: String,

@@ -10,7 +10,7 @@ use futures_util::FutureExt;
 use medlock_audit::Log;
 use medlock_auth::{Ask, Auth, ChatAction, DenyCode, Permit, Principal};
 use medlock_deid::{Detector, OnLeak, ProtectedText, Surrogates, protect_all};
-use medlock_domain::{ClassCounts, Clock, PhiText};
+use medlock_domain::{ClassCounts, PhiText};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,7 +29,6 @@ struct Inner {
     auth: Auth,
     log: Log,
     generator: Arc<dyn Generator>,
-    clock: Arc<dyn Clock>,
     on_leak: OnLeak,
 }
 
@@ -48,10 +47,9 @@ impl Guard {
         auth: Auth,
         log: Log,
         generator: Arc<dyn Generator>,
-        clock: Arc<dyn Clock>,
         on_leak: OnLeak,
     ) -> Self {
-        Self(Arc::new(Inner { auth, log, generator, clock, on_leak }))
+        Self(Arc::new(Inner { auth, log, generator, on_leak }))
     }
 
     /// Whether requests can be served.

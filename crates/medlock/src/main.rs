@@ -1,2 +1,43 @@
-//! A small language model on PHI with the HIPAA technical safeguards enforced in the path
-fn main() {}
+//! A small language model on PHI with the HIPAA technical safeguards enforced in the path: the
+//! command line, configuration, wiring and exit codes.
+
+mod admin;
+mod cli;
+mod clock;
+mod commands;
+mod config;
+mod failure;
+mod hardening;
+mod init;
+mod installation;
+mod layout;
+mod lock;
+mod progress;
+mod prompt;
+mod quickstart;
+mod server;
+mod show;
+mod signals;
+mod telemetry;
+mod terminal;
+
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    // An engine or a launcher is decided before a thread is started or a file is opened.
+    if let Some(code) = medlock_engine::run_if_child() {
+        return code;
+    }
+    hardening::quiet_panics();
+    let cli::Cli { global, command } = cli::Cli::parse();
+    let terminal = terminal::Terminal::new(global.json, global.color);
+    let whereabouts = config::Whereabouts { config: global.config, data_dir: global.data_dir };
+    match commands::run(command, commands::Context { terminal, whereabouts }) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            terminal.note(&failure);
+            failure.code()
+        }
+    }
+}

@@ -16,7 +16,11 @@ pub struct Answer {
 }
 
 impl Answer {
-    pub(crate) async fn read(response: reqwest::Response) -> Self {
+    /// Reads an answer to its end.
+    ///
+    /// # Panics
+    /// When it breaks off.
+    pub async fn read(response: reqwest::Response) -> Self {
         let (status, headers) = (response.status(), response.headers().clone());
         let text = response.text().await.expect("the test reads whole answers only where the server ends them");
         Self { status, headers, text }

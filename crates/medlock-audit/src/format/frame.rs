@@ -2,6 +2,8 @@
 
 pub(crate) const MAGIC: [u8; 8] = *b"mlaudit\x01";
 const HEADER: usize = 5;
+/// Where the note begins in a checkpoint's frame.
+pub(crate) const NOTE_OFFSET: usize = HEADER + 8;
 /// Most bytes of an entry: the limit of C2SP tlog-tiles, so that the entries can become tiles.
 pub(crate) const MAX_ENTRY: usize = 65_535;
 /// Most bytes of a content before it is sealed.
@@ -49,6 +51,17 @@ pub(crate) fn put(out: &mut Vec<u8>, kind: Type, body: &[u8]) {
     out.push(kind.byte());
     out.extend_from_slice(&length.to_be_bytes());
     out.extend_from_slice(body);
+}
+
+/// Appends the frame that closes a group which began after `before` entries.
+pub(crate) fn put_checkpoint(out: &mut Vec<u8>, before: u64, note: &str) {
+    put(out, Type::Checkpoint, &[&before.to_be_bytes(), note.as_bytes()].concat());
+}
+
+/// The body of a checkpoint's frame: the entries before its group, and the signed note.
+pub(crate) fn checkpoint(body: &[u8]) -> Result<(u64, &[u8]), &'static str> {
+    let (before, note) = body.split_first_chunk().ok_or("a checkpoint that is cut short")?;
+    Ok((u64::from_be_bytes(*before), note))
 }
 
 /// The frame at `offset`, or none at the end of the segment.

@@ -5,10 +5,12 @@
 //! type byte, the length of its body as a big-endian `u32`, and the body:
 //! - `E`, an entry, at most 65,535 bytes (see below). Its body is a leaf of the Merkle tree;
 //! - `B`, the sealed content of the `E` right before it, which names its length and SHA-256;
-//! - `C`, a checkpoint over every entry so far: a C2SP signed note whose text is the log's origin,
-//!   the number of entries and the base64 root, a line each. It closes a group: what it covers was
-//!   made durable by the same `fdatasync`, and only then acknowledged. Entries that no `C` follows
-//!   were never acknowledged.
+//! - `C`, a checkpoint over every entry so far: the number of entries before this group (8 bytes),
+//!   then a C2SP signed note whose text is the log's origin, the number of entries and the base64
+//!   root, a line each. It closes a group: what it covers was made durable by the same `fdatasync`,
+//!   and only then acknowledged. Entries that no `C` follows were never acknowledged. The number
+//!   before tells a group that was in flight when the power went (it joins on to what holds) from
+//!   one that came after damage.
 //!
 //! Segments are numbered without a gap; the tree runs through all of them.
 //!

@@ -47,7 +47,7 @@ impl Tags {
 }
 
 /// The lists, unpacked into a table of hashes: a look-up in the packed map costs ten times as much,
-/// and unpacking takes some hundredths of a second, once.
+/// and unpacking takes about a tenth of a second, once.
 pub(super) struct Lexicon {
     /// The upper bits of the hash and, below them, the tags; zero is an empty slot.
     slots: Vec<u64>,

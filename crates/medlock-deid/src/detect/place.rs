@@ -242,7 +242,7 @@ fn institution(scan: &mut Scan<'_>, i: usize) {
         && (3..=6).contains(&t.at(i).len())
         && !t.tags(i).any(Tags::COMMON.or_tags(Tags::MEDICAL).or_tags(Tags::DRUG));
     let line_is_lower = t.get(i - usize::from(i > 0)).is_some_and(|x| x.case == Case::Lower);
-    if !placed || !care || !line_is_lower || t.has(i, Cues::SAFE) {
+    if !placed || !care || !line_is_lower || t.has(i, Cues::SAFE.or(Cues::TITLE)) {
         return;
     }
     if t.get(i).is_some_and(|x| x.case == Case::Init) {

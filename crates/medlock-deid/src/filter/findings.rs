@@ -20,7 +20,7 @@ pub(super) struct Found {
 
 impl OutputFilter {
     /// Findings that end after the place where the step stands; sorted, not overlapping.
-    pub(super) fn findings(&self, end: usize) -> Vec<Found> {
+    pub(super) fn findings(&self, limit: usize, end: usize) -> Vec<Found> {
         let left = self.left();
         let window = &self.text[left..end];
         let mut found = self.detector.detect(window);
@@ -38,13 +38,18 @@ impl OutputFilter {
             rest(window, f, &stand_ins, &mut out);
         }
         let own = self.surrogates.own();
-        if identified {
-            out.retain(|f| !own.said(f.class, &window[f.span.start..f.span.end]));
-        } else {
-            out.retain(|f| f.detector == ELSEWHERE || !own.echoed(window, f.span));
-        }
+        // Whose a finding is costs a look through the request: only where it matters now.
+        out.retain(|f| {
+            left + f.span.end > self.at
+                && (left + f.span.start > limit
+                    || if identified {
+                        !own.said(f.class, &window[f.span.start..f.span.end])
+                    } else {
+                        f.detector == ELSEWHERE || !own.echoed(window, f.span)
+                    })
+        });
         let placed = |f: Finding| Found { start: left + f.span.start, end: left + f.span.end, class: f.class };
-        merge(out).into_iter().map(placed).filter(|f| f.end > self.at).collect()
+        merge(out).into_iter().map(placed).collect()
     }
 
     /// Where what is looked at begins: at a line if one begins in the further part of what lies

@@ -40,7 +40,7 @@ enum Place {
 /// The places after `from` up to `to`. Punctuation at `at` with no letter or digit yet is between
 /// words all along: a rule of a hundred dashes hides nothing.
 fn places(text: &str, at: usize, from: usize, to: usize) -> impl Iterator<Item = (usize, Place)> {
-    let bare = text[at..].find(char::is_alphanumeric).map_or(text.len(), |n| at + n);
+    let bare = text[at..to].find(char::is_alphanumeric).map_or(to + 1, |n| at + n);
     text[from..to].char_indices().map(move |(i, c)| from + i + c.len_utf8()).map(move |i| {
         (i, if i < bare { Place::Between } else { kind(text, i) })
     })

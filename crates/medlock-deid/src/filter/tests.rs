@@ -34,6 +34,17 @@ fn stand_ins_pass_in_every_shape() {
 }
 
 #[test]
+fn stand_ins_pass_where_a_cue_makes_identifiers_of_them() {
+    let typed: String = (1..12).map(|n| format!("[MRN-{n}] [HEALTH_PLAN-{n}] ")).collect();
+    let request = tokenize(&[&typed, "MRN 44-102233, member ID XJ4471902"]);
+    for said in ["MRN: [MRN-12]", "serial [MRN-12], SSN MRN-12", "Dr. HEALTH_PLAN-12 called", "[MRN-12] [MRN]"] {
+        assert_eq!(filter(&request.surrogates, OnLeak::Redact, &[said]).unwrap().0, said);
+    }
+    let (got, _) = filter(&request.surrogates, OnLeak::Redact, &["MRN: [MRN-13]"]).unwrap();
+    assert_eq!(got, "MRN: [[MRN]]", "what was not issued is no stand-in");
+}
+
+#[test]
 fn identifiers_do_not() {
     check("SSN 321-54-9876, phone 415-555-0199, jane.roe@example.org", "SSN [SSN], phone [PHONE], [EMAIL]");
     check("Ask Dr. Alan Whitfield. Then whitfield again.", "Ask Dr. [NAME]. Then [NAME] again.");

@@ -62,6 +62,8 @@ fn planted() -> impl Strategy<Value = (String, &'static str, Vec<prop::sample::I
         ("jane.roe@example.org", "jane.roe"),
         ("Dr. Alan Whitfield", "Whitfield"),
         ("MRN: 88340217", "88340217"),
+        ("1420 North Oakwood Meadows Boulevard, Apt 12B, Springfield, Illinois 62704-1123", "Oakwood"),
+        ("jane.margaret.roe-whitfield+newsletters@obstetrics.generalhospital.example.org", "roe"),
     ]);
     let text = prop::collection::vec(words, 0..60);
     (text.clone(), identifier, text, prop::collection::vec(any::<prop::sample::Index>(), 0..12)).prop_map(

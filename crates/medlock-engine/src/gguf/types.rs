@@ -79,11 +79,10 @@ mod tests {
         let mut n = 0;
         for (id, layout) in known {
             // SAFETY: both look a number of a known type up in a constant table.
-            let (block, bytes) =
-                unsafe { (llama_cpp_sys_2::ggml_blck_size(id), llama_cpp_sys_2::ggml_type_size(id)) };
+            let (block, bytes) = unsafe { (llama_cpp_sys_2::ggml_blck_size(id), llama_cpp_sys_2::ggml_type_size(id)) };
             assert_eq!((layout.block, layout.bytes), (block as u64, bytes as u64), "type {id}");
             n += 1;
         }
-        assert_eq!(n, 31);
+        assert_eq!(n, 32);
     }
 }

@@ -99,10 +99,25 @@ mod tests {
     fn nothing_that_reaches_out_is_on_the_list() {
         let list = allow_list().unwrap();
         for call in [
-            libc::SYS_openat, libc::SYS_socket, libc::SYS_connect, libc::SYS_sendto, libc::SYS_sendmsg,
-            libc::SYS_recvmsg, libc::SYS_execve, libc::SYS_execveat, libc::SYS_clone, libc::SYS_kill,
-            libc::SYS_ptrace, libc::SYS_mprotect, libc::SYS_mremap, libc::SYS_prctl, libc::SYS_seccomp,
-            libc::SYS_memfd_create, libc::SYS_io_uring_setup, libc::SYS_ioctl, libc::SYS_dup,
+            libc::SYS_openat,
+            libc::SYS_socket,
+            libc::SYS_connect,
+            libc::SYS_sendto,
+            libc::SYS_sendmsg,
+            libc::SYS_recvmsg,
+            libc::SYS_execve,
+            libc::SYS_execveat,
+            libc::SYS_clone,
+            libc::SYS_kill,
+            libc::SYS_ptrace,
+            libc::SYS_mprotect,
+            libc::SYS_mremap,
+            libc::SYS_prctl,
+            libc::SYS_seccomp,
+            libc::SYS_memfd_create,
+            libc::SYS_io_uring_setup,
+            libc::SYS_ioctl,
+            libc::SYS_dup,
         ] {
             assert!(!list.contains_key(&call), "system call {call}");
         }

@@ -1,9 +1,7 @@
 //! Landlock: every right that the running kernel can take away, taken away.
 
 use crate::frame::Enforced;
-use landlock::{
-    ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, Ruleset, RulesetAttr, RulesetStatus, Scope,
-};
+use landlock::{ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, Ruleset, RulesetAttr, RulesetStatus, Scope};
 
 /// Handles every right and allows none; sets `no_new_privs` too. Binds this thread and what it
 /// starts, so there must be no other thread yet.

@@ -104,7 +104,7 @@ fn split(text: &str, messages: usize) -> Option<Vec<Part>> {
             parts.push(Part::Template(piece.into()));
         }
     }
-    let whole = text.matches(MARK).count() % 2 == 0;
+    let whole = text.matches(MARK).count().is_multiple_of(2);
     (whole && seen.iter().all(|s| *s)).then_some(parts)
 }
 
@@ -194,9 +194,12 @@ mod tests {
 
     #[test]
     fn a_template_cannot_run_or_write_for_ever() {
-        refuses("{% for i in range(100000) %}{% for j in range(100000) %}{% endfor %}{% endfor %}{{ messages[0].content }}");
+        refuses(
+            "{% for i in range(100000) %}{% for j in range(100000) %}{% endfor %}{% endfor %}{{ messages[0].content }}",
+        );
         refuses("{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}");
-        let wide = format!("{{% for i in range(10000) %}}{}{{% endfor %}}{{{{ messages[0].content }}}}", "x".repeat(1000));
+        let wide =
+            format!("{{% for i in range(10000) %}}{}{{% endfor %}}{{{{ messages[0].content }}}}", "x".repeat(1000));
         refuses(&wide);
         refuses(&" ".repeat(MAX_SOURCE + 1));
     }

@@ -1,3 +1,27 @@
+//! The policies in force and the state of the log.
+
+use super::to_the_end;
+use crate::app::App;
 use crate::error::Fault;
-pub(crate) async fn reload_policy() -> Result<(), Fault> { Err(Fault::internal()) }
-pub(crate) async fn checkpoint() -> Result<(), Fault> { Err(Fault::internal()) }
+use crate::front::Caller;
+use axum::Json;
+use axum::extract::State;
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// `POST /admin/v1/policy/reload`.
+pub(crate) async fn reload_policy(State(app): State<Arc<App>>, caller: Caller) -> Result<Json<Value>, Fault> {
+    to_the_end(async move {
+        let reloaded = app.admin.reload_policy(caller.by()).await?;
+        Ok(Json(json!({
+            "policy_digest": medlock_keys::digest::hex(&reloaded.digest),
+            "epoch": reloaded.epoch,
+        })))
+    })
+    .await
+}
+
+/// `GET /admin/v1/audit/checkpoint`: a signed note, to be kept where this server cannot reach it.
+pub(crate) async fn checkpoint(State(app): State<Arc<App>>, caller: Caller) -> Result<String, Fault> {
+    Ok(app.admin.checkpoint(caller.by()).await?)
+}

@@ -22,8 +22,14 @@ fn message(value: Value, at: Place, bounds: &Bounds) -> Result<Message<PhiText>,
     let mut fields = Fields::of(value, at)?;
     let role = role(&mut fields)?;
     let (content, mut refusal) = content(&mut fields, role)?;
-    let mut message =
-        Message { role, content, refusal: None, name: fields.text("name")?, tool_calls: Vec::new(), tool_call_id: None };
+    let mut message = Message {
+        role,
+        content,
+        refusal: None,
+        name: fields.text("name")?,
+        tool_calls: Vec::new(),
+        tool_call_id: None,
+    };
     match role {
         Role::Assistant => {
             if let Some(own) = fields.text("refusal")? {
@@ -75,7 +81,9 @@ fn content(fields: &mut Fields, role: Role) -> Result<(Vec<PhiText>, Option<PhiT
             Some("refusal") if role == Role::Assistant && refusal.is_none() => {
                 refusal = Some(part.need_text("refusal")?);
             }
-            _ => return Err(part.at("type").unsupported("only text can be inspected, so only \"text\" parts are taken")),
+            _ => {
+                return Err(part.at("type").unsupported("only text can be inspected, so only \"text\" parts are taken"));
+            }
         }
         part.finish()?;
     }

@@ -7,9 +7,9 @@ mod reply;
 mod request;
 mod sse;
 mod strict;
-mod tool;
 #[cfg(test)]
 mod tests;
+mod tool;
 
 pub(crate) use fields::{Fields, Place};
 pub(crate) use reply::{Answer, Gathered, Reply};

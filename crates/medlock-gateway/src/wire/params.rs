@@ -59,7 +59,9 @@ fn max_tokens(fields: &mut Fields) -> Result<Option<u32>, Refusal> {
     let old = fields.number("max_tokens", "a positive integer", positive)?;
     let new = fields.number("max_completion_tokens", "a positive integer", positive)?;
     match (old, new) {
-        (Some(a), Some(b)) if a != b => Err(fields.at("max_tokens").invalid("left out, or the same as max_completion_tokens")),
+        (Some(a), Some(b)) if a != b => {
+            Err(fields.at("max_tokens").invalid("left out, or the same as max_completion_tokens"))
+        }
         (old, new) => Ok(new.or(old)),
     }
 }

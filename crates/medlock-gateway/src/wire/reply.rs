@@ -64,7 +64,11 @@ struct Choice {
 pub(crate) enum Gathered {
     More,
     /// The body, how much of it is answer text, and what the filter took out.
-    Whole { body: String, text_bytes: usize, removed: ClassCounts },
+    Whole {
+        body: String,
+        text_bytes: usize,
+        removed: ClassCounts,
+    },
     Failed(Refusal),
 }
 

@@ -41,7 +41,9 @@ pub(crate) struct Step {
 
 /// How a stream ended.
 pub(crate) enum Ended {
-    Whole { removed: ClassCounts },
+    Whole {
+        removed: ClassCounts,
+    },
     Failed(Refusal),
     /// Without a word: the guarded path is gone.
     Lost,
@@ -79,9 +81,7 @@ impl Stream {
                 let text_bytes = name.as_str().len() + arguments.as_str().len();
                 Frame { bytes: self.chunk(choice, json!({"tool_calls": [call]}), Value::Null).into(), text_bytes }
             }
-            Event::Done { choice, finish } => {
-                Frame::plain(self.chunk(choice, json!({}), finish.as_str().into()))
-            }
+            Event::Done { choice, finish } => Frame::plain(self.chunk(choice, json!({}), finish.as_str().into())),
             Event::End { usage: tokens, removed } => {
                 let mut text = String::new();
                 if self.include_usage {

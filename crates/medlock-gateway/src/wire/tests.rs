@@ -63,18 +63,47 @@ fn every_position_that_carries_text_arrives_in_its_place() {
     }))
     .unwrap();
     let expected = [
-        "system=s", "developer=d", "speaker_name=n", "user=u1", "user=u2",
-        "tool_call_id=c1", "tool_call=f", "tool_call=mrn", "tool_call=4411023",
-        "tool_call_id=c2", "tool_call=g", "tool_call=not json",
-        "tool_result=r", "tool_call_id=c1", "refusal=no",
-        "tool_definition=f", "tool_definition=fd", "tool_definition=type", "tool_definition=object",
-        "tool_definition=properties", "tool_definition=mrn", "tool_definition=enum", "tool_definition=x",
+        "system=s",
+        "developer=d",
+        "speaker_name=n",
+        "user=u1",
+        "user=u2",
+        "tool_call_id=c1",
+        "tool_call=f",
+        "tool_call=mrn",
+        "tool_call=4411023",
+        "tool_call_id=c2",
+        "tool_call=g",
+        "tool_call=not json",
+        "tool_result=r",
+        "tool_call_id=c1",
+        "refusal=no",
+        "tool_definition=f",
+        "tool_definition=fd",
+        "tool_definition=type",
+        "tool_definition=object",
+        "tool_definition=properties",
+        "tool_definition=mrn",
+        "tool_definition=enum",
+        "tool_definition=x",
         "tool_definition=1.5",
-        "tool_choice=type", "tool_choice=function", "tool_choice=function", "tool_choice=name", "tool_choice=f",
-        "response_format=type", "response_format=json_schema", "response_format=json_schema",
-        "response_format=name", "response_format=jn", "response_format=schema", "response_format=title",
+        "tool_choice=type",
+        "tool_choice=function",
+        "tool_choice=function",
+        "tool_choice=name",
+        "tool_choice=f",
+        "response_format=type",
+        "response_format=json_schema",
+        "response_format=json_schema",
+        "response_format=name",
+        "response_format=jn",
+        "response_format=schema",
+        "response_format=title",
         "response_format=jt",
-        "stop=st", "user_field=eu", "metadata=mk", "metadata=mv",
+        "stop=st",
+        "user_field=eu",
+        "metadata=mk",
+        "metadata=mv",
     ];
     let mut got = texts(&chat);
     let mut expected: Vec<String> = expected.map(String::from).to_vec();
@@ -204,7 +233,10 @@ fn values_out_of_range_are_refused_by_name() {
         (json!({"messages": [{"role": "user", "content": []}]}), "messages[0].content"),
         (json!({"messages": [{"role": "assistant"}]}), "messages[0].content"),
         (json!({"messages": [{"role": "tool", "content": "x"}]}), "messages[0].tool_call_id"),
-        (json!({"messages": [{"role": "assistant", "tool_calls": [{"id": "c"}]}]}), "messages[0].tool_calls[0].function"),
+        (
+            json!({"messages": [{"role": "assistant", "tool_calls": [{"id": "c"}]}]}),
+            "messages[0].tool_calls[0].function",
+        ),
         (json!({"model": 4}), "model"),
     ] {
         refused(&with(extra), RefusalCode::InvalidValue, Some(param));
@@ -224,7 +256,10 @@ fn what_is_known_but_not_supported_is_refused_by_name() {
         (json!({"modalities": ["text", "audio"]}), "modalities"),
         (json!({"safety_identifier": "x"}), "safety_identifier"),
         (json!({"tools": [{"type": "custom"}]}), "tools[0].type"),
-        (json!({"tools": [{"type": "function", "function": {"name": "f", "strict": true}}]}), "tools[0].function.strict"),
+        (
+            json!({"tools": [{"type": "function", "function": {"name": "f", "strict": true}}]}),
+            "tools[0].function.strict",
+        ),
         (json!({"response_format": {"type": "grammar"}}), "response_format.type"),
         (json!({"messages": [{"role": "user", "content": image}]}), "messages[0].content[0].type"),
     ] {
@@ -257,8 +292,24 @@ fn a_model_that_can_have_no_name_does_not_exist() {
 fn no_value_of_a_request_is_repeated_in_a_refusal() {
     const CANARY: &str = "Zebulon Quackenbush";
     for name in [
-        "model", "temperature", "n", "stop", "user", "metadata", "tools", "tool_choice", "response_format", "stream",
-        "seed", "max_tokens", "logprobs", "store", "messages", "functions", "stream_options", "modalities",
+        "model",
+        "temperature",
+        "n",
+        "stop",
+        "user",
+        "metadata",
+        "tools",
+        "tool_choice",
+        "response_format",
+        "stream",
+        "seed",
+        "max_tokens",
+        "logprobs",
+        "store",
+        "messages",
+        "functions",
+        "stream_options",
+        "modalities",
     ] {
         for value in [json!(CANARY), json!([CANARY, 1]), json!({CANARY: CANARY}), json!([{CANARY: 1}])] {
             if let Err(refusal) = read(&with(json!({name: value}))) {

@@ -190,9 +190,12 @@ async fn models_are_those_of_the_credential() {
     let server = Server::start().await;
     let key = server.key("clinician");
     let list = server.get("/v1/models", &key).await.json();
-    assert_eq!(list, json!({"object": "list", "data": [
-        {"id": MODEL, "object": "model", "created": 0, "owned_by": "medlock"},
-    ]}));
+    assert_eq!(
+        list,
+        json!({"object": "list", "data": [
+            {"id": MODEL, "object": "model", "created": 0, "owned_by": "medlock"},
+        ]})
+    );
     assert_eq!(server.get(&format!("/v1/models/{MODEL}"), &key).await.json()["id"], MODEL);
     let other = server.get("/v1/models/other", &key).await;
     assert_eq!((other.status.as_u16(), other.code().as_str()), (404, "model_not_found"));

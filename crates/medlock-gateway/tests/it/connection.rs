@@ -22,7 +22,10 @@ async fn plain_http_is_answered_in_words() {
     for request in ["GET / HTTP/1.1\r\nhost: x\r\n\r\n", &post, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"] {
         let heard = String::from_utf8(say_and_hear(&server, request.as_bytes()).await).unwrap();
         assert!(heard.starts_with("HTTP/1.1 400 Bad Request\r\n"), "{heard}");
-        assert!(heard.ends_with("\r\n\r\nthis port speaks HTTPS: use an address that begins with https://\n"), "{heard}");
+        assert!(
+            heard.ends_with("\r\n\r\nthis port speaks HTTPS: use an address that begins with https://\n"),
+            "{heard}"
+        );
     }
 }
 

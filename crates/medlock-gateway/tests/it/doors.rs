@@ -23,10 +23,9 @@ fn body(route: &Route) -> &'static str {
         ("POST", "/admin/v1/keys") => {
             r#"{"name": "new", "roles": ["researcher"], "purposes": ["research"], "expires_in_days": 3}"#
         }
+        ("PUT", "/admin/v1/users/{id}/password") => r#"{"password": "correct horse battery staple 9"}"#,
         ("PUT", _) => r#"{"roles": ["researcher"]}"#,
-        ("POST", "/v1/chat/completions") => {
-            r#"{"model": "script-1", "messages": [{"role": "user", "content": "hi"}]}"#
-        }
+        ("POST", "/v1/chat/completions") => r#"{"model": "script-1", "messages": [{"role": "user", "content": "hi"}]}"#,
         _ => "",
     }
 }
@@ -73,7 +72,8 @@ async fn administrative_doors_stay_shut_for_roles_without_the_right() {
     for route in ROUTES.iter().filter(|r| r.access == Access::Admin) {
         for role in ["clinician", "researcher", "service"] {
             let before = server.count("denied");
-            let answer = server.send(route.method, &path(route), &[("x-api-key", &server.key(role))], body(route).into()).await;
+            let answer =
+                server.send(route.method, &path(route), &[("x-api-key", &server.key(role))], body(route).into()).await;
             assert_eq!(answer.status, 403, "{role} at {} {}: {}", route.method, route.path, answer.text);
             assert_eq!(server.count("denied"), before + 1, "{role} at {} {} left no record", route.method, route.path);
         }
@@ -95,10 +95,28 @@ async fn public_doors_are_open_and_say_little() {
 async fn no_spelling_of_a_path_gets_around_the_door() {
     let server = Server::builder().limits(|l| l.failed_auth_per_minute = 10_000).start().await;
     for path in [
-        "/", "/v1", "/v1/", "/nothing", "//v1/models", "/v1//models", "/v1/models/", "/v1/models;x", "/healthz/",
-        "/healthz/x", "//healthz", "/healthz;/../v1/models", "/healthz/%2e%2e/v1/models", "/%68ealthz",
-        "/healthz%2f..%2fv1/models", "/V1/models", "/v1/models%00", "/readyz/../admin/v1/users",
-        "/admin/v1/login/", "/admin/v1/login/../users", "/admin/v1/users?x=/healthz", "/metrics",
+        "/",
+        "/v1",
+        "/v1/",
+        "/nothing",
+        "//v1/models",
+        "/v1//models",
+        "/v1/models/",
+        "/v1/models;x",
+        "/healthz/",
+        "/healthz/x",
+        "//healthz",
+        "/healthz;/../v1/models",
+        "/healthz/%2e%2e/v1/models",
+        "/%68ealthz",
+        "/healthz%2f..%2fv1/models",
+        "/V1/models",
+        "/v1/models%00",
+        "/readyz/../admin/v1/users",
+        "/admin/v1/login/",
+        "/admin/v1/login/../users",
+        "/admin/v1/users?x=/healthz",
+        "/metrics",
     ] {
         let answer = server.raw("GET", path, "").await;
         assert!(answer.starts_with("HTTP/1.1 401 "), "{path}: {answer}");
@@ -118,8 +136,13 @@ async fn other_methods_are_refused_to_those_who_are_known() {
     let server = Server::start().await;
     let key = server.key("clinician");
     for (method, path) in [
-        ("GET", "/v1/chat/completions"), ("HEAD", "/v1/models"), ("OPTIONS", "/v1/models"), ("PUT", "/v1/models"),
-        ("TRACE", "/v1/models"), ("HEAD", "/nothing"), ("PATCH", "/admin/v1/users"),
+        ("GET", "/v1/chat/completions"),
+        ("HEAD", "/v1/models"),
+        ("OPTIONS", "/v1/models"),
+        ("PUT", "/v1/models"),
+        ("TRACE", "/v1/models"),
+        ("HEAD", "/nothing"),
+        ("PATCH", "/admin/v1/users"),
     ] {
         let answer = server.send(method, path, &[("x-api-key", &key)], vec![]).await;
         assert_eq!(answer.status, 405, "{method} {path}");

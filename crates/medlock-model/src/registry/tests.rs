@@ -81,3 +81,16 @@ fn the_list_says_what_is_here() {
     put(&registry, &name, b"mode");
     assert_eq!(state(&registry), State::WrongSize);
 }
+
+#[tokio::test]
+#[ignore = "downloads 93 MB"]
+async fn the_real_model_can_be_pulled() {
+    let directory = tempfile::tempdir().unwrap();
+    let registry = Registry::open(directory.path()).unwrap();
+    let stages = Stages::default();
+    let model = registry.pull(&"smollm2-135m-instruct".parse().unwrap(), &stages).await.unwrap();
+    assert_eq!(fs::metadata(model.path()).unwrap().len(), 98_362_432);
+    assert_eq!(registry.list()[0].state, State::Present);
+    assert_eq!(stages.0.lock().unwrap().last().unwrap(), "checking the model");
+    assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1, "nothing half done stays behind");
+}

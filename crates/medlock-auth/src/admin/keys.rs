@@ -1,0 +1,164 @@
+//! API keys.
+
+use super::{sees, taken};
+use crate::credential;
+use crate::error::AuthError;
+use crate::permit::{AdminAction, AdminPermit};
+use crate::service::Auth;
+use medlock_domain::{KeyId, ModelName, Purpose, RoleName, Timestamp, UserId};
+use medlock_keys::password::Secret;
+use medlock_store::ApiKeyRow;
+
+const YEAR_MS: i64 = 366 * 24 * 60 * 60 * 1000;
+
+/// An API key to be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewKey {
+    /// What people call it.
+    pub name: String,
+    /// Who answers for it.
+    pub owner: UserId,
+    /// What it may: roles that its owner has.
+    pub roles: Vec<RoleName>,
+    /// What it may be used for.
+    pub purposes: Vec<Purpose>,
+    /// Which models it may use; none is all that policy allows.
+    pub models: Vec<ModelName>,
+    /// When it ends: within a year.
+    pub expires: Timestamp,
+}
+
+/// A key that was made.
+#[derive(Debug)]
+pub struct CreatedKey {
+    /// Its public half.
+    pub id: KeyId,
+    /// The key; shown once.
+    pub secret: Secret,
+    /// When it ends.
+    pub expires: Timestamp,
+}
+
+/// A key, in a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyInfo {
+    /// Its public half.
+    pub id: KeyId,
+    /// What people call it.
+    pub name: String,
+    /// What the key itself begins with, so that its holder can tell which it is.
+    pub prefix: String,
+    /// Who answers for it.
+    pub owner: UserId,
+    /// What it may.
+    pub roles: Vec<RoleName>,
+    /// What it may be used for.
+    pub purposes: Vec<Purpose>,
+    /// Which models it may use; none is all that policy allows.
+    pub models: Vec<ModelName>,
+    /// When it was made.
+    pub created: Timestamp,
+    /// When it ends.
+    pub expires: Timestamp,
+    /// When it was revoked.
+    pub revoked: Option<Timestamp>,
+    /// Last use.
+    pub last_used: Option<Timestamp>,
+}
+
+impl Auth {
+    /// Makes an API key. It is shown here and never again.
+    ///
+    /// # Errors
+    /// What it is to do is more than its owner may, or its name or expiry will not do.
+    pub async fn create_key(&self, by: &AdminPermit, new: NewKey, log_index: u64) -> Result<CreatedKey, AuthError> {
+        self.usable(by, &[AdminAction::KeysManage])?;
+        let roles = self.known_roles(new.roles)?;
+        let word = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
+        if new.name.is_empty() || new.name.len() > 64 || !new.name.bytes().all(word) {
+            return Err(AuthError::BadKeyName);
+        }
+        let now = self.now();
+        if new.expires <= now || new.expires > now.plus_ms(YEAR_MS) {
+            return Err(AuthError::BadExpiry);
+        }
+        let (mut purposes, mut models) = (new.purposes, new.models);
+        purposes.sort();
+        purposes.dedup();
+        models.sort();
+        models.dedup();
+        if purposes.is_empty() {
+            return Err(AuthError::NoPurpose);
+        }
+        let _one_at_a_time = self.0.changing.lock().await;
+        let owner = self.existing(&new.owner).await?;
+        if owner.disabled {
+            return Err(AuthError::OwnerDisabled);
+        }
+        if !roles.iter().all(|r| owner.roles.contains(r)) {
+            return Err(AuthError::RolesBeyondOwner);
+        }
+        let (id, secret, secret_hash) = credential::new_key();
+        let row = ApiKeyRow {
+            id,
+            owner: owner.id,
+            name: new.name,
+            secret_hash,
+            roles,
+            purposes,
+            models,
+            created: now,
+            expires: new.expires,
+            revoked: None,
+            log_index,
+            last_used: None,
+        };
+        self.0.store.insert_key(&row).await.map_err(taken("key"))?;
+        Ok(CreatedKey { id: row.id, secret, expires: row.expires })
+    }
+
+    /// All keys, or with `own:keys` one's own; oldest first.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn list_keys(&self, by: &AdminPermit) -> Result<Vec<KeyInfo>, AuthError> {
+        self.usable(by, &[AdminAction::KeysList, AdminAction::OwnKeys])?;
+        let used = self.keys_used();
+        let rows = self.0.store.keys().await?;
+        let infos = rows.into_iter().filter(|r| sees(by, AdminAction::KeysList, &r.owner)).map(|row| KeyInfo {
+            prefix: credential::key_prefix(&row.id),
+            last_used: used.get(&row.id).copied().max(row.last_used),
+            id: row.id,
+            name: row.name,
+            owner: row.owner,
+            roles: row.roles,
+            purposes: row.purposes,
+            models: row.models,
+            created: row.created,
+            expires: row.expires,
+            revoked: row.revoked,
+        });
+        Ok(infos.collect())
+    }
+
+    /// Ends a key, anybody's or with `own:keys` one's own, and cuts what runs under it.
+    ///
+    /// # Errors
+    /// [`AuthError::NotFound`] when there is none of that name that has not been revoked.
+    pub async fn revoke_key(&self, by: &AdminPermit, key: &KeyId, log_index: u64) -> Result<(), AuthError> {
+        self.usable(by, &[AdminAction::KeysManage, AdminAction::OwnKeys])?;
+        let (auth, by, key) = (self.clone(), by.clone(), key.clone());
+        Self::whole(async move {
+            let _one_at_a_time = auth.0.changing.lock().await;
+            let row = auth.0.store.key(&key).await?;
+            let row = row.filter(|r| r.revoked.is_none() && sees(&by, AdminAction::KeysManage, &r.owner));
+            let mut row = row.ok_or(AuthError::NotFound("key"))?;
+            let now = auth.now();
+            (row.revoked, row.log_index) = (Some(now), log_index);
+            let written = auth.0.store.update_key(&row).await;
+            auth.0.standing.note(key.as_str(), now);
+            if written? { Ok(()) } else { Err(AuthError::NotFound("key")) }
+        })
+        .await
+    }
+}

@@ -1,0 +1,266 @@
+//! People: who there is, which roles they have, whether they are let in.
+
+use super::taken;
+use crate::error::AuthError;
+use crate::login::FAILURES_DISABLE;
+use crate::password_rules;
+use crate::permit::{AdminAction, AdminPermit};
+use crate::service::Auth;
+use medlock_domain::{RoleName, Timestamp, UserId, Username};
+use medlock_keys::password::{self, Secret};
+use medlock_keys::random;
+use medlock_keys::totp::TotpSecret;
+use medlock_store::UserRow;
+use zeroize::Zeroizing;
+
+const ISSUER: &str = "medlock";
+/// The role that administers, by the shipped policies and for the rule that one has to remain.
+const ADMIN: &str = "admin";
+
+/// A person to be added.
+#[derive(Debug)]
+pub struct NewUser {
+    /// What they will log in with.
+    pub username: Username,
+    /// Their first password.
+    pub password: Secret,
+    /// What they may.
+    pub roles: Vec<RoleName>,
+}
+
+/// The shared secret of one-time codes: shown once, to the person whom it belongs to.
+pub struct Enrolment {
+    /// In base 32, to be typed.
+    pub secret: Zeroizing<String>,
+    /// The same, to be scanned.
+    pub otpauth_url: Zeroizing<String>,
+}
+
+impl std::fmt::Debug for Enrolment {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Enrolment(…)")
+    }
+}
+
+/// A person who was added.
+#[derive(Debug)]
+pub struct CreatedUser {
+    /// For life.
+    pub id: UserId,
+    /// What they log in with.
+    pub username: Username,
+    /// What they may.
+    pub roles: Vec<RoleName>,
+    /// Their second factor.
+    pub enrolment: Enrolment,
+}
+
+/// Whether somebody is let in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UserState {
+    /// Yes.
+    Enabled,
+    /// Somebody shut them out.
+    Disabled,
+    /// Too many failures in a row did.
+    Locked,
+}
+
+/// A person, in a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UserInfo {
+    /// For life.
+    pub id: UserId,
+    /// What they log in with.
+    pub username: Username,
+    /// What they may.
+    pub roles: Vec<RoleName>,
+    /// Whether they are let in.
+    pub state: UserState,
+    /// Whether they have a second factor.
+    pub has_factor: bool,
+    /// When they were added.
+    pub created: Timestamp,
+}
+
+impl Auth {
+    /// Adds a person, with a second factor.
+    ///
+    /// # Errors
+    /// The password is too easy, the name is taken, or no policy knows a role.
+    pub async fn create_user(&self, by: &AdminPermit, new: NewUser, log_index: u64) -> Result<CreatedUser, AuthError> {
+        self.usable(by, &[AdminAction::UsersManage])?;
+        let roles = self.known_roles(new.roles)?;
+        let password_phc = self.new_hash(&new.username, new.password).await?;
+        let totp = TotpSecret::generate();
+        let enrolment = enrolment(&totp, &new.username);
+        let row = UserRow {
+            id: UserId::from_random(random::bytes()),
+            username: new.username,
+            roles,
+            created: self.now(),
+            disabled: false,
+            password_phc,
+            totp: Some(sealed_bytes(&totp)),
+            log_index,
+        };
+        let _one_at_a_time = self.0.changing.lock().await;
+        self.0.store.insert_user(&row).await.map_err(taken("user"))?;
+        Ok(CreatedUser { id: row.id, username: row.username, roles: row.roles, enrolment })
+    }
+
+    /// Everybody, by name.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn list_users(&self, by: &AdminPermit) -> Result<Vec<UserInfo>, AuthError> {
+        self.usable(by, &[AdminAction::UsersList, AdminAction::UsersManage])?;
+        let mut list = Vec::new();
+        for user in self.0.store.users().await? {
+            let counters = self.0.store.user_counters(&user.id).await?;
+            let state = match counters {
+                _ if user.disabled => UserState::Disabled,
+                Some(c) if c.failures >= FAILURES_DISABLE => UserState::Locked,
+                _ => UserState::Enabled,
+            };
+            let has_factor = user.totp.is_some();
+            let UserRow { id, username, roles, created, .. } = user;
+            list.push(UserInfo { id, username, roles, state, has_factor, created });
+        }
+        Ok(list)
+    }
+
+    /// Gives a person other roles. What they have running is cut.
+    ///
+    /// # Errors
+    /// [`AuthError::LastAdmin`] when nobody would be left to administer.
+    pub async fn set_roles(
+        &self,
+        by: &AdminPermit,
+        user: &UserId,
+        roles: Vec<RoleName>,
+        log_index: u64,
+    ) -> Result<(), AuthError> {
+        let roles = self.known_roles(roles)?;
+        self.change(by, user, log_index, Sessions::Keep, |row| row.roles = roles).await.map(drop)
+    }
+
+    /// Shuts a person out: sessions end, keys of theirs are refused, what runs is cut.
+    ///
+    /// # Errors
+    /// [`AuthError::LastAdmin`] when nobody would be left to administer.
+    pub async fn disable_user(&self, by: &AdminPermit, user: &UserId, log_index: u64) -> Result<(), AuthError> {
+        self.change(by, user, log_index, Sessions::End, |row| row.disabled = true).await.map(drop)
+    }
+
+    /// Lets a person in again.
+    ///
+    /// # Errors
+    /// When there is no such person.
+    pub async fn enable_user(&self, by: &AdminPermit, user: &UserId, log_index: u64) -> Result<(), AuthError> {
+        self.change(by, user, log_index, Sessions::Keep, |row| row.disabled = false).await.map(drop)
+    }
+
+    /// Gives a person a new second factor in place of the old one, and clears a lock-out. Their
+    /// sessions end.
+    ///
+    /// # Errors
+    /// When there is no such person.
+    pub async fn enrol_totp(&self, by: &AdminPermit, user: &UserId, log_index: u64) -> Result<Enrolment, AuthError> {
+        let totp = TotpSecret::generate();
+        let bytes = sealed_bytes(&totp);
+        let row = self.change(by, user, log_index, Sessions::End, |row| row.totp = Some(bytes)).await?;
+        self.lift(&row).await?;
+        Ok(enrolment(&totp, &row.username))
+    }
+
+    /// Gives a person a new password, and clears a lock-out. Their sessions end.
+    ///
+    /// # Errors
+    /// The password is too easy, or there is no such person.
+    pub async fn set_password(
+        &self,
+        by: &AdminPermit,
+        user: &UserId,
+        password: Secret,
+        log_index: u64,
+    ) -> Result<(), AuthError> {
+        self.usable(by, &[AdminAction::UsersManage])?;
+        let name = self.existing(user).await?.username;
+        let phc = self.new_hash(&name, password).await?;
+        let row = self.change(by, user, log_index, Sessions::End, |row| row.password_phc = phc).await?;
+        self.lift(&row).await
+    }
+
+    async fn lift(&self, row: &UserRow) -> Result<(), AuthError> {
+        self.0.throttle.lift(row.username.as_str());
+        Ok(self.0.store.clear_failures(&row.id).await?)
+    }
+
+    async fn new_hash(&self, user: &Username, password: Secret) -> Result<String, AuthError> {
+        password_rules::acceptable(user, &password)?;
+        self.hashed(move || password::hash(&password)).await.ok_or(AuthError::Interrupted)
+    }
+
+    /// Changes a person's row, ends their sessions where that belongs to it, and cuts what runs:
+    /// all of it, even when the caller goes away meanwhile.
+    async fn change(
+        &self,
+        by: &AdminPermit,
+        user: &UserId,
+        log_index: u64,
+        sessions: Sessions,
+        edit: impl FnOnce(&mut UserRow) + Send + 'static,
+    ) -> Result<UserRow, AuthError> {
+        self.usable(by, &[AdminAction::UsersManage])?;
+        let (auth, user) = (self.clone(), user.clone());
+        Self::whole(async move {
+            let _one_at_a_time = auth.0.changing.lock().await;
+            let mut row = auth.existing(&user).await?;
+            let administered = administers(&row);
+            edit(&mut row);
+            row.log_index = log_index;
+            if administered && !administers(&row) && !auth.another_admin(&user).await? {
+                return Err(AuthError::LastAdmin);
+            }
+            let written = auth.0.store.update_user(&row).await;
+            // Even when the write failed: it may have been written all the same, and a person who
+            // has to log in again is the lesser harm.
+            let now = auth.now();
+            auth.0.standing.note(user.as_str(), now);
+            if !written? {
+                return Err(AuthError::NotFound("user"));
+            }
+            // A crash here leaves sessions that a disabled person cannot use, and that somebody
+            // with a new factor could until they idle out.
+            if matches!(sessions, Sessions::End) {
+                for s in auth.0.store.live_sessions(now).await?.into_iter().filter(|s| s.user == user) {
+                    auth.cut_session(&s.id).await?;
+                }
+            }
+            Ok(row)
+        })
+        .await
+    }
+
+    async fn another_admin(&self, than: &UserId) -> Result<bool, AuthError> {
+        Ok(self.0.store.users().await?.iter().any(|u| u.id != *than && administers(u)))
+    }
+}
+
+enum Sessions {
+    Keep,
+    End,
+}
+
+fn administers(user: &UserRow) -> bool {
+    !user.disabled && user.roles.iter().any(|r| r.as_str() == ADMIN)
+}
+
+fn sealed_bytes(totp: &TotpSecret) -> Zeroizing<Vec<u8>> {
+    Zeroizing::new(totp.bytes().to_vec())
+}
+
+fn enrolment(totp: &TotpSecret, user: &Username) -> Enrolment {
+    Enrolment { secret: totp.base32(), otpauth_url: totp.otpauth_url(ISSUER, user.as_str()) }
+}

@@ -1,0 +1,133 @@
+//! From a credential to a [`Principal`]. Nothing is remembered of an earlier check but that a
+//! session is alive: the row that confers authority is read, and its MAC checked, each time.
+
+use crate::credential::{self, Credential};
+use crate::error::{AuthError, AuthFailure};
+use crate::principal::{Principal, PrincipalParts};
+use crate::service::Auth;
+use crate::sessions::Live;
+use medlock_domain::{Actor, NetworkSource, Purpose};
+use medlock_keys::digest::{Digest, ct_eq};
+use medlock_keys::password::Secret;
+use medlock_store::{StoreError, UserRow};
+use std::sync::Arc;
+
+impl Auth {
+    /// Who brings this credential.
+    ///
+    /// # Errors
+    /// The reason is for the record; the caller is told the same for each of them.
+    pub async fn authenticate(&self, c: Credential, from: NetworkSource) -> Result<Principal, AuthFailure> {
+        let principal = match c {
+            Credential::None => return Err(AuthFailure::Missing),
+            Credential::ApiKey(key) => self.by_key(&key, from).await?,
+            Credential::Session(token) => self.by_session(&token, from).await?,
+        };
+        self.flush_when_due(self.now());
+        Ok(principal)
+    }
+
+    /// Ends the session that `p` came with.
+    ///
+    /// # Errors
+    /// [`AuthError::NoSession`] for a key; or the database, and then the session is cut all the same.
+    pub async fn log_out(&self, p: &Principal) -> Result<(), AuthError> {
+        let Actor::Person { session, .. } = p.actor().clone() else { return Err(AuthError::NoSession) };
+        let auth = self.clone();
+        Self::whole(async move { auth.cut_session(&session).await.map(drop) }).await
+    }
+
+    async fn by_key(&self, key: &Secret, from: NetworkSource) -> Result<Principal, AuthFailure> {
+        let seen = self.0.standing.seen();
+        let id = credential::key_id(key).ok_or(AuthFailure::Unknown)?;
+        let row = self.0.store.key(&id).await.map_err(unavailable)?.ok_or(AuthFailure::Unknown)?;
+        if !ct_eq(&row.secret_hash, &credential::key_digest(key)) {
+            return Err(AuthFailure::Unknown);
+        }
+        let now = self.now();
+        if row.revoked.is_some() {
+            return Err(AuthFailure::Revoked);
+        }
+        if now >= row.expires {
+            return Err(AuthFailure::Expired);
+        }
+        let owner = self.enabled(&row.owner).await?;
+        self.key_used(&id, now);
+        // A role that the owner has lost is lost to the key.
+        let roles = row.roles.iter().filter(|r| owner.roles.contains(r)).cloned().collect();
+        Ok(Principal(Arc::new(PrincipalParts {
+            actor: Actor::Machine { key: id, owner: owner.id.clone() },
+            user: owner.id,
+            username: owner.username,
+            roles,
+            purposes: row.purposes,
+            models: row.models,
+            mfa: false,
+            from,
+            expires: row.expires,
+            seen,
+        })))
+    }
+
+    async fn by_session(&self, token: &Secret, from: NetworkSource) -> Result<Principal, AuthFailure> {
+        let seen = self.0.standing.seen();
+        let digest = credential::token_digest(token).ok_or(AuthFailure::Unknown)?;
+        let live = self.live(&digest).await?;
+        let now = self.now();
+        if now >= live.expires() {
+            return Err(AuthFailure::Expired);
+        }
+        let user = self.enabled(&live.user).await?;
+        // Only now is it a use: what is refused keeps no session alive.
+        let live = self.0.sessions.touch(&digest, now).ok_or(AuthFailure::Revoked)?;
+        Ok(self.person(user, &live, from, seen))
+    }
+
+    pub(crate) fn person(&self, user: UserRow, live: &Live, from: NetworkSource, seen: u64) -> Principal {
+        Principal(Arc::new(PrincipalParts {
+            actor: Actor::Person { user: user.id.clone(), session: live.id.clone() },
+            user: user.id,
+            username: user.username,
+            roles: user.roles,
+            purposes: Purpose::ALL.to_vec(),
+            models: Vec::new(),
+            mfa: live.mfa,
+            from,
+            expires: live.expires(),
+            seen,
+        }))
+    }
+
+    /// The session as memory has it, or as the database has it (after a restart).
+    async fn live(&self, token: &Digest) -> Result<Live, AuthFailure> {
+        if let Some(live) = self.0.sessions.get(token) {
+            return Ok(live);
+        }
+        let seen = self.0.standing.seen();
+        let row =
+            self.0.store.session_by_token(token).await.map_err(unavailable)?.ok_or(AuthFailure::Unknown)?;
+        if row.ended.is_some() {
+            return Err(AuthFailure::Revoked);
+        }
+        let live = Live::of(&row, &self.0.limits);
+        self.0.sessions.insert(*token, live.clone());
+        if self.0.standing.changed_since(live.id.as_str(), seen) {
+            // Ended between the look-up and the insertion, which then found nothing to remove.
+            self.0.sessions.remove(&live.id);
+            return Err(AuthFailure::Revoked);
+        }
+        Ok(live)
+    }
+
+    async fn enabled(&self, id: &medlock_domain::UserId) -> Result<UserRow, AuthFailure> {
+        let user = self.0.store.user(id).await.map_err(unavailable)?;
+        user.filter(|u| !u.disabled).ok_or(AuthFailure::Disabled)
+    }
+}
+
+/// A row that somebody has tampered with is no credential either, but it is not the caller's fault
+/// alone: the operator has to hear of it.
+pub(crate) fn unavailable(e: StoreError) -> AuthFailure {
+    tracing::error!(error = %e, "authentication is not possible");
+    AuthFailure::Unavailable
+}

@@ -1,0 +1,211 @@
+//! From a [`Principal`] and a question to a [`Permit`].
+
+use crate::error::AuthError;
+use crate::permit::{
+    AdminAction, AdminPermit, Ask, ChatAction, Cut, Denied, DenyCode, Holder, Permit, PermitParts,
+};
+use crate::policy::{Action, Case, Verdict, Who};
+use crate::principal::Principal;
+use crate::service::Auth;
+use medlock_domain::{Actor, ModelName, ProtectionMode, Purpose, UserId};
+use std::sync::Arc;
+
+/// No request runs longer.
+const LONGEST_REQUEST_MS: i64 = 60 * 60 * 1000;
+
+impl Auth {
+    /// May they, and with which protection.
+    ///
+    /// # Errors
+    /// The code is for the caller, the policies are for the record.
+    pub fn authorize(&self, p: &Principal, ask: &Ask) -> Result<Permit, Denied> {
+        let ChatAction::Chat = ask.action;
+        if self.cut_of(p.actor(), p.user(), p.0.seen).is_some() || self.now() >= p.expires() {
+            return Err(denied(DenyCode::Ended));
+        }
+        if !p.0.models.is_empty() && !p.0.models.contains(&ask.model) {
+            return Err(denied(DenyCode::ModelNotAllowed));
+        }
+        let loaded = self.loaded();
+        let who = who(p);
+        let case = Case::new(&loaded, &who, Some((&ask.model, ask.model_local)))
+            .ok_or_else(|| denied(DenyCode::PolicyDenied))?;
+        // A model that a policy hides does not exist, whatever else is wrong with the request.
+        let listed = case.ask(Action::ModelsList, None);
+        if !listed.allowed && !listed.policies.is_empty() {
+            return Err(Denied { code: DenyCode::ModelNotAllowed, policies: listed.policies });
+        }
+        let purpose = purpose(&case, p, ask, loaded.prefers)?;
+        let (mode, chat) = mode(&case, ask, purpose, loaded.prefers).map_err(|policies| {
+            let code = if with_factor(&case, p, ask, purpose) { DenyCode::MfaRequired } else { DenyCode::PolicyDenied };
+            Denied { code, policies }
+        })?;
+        // Only placeholders can be turned back.
+        let restore = match mode {
+            ProtectionMode::Tokenize => case.ask(Action::Restore, Some(purpose)),
+            _ => Verdict::default(),
+        };
+        let may_restore = restore.allowed;
+        let mut policies = [chat.policies, if may_restore { restore.policies } else { Vec::new() }].concat();
+        policies.sort();
+        policies.dedup();
+        Ok(Permit(Arc::new(PermitParts {
+            actor: p.actor().clone(),
+            owner: p.user().clone(),
+            model: ask.model.clone(),
+            purpose,
+            mode,
+            may_restore,
+            restore_tools: if may_restore { restore.restore_tools } else { Vec::new() },
+            deadline: p.expires().min(self.now().plus_ms(LONGEST_REQUEST_MS)),
+            epoch: loaded.epoch,
+            policies,
+            seen: p.0.seen,
+        })))
+    }
+
+    /// Whether `p` may know that there is such a model.
+    pub fn may_use(&self, p: &Principal, model: &ModelName, local: bool) -> bool {
+        let loaded = self.loaded();
+        let who = who(p);
+        (p.0.models.is_empty() || p.0.models.contains(model))
+            && self.cut_of(p.actor(), p.user(), p.0.seen).is_none()
+            && Case::new(&loaded, &who, Some((model, local)))
+                .is_some_and(|case| case.ask(Action::ModelsList, None).allowed)
+    }
+
+    /// May they do this to the server.
+    ///
+    /// # Errors
+    /// The code is for the caller, the policies are for the record.
+    pub fn authorize_admin(&self, p: &Principal, action: AdminAction) -> Result<AdminPermit, Denied> {
+        if self.cut_of(p.actor(), p.user(), p.0.seen).is_some() || self.now() >= p.expires() {
+            return Err(denied(DenyCode::Ended));
+        }
+        let loaded = self.loaded();
+        let who = who(p);
+        let case = Case::new(&loaded, &who, None).ok_or_else(|| denied(DenyCode::PolicyDenied))?;
+        let verdict = case.ask(Action::Admin(action), None);
+        if !verdict.allowed {
+            let mfa = !p.mfa() && p.is_person() && case.ask_with(Action::Admin(action), None, true).allowed;
+            let code = if mfa { DenyCode::MfaRequired } else { DenyCode::PolicyDenied };
+            return Err(Denied { code, policies: verdict.policies });
+        }
+        let holder =
+            Holder { user: p.user().clone(), deadline: p.expires(), epoch: loaded.epoch, seen: p.0.seen };
+        Ok(AdminPermit { actor: p.actor().clone(), action, holder: Some(holder), policies: verdict.policies })
+    }
+
+    /// Whether a permit still holds. Asks no database: to be called before each released window.
+    ///
+    /// # Errors
+    /// Why it holds no longer.
+    pub fn check(&self, permit: &Permit) -> Result<(), Cut> {
+        let p = &*permit.0;
+        if let Some(cut) = self.cut_of(&p.actor, &p.owner, p.seen) {
+            return Err(cut);
+        }
+        if p.epoch != self.policy_epoch() {
+            return Err(Cut::PolicyChanged);
+        }
+        if self.now() >= p.deadline {
+            return Err(Cut::Expired);
+        }
+        Ok(())
+    }
+
+    /// Whether an admin permit is for one of `actions` and still holds.
+    pub(crate) fn usable(&self, by: &AdminPermit, actions: &[AdminAction]) -> Result<(), AuthError> {
+        if !actions.contains(&by.action) {
+            return Err(AuthError::WrongPermit(actions.first().map_or("nothing", |a| a.as_str())));
+        }
+        let Some(h) = &by.holder else { return Ok(()) };
+        let over = self.cut_of(&by.actor, &h.user, h.seen).is_some()
+            || h.epoch != self.policy_epoch()
+            || self.now() >= h.deadline;
+        if over { Err(AuthError::PermitEnded) } else { Ok(()) }
+    }
+
+    fn cut_of(&self, actor: &Actor, owner: &UserId, seen: u64) -> Option<Cut> {
+        let changed = |id: &str| self.0.standing.changed_since(id, seen);
+        match actor {
+            Actor::Person { session, .. } if changed(session.as_str()) => Some(Cut::SessionEnded),
+            Actor::Machine { key, .. } if changed(key.as_str()) => Some(Cut::Revoked),
+            _ if changed(owner.as_str()) => Some(Cut::Revoked),
+            _ => None,
+        }
+    }
+}
+
+pub(crate) fn who(p: &Principal) -> Who<'_> {
+    let id = match p.actor() {
+        Actor::Machine { key, .. } => key.as_str(),
+        _ => p.user().as_str(),
+    };
+    Who { id, person: p.is_person(), roles: p.roles(), purposes: p.purposes(), mfa: p.mfa(), from: p.0.from }
+}
+
+fn denied(code: DenyCode) -> Denied {
+    Denied { code, policies: Vec::new() }
+}
+
+/// The purpose that the caller names, if it is one of theirs, or the only one that there can be.
+fn purpose(case: &Case<'_>, p: &Principal, ask: &Ask, prefers: bool) -> Result<Purpose, Denied> {
+    if let Some(named) = ask.purpose {
+        return if p.purposes().contains(&named) { Ok(named) } else { Err(denied(DenyCode::PolicyDenied)) };
+    }
+    if let [only] = p.purposes() {
+        return Ok(*only);
+    }
+    let mut possible = p.purposes().iter().filter(|u| mode(case, ask, **u, prefers).is_ok());
+    match (possible.next(), possible.next()) {
+        (Some(only), None) => Ok(*only),
+        (Some(_), Some(_)) => Err(denied(DenyCode::PurposeRequired)),
+        (None, _) => {
+            let mfa = p.purposes().iter().any(|u| with_factor(case, p, ask, *u));
+            let policies =
+                p.purposes().first().and_then(|u| mode(case, ask, *u, prefers).err()).unwrap_or_default();
+            let code = if mfa { DenyCode::MfaRequired } else { DenyCode::PolicyDenied };
+            Err(Denied { code, policies })
+        }
+    }
+}
+
+/// The modes that the caller accepts, the first to be tried first.
+fn acceptable(ask: &Ask) -> impl Iterator<Item = ProtectionMode> {
+    let least = ask.at_least.unwrap_or(ProtectionMode::Tokenize);
+    ProtectionMode::ALL.into_iter().filter(move |m| *m >= least)
+}
+
+/// The first mode that is permitted, with the policies that did; else those that forbade.
+fn mode(
+    case: &Case<'_>,
+    ask: &Ask,
+    purpose: Purpose,
+    prefers: bool,
+) -> Result<(ProtectionMode, Verdict), Vec<String>> {
+    let ask_for = |m: ProtectionMode| (m, case.ask(Action::Chat(m), Some(purpose)));
+    if prefers && ask.at_least.is_none() {
+        let preferred = ProtectionMode::ALL.into_iter().map(ask_for).find(|(_, v)| v.allowed && v.preferred);
+        if let Some(found) = preferred {
+            return Ok(found);
+        }
+    }
+    let mut forbade = Vec::new();
+    for (m, verdict) in acceptable(ask).map(ask_for) {
+        if verdict.allowed {
+            return Ok((m, verdict));
+        }
+        forbade.extend(verdict.policies);
+    }
+    forbade.sort();
+    forbade.dedup();
+    Err(forbade)
+}
+
+/// Whether a second factor is all that is missing.
+fn with_factor(case: &Case<'_>, p: &Principal, ask: &Ask, purpose: Purpose) -> bool {
+    !p.mfa()
+        && p.is_person()
+        && acceptable(ask).any(|m| case.ask_with(Action::Chat(m), Some(purpose), true).allowed)
+}

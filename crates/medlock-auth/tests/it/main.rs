@@ -1,0 +1,10 @@
+//! The crate from outside: a real database, a clock that stands still, the shipped policies.
+#![allow(clippy::unwrap_used, missing_docs, reason = "tests")]
+
+mod admin;
+mod bench;
+mod keys;
+mod login;
+mod matrix;
+mod policy;
+mod sessions;

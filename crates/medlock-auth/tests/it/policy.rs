@@ -1,0 +1,142 @@
+use crate::bench::*;
+use medlock_auth::{AdminAction, AuthError, DenyCode, PolicySource, PolicyText};
+use medlock_domain::{ProtectionMode, Purpose};
+
+fn texts(list: &[(&str, &str)]) -> PolicySource {
+    let text = |(name, text): &(&str, &str)| PolicyText { name: (*name).into(), text: (*text).into() };
+    PolicySource::Texts(list.iter().map(text).collect())
+}
+
+const LOGIN: &str = r#"@id("in") permit (principal, action == Medlock::Action::"login", resource);"#;
+
+#[tokio::test]
+async fn bad_policies_are_refused_with_every_mistake_and_the_good_ones_stay() {
+    let b = Bench::new().await;
+    let (digest, epoch) = (b.auth.policy_digest(), b.auth.policy_epoch());
+    let bad = texts(&[
+        ("a.cedar", "@id(\"a\")\npermit (principal, action, resource)\nwhen { resource.nosuch };"),
+        ("b.cedar", "permit (principal, action, resource);"),
+        ("c.cedar", "@id(\"c\") permit (principal in Medlock::Role::\"x\", action == Medlock::Action::\"chta\", resource);"),
+        ("d.cedar", "\n\npermit (principal action);"),
+        ("e.cedar", "@id(\"e\") @prefered permit (principal, action, resource);"),
+        ("f.cedar", "@id(\"A B\") permit (principal, action, resource);"),
+        ("g.cedar", "@id(\"a\") permit (principal, action, resource);"),
+    ]);
+    let by = operator(AdminAction::PolicyReload);
+    let Err(AuthError::Policy(mistakes)) = b.auth.reload_policy_from(&by, bad, 1).await else { panic!("accepted") };
+    for file in ["a.cedar", "b.cedar", "c.cedar", "d.cedar", "e.cedar", "f.cedar", "g.cedar"] {
+        assert!(mistakes.iter().any(|m| m.file == file), "{file} is missing: {mistakes:#?}");
+    }
+    assert_eq!(mistakes.iter().find(|m| m.file == "d.cedar").unwrap().line, Some(3), "{mistakes:#?}");
+    assert_eq!((b.auth.policy_digest(), b.auth.policy_epoch()), (digest, epoch));
+    let nothing = b.auth.reload_policy_from(&by, texts(&[]), 1).await;
+    assert!(matches!(nothing, Err(AuthError::Policy(_))));
+}
+
+#[tokio::test]
+async fn a_forbid_wins_over_every_permit() {
+    let b = Bench::with(texts(&[(
+        "p.cedar",
+        r#"@id("in") permit (principal, action == Medlock::Action::"login", resource);
+           @id("all") permit (principal in Medlock::Role::"clinician", action in Medlock::Action::"chat", resource);
+           @id("not") forbid (principal, action in Medlock::Action::"chat", resource);"#,
+    )]))
+    .await;
+    let p = b.person("jdoe", &["clinician"]).await;
+    let who = b.log_in(&p).await.unwrap().principal;
+    let denied = b.auth.authorize(&who, &ask(Some(Purpose::Treatment))).unwrap_err();
+    assert_eq!(denied.policies, ["not"]);
+}
+
+#[tokio::test]
+async fn a_policy_that_cannot_be_evaluated_denies() {
+    // Cedar leaves out a forbid that overflows. It must not permit by that.
+    let overflow = r#"@id("all") permit (principal in Medlock::Role::"clinician", action in Medlock::Action::"chat", resource);
+        @id("broken") forbid (principal, action in Medlock::Action::"chat", resource)
+        when { 9223372036854775807 + (if context.mfa then 1 else 2) > 0 };"#;
+    let b = Bench::with(texts(&[("l.cedar", LOGIN), ("p.cedar", overflow)])).await;
+    let p = b.person("jdoe", &["clinician"]).await;
+    let who = b.log_in(&p).await.unwrap().principal;
+    assert!(b.auth.authorize(&who, &ask(Some(Purpose::Treatment))).is_err());
+}
+
+#[tokio::test]
+async fn no_second_factor_no_session() {
+    let b = Bench::new().await;
+    let p = b.person("jdoe", &["clinician"]).await;
+    let mut row = b.store.user(&p.id).await.unwrap().unwrap();
+    row.totp = None;
+    b.store.update_user(&row).await.unwrap();
+    assert_eq!(b.log_in(&p).await.unwrap_err().failure, medlock_auth::AuthFailure::NoFactor);
+    // Where an operator's policies let people in with a password alone, the session says so.
+    let all = format!(
+        "{LOGIN} @id(\"c\") permit (principal in Medlock::Role::\"clinician\", action in Medlock::Action::\"chat\", resource) when {{ context.mfa }};"
+    );
+    b.auth.reload_policy_from(&operator(AdminAction::PolicyReload), texts(&[("p.cedar", &all)]), 1).await.unwrap();
+    let who = b.log_in(&p).await.unwrap().principal;
+    assert!(!who.mfa());
+    assert_eq!(b.auth.authorize(&who, &ask(Some(Purpose::Treatment))).unwrap_err().code, DenyCode::MfaRequired);
+    assert_eq!(b.auth.authorize(&who, &ask(None)).unwrap_err().code, DenyCode::MfaRequired);
+}
+
+#[tokio::test]
+async fn the_caller_may_only_tighten_and_says_so_for_raw_phi() {
+    let b = Bench::new().await;
+    let p = b.person("jdoe", &["clinician"]).await;
+    let who = b.log_in(&p).await.unwrap().principal;
+    let mode = |least, local| {
+        let a = medlock_auth::Ask { at_least: least, model_local: local, ..ask(Some(Purpose::Treatment)) };
+        let permit = b.auth.authorize(&who, &a).unwrap();
+        (permit.mode(), permit.may_restore())
+    };
+    use ProtectionMode::*;
+    assert_eq!(mode(None, true), (Tokenize, true));
+    assert_eq!(mode(Some(Identified), true), (Identified, false));
+    assert_eq!(mode(Some(Identified), false), (Tokenize, true), "raw PHI stays on this machine");
+    assert_eq!(mode(Some(Redact), true), (Redact, false));
+    assert_eq!(mode(Some(Block), true), (Block, false));
+}
+
+#[tokio::test]
+async fn obligations_of_the_deciding_policies_are_met() {
+    let p = r#"@id("in") permit (principal, action == Medlock::Action::"login", resource);
+        @id("raw") @preferred permit (principal in Medlock::Role::"clinician", action == Medlock::Action::"chat:identified", resource)
+        when { resource.local };
+        @id("tok") permit (principal in Medlock::Role::"clinician", action == Medlock::Action::"chat:tokenize", resource);
+        @id("res") @restore_tools("order_lab, find_patient") permit (principal in Medlock::Role::"clinician", action == Medlock::Action::"restore", resource);
+        @id("net") forbid (principal, action == Medlock::Action::"chat:identified", resource)
+        unless { context.network.isInRange(ip("192.0.2.0/24")) };"#;
+    let b = Bench::with(texts(&[("p.cedar", p)])).await;
+    let who = b.log_in(&b.person("jdoe", &["clinician"]).await).await.unwrap().principal;
+    let a = ask(Some(Purpose::Treatment));
+    assert_eq!(b.auth.authorize(&who, &a).unwrap().mode(), ProtectionMode::Identified);
+    let permit = b.auth.authorize(&who, &medlock_auth::Ask { model_local: false, ..a }).unwrap();
+    assert_eq!(permit.restore_tools(), ["find_patient", "order_lab"]);
+    assert_eq!(permit.policies(), ["res", "tok"]);
+}
+
+#[tokio::test]
+async fn the_only_possible_purpose_needs_no_saying() {
+    let b = Bench::new().await;
+    let r = b.log_in(&b.person("res", &["researcher"]).await).await.unwrap().principal;
+    let permit = b.auth.authorize(&r, &ask(None)).unwrap();
+    assert_eq!((permit.purpose(), permit.mode(), permit.may_restore()), (Purpose::Research, ProtectionMode::Redact, false));
+    let c = b.log_in(&b.person("cli", &["clinician"]).await).await.unwrap().principal;
+    assert_eq!(b.auth.authorize(&c, &ask(None)).unwrap_err().code, DenyCode::PurposeRequired);
+    let a = b.log_in(&b.person("aud", &["auditor"]).await).await.unwrap().principal;
+    assert_eq!(b.auth.authorize(&a, &ask(None)).unwrap_err().code, DenyCode::PolicyDenied);
+}
+
+#[tokio::test]
+async fn policies_of_a_directory_are_read_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("own.cedar");
+    std::fs::write(&file, LOGIN).unwrap();
+    std::fs::write(dir.path().join("README.md"), "not a policy").unwrap();
+    let b = Bench::with(PolicySource::Directory(dir.path().into())).await;
+    let before = b.auth.policy_digest();
+    std::fs::write(&file, format!("{LOGIN}\n// another\n")).unwrap();
+    let reloaded = b.auth.reload_policy(&operator(AdminAction::PolicyReload), 1).await.unwrap();
+    assert_ne!(reloaded.digest, before);
+    assert_eq!((reloaded.epoch, reloaded.policies), (2, 1));
+}

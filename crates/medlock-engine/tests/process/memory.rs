@@ -1,0 +1,72 @@
+//! What is left of a request in an engine's memory when it is done.
+#![allow(unsafe_code, reason = "memmem(3): a byte-wise search of 100 MB takes a minute in a debug build")]
+
+use crate::Test;
+use crate::talk::{Engine, greedy};
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+
+pub(crate) const TESTS: &[Test] = &[("memory::nothing_of_a_request_is_left", nothing_of_a_request_is_left)];
+
+/// In how many places of a process' memory `needle` occurs.
+fn occurrences(pid: u32, needle: &str) -> io::Result<usize> {
+    let maps = std::fs::read_to_string(format!("/proc/{pid}/maps"))?;
+    let mut memory = File::open(format!("/proc/{pid}/mem"))?;
+    let mut found = 0;
+    for line in maps.lines() {
+        let mut words = line.split_whitespace();
+        let (range, access) = (words.next().unwrap(), words.next().unwrap());
+        if !access.starts_with('r') || line.contains("[v") || line.contains("memfd:") {
+            continue;
+        }
+        let (start, end) = range.split_once('-').unwrap();
+        let number = |s| u64::from_str_radix(s, 16).unwrap();
+        let mut bytes = vec![0; (number(end) - number(start)) as usize];
+        memory.seek(SeekFrom::Start(number(start)))?;
+        if memory.read_exact(&mut bytes).is_ok() {
+            found += count(&bytes, needle.as_bytes());
+        }
+    }
+    Ok(found)
+}
+
+fn count(mut bytes: &[u8], needle: &[u8]) -> usize {
+    let mut n = 0;
+    loop {
+        // SAFETY: two pointers with their lengths; the result is null or points into the first.
+        let at = unsafe { libc::memmem(bytes.as_ptr().cast(), bytes.len(), needle.as_ptr().cast(), needle.len()) };
+        if at.is_null() {
+            return n;
+        }
+        n += 1;
+        bytes = &bytes[at as usize - bytes.as_ptr() as usize + 1..];
+    }
+}
+
+fn nothing_of_a_request_is_left() {
+    let mut engine = Engine::start(1024);
+    let pid = engine.process.id();
+    if let Err(e) = occurrences(pid, "x") {
+        return println!("  skipped: reading an engine's memory needs root ({e})");
+    }
+    // Written backwards: the engine is this executable, and holds its constants.
+    let forward = |s: &str| s.chars().rev().collect::<String>();
+    let name = forward("ucsenatloZ-4137-nirreQ");
+    let order = forward("noitseuq siht ni flesti taeper esaelP");
+    let question = format!("The patient's name is {name}. Repeat the patient's name twice. {order}");
+    engine.ask(&[("user", &question)], greedy(120));
+    // While it works both are there, or the test would prove nothing.
+    let _ = engine.receiver.receive::<medlock_engine::frame::Reply>().unwrap();
+    assert!(occurrences(pid, &name).unwrap() > 0 && occurrences(pid, &order).unwrap() > 0);
+    let answer = engine.hear();
+    println!("  {:?}, the name came back: {}", answer.last, answer.text.contains(&name));
+    let left = |when: &str| {
+        for piece in [name.as_str(), &name[12..], &order, &order[7..21]] {
+            assert_eq!(occurrences(pid, piece).unwrap(), 0, "{when}: {} bytes of the prompt", piece.len());
+        }
+    };
+    left("done");
+    let second = engine.capital();
+    assert!(second.text.contains("Paris"), "{}", second.text);
+    left("after the next request");
+}

@@ -1,0 +1,396 @@
+//! The administrative verbs. A change of state is three steps: authorise, record the intent
+//! (durable), make the change and record how it went. The index of the intent goes into every row
+//! that the change writes, so that a row which no record announced is known for what it is.
+//!
+//! What a crash leaves behind: after the intent and before the change, an intent without an
+//! outcome and nothing changed; after the change, an intent without an outcome and rows that name
+//! it. Either way the log says who set out to do what.
+
+use medlock_audit::{Entry, Kind, Log, Outcome, Unavailable};
+use medlock_auth::{
+    AdminAction, AdminPermit, Auth, AuthError, AuthFailure, CreatedKey, CreatedUser, DenyCode, Enrolment, KeyInfo,
+    LocalOperator, LoginFailure, NewKey, NewSession, NewUser, Principal, Reloaded, SessionInfo, UserInfo,
+};
+use medlock_domain::{Actor, KeyId, NetworkSource, RequestId, RoleName, SessionId, UserId};
+use medlock_keys::password::Secret;
+
+/// Who does it.
+#[derive(Clone, Copy)]
+pub enum By<'a> {
+    /// Somebody authenticated, in this request of theirs.
+    Caller(&'a Principal, &'a RequestId),
+    /// Whoever holds the files, while no server runs.
+    Operator(&'a LocalOperator),
+}
+
+impl By<'_> {
+    fn actor(&self) -> Actor {
+        match self {
+            By::Caller(principal, _) => principal.actor().clone(),
+            By::Operator(_) => Actor::LocalOperator,
+        }
+    }
+
+    fn entry(&self, kind: Kind, action: AdminAction, verb: &'static str) -> Entry {
+        let entry = Entry::new(kind, self.actor()).word("action", action.as_str()).word("verb", verb);
+        match self {
+            By::Caller(_, request) => entry.request((*request).clone()),
+            By::Operator(_) => entry,
+        }
+    }
+}
+
+/// Why an administrative verb was not done.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AdminError {
+    /// Policy does not allow it. Recorded.
+    #[error("policy does not allow this")]
+    Denied,
+    /// Policy wants a second factor for it. Recorded.
+    #[error("a second factor is needed for this")]
+    MfaRequired,
+    /// There is no such thing, or not for this caller.
+    #[error("no such {0}")]
+    NotFound(&'static str),
+    /// It breaks a rule of which the caller may read.
+    #[error("{0}")]
+    Refused(String),
+    /// It could not be recorded. Without an intent nothing was done; without an outcome it may
+    /// have been, and the log says that it was begun.
+    #[error("the audit log cannot be written; look whether it happened before you try again")]
+    AuditUnavailable,
+    /// The database, or a fault of ours. What it was is in the server's log.
+    #[error("it failed inside the server")]
+    Failed,
+}
+
+impl From<Unavailable> for AdminError {
+    fn from(_: Unavailable) -> Self {
+        AdminError::AuditUnavailable
+    }
+}
+
+/// Why a log-in did not happen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum LoginError {
+    /// The credentials, or the moment.
+    #[error(transparent)]
+    Refused(#[from] AuthFailure),
+    /// It could not be recorded, so it did not happen.
+    #[error("the audit log cannot be written, so nobody can log in")]
+    AuditUnavailable,
+}
+
+/// The administrative verbs. Cheap to clone.
+#[derive(Clone)]
+pub struct Admin {
+    auth: Auth,
+    log: Log,
+}
+
+impl Admin {
+    /// Puts the parts together.
+    pub fn new(auth: Auth, log: Log) -> Self {
+        Self { auth, log }
+    }
+
+    /// Somebody comes with a password and a one-time code. A failure at an account that exists is
+    /// a record of its own; names that do not exist are noise, or anybody could fill the log.
+    ///
+    /// That record is written behind the answer: if the answer waited for the disk, its time would
+    /// tell which names exist.
+    pub async fn log_in(
+        &self,
+        username: &str,
+        password: Secret,
+        otp: Option<Secret>,
+        from: NetworkSource,
+        request: &RequestId,
+    ) -> Result<NewSession, LoginError> {
+        if !self.log.healthy() {
+            return Err(LoginError::AuditUnavailable);
+        }
+        match self.auth.log_in(username, password, otp, from).await {
+            Ok(session) => {
+                let entry = Entry::new(Kind::LoginOk, session.principal.actor().clone())
+                    .request(request.clone())
+                    .word("from", &from.0.to_string());
+                if self.log.append(entry).await.is_err() {
+                    // The session has not been given to anybody, and now never will be.
+                    let _still_unknown = self.auth.log_out(&session.principal).await;
+                    return Err(LoginError::AuditUnavailable);
+                }
+                Ok(session)
+            }
+            Err(failed) => {
+                let failure = failed.failure;
+                self.login_failed(failed, from, request);
+                Err(failure.into())
+            }
+        }
+    }
+
+    fn login_failed(&self, failed: LoginFailure, from: NetworkSource, request: &RequestId) {
+        let LoginFailure { failure, user } = failed;
+        match (failure, user) {
+            (AuthFailure::Unavailable, _) => {}
+            (AuthFailure::Throttled, _) => self.log.noise(from, "login_throttled"),
+            (_, None) => self.log.noise(from, "login_unknown"),
+            (_, Some(user)) => {
+                let entry = Entry::new(Kind::LoginFailed, Actor::Unauthenticated)
+                    .request(request.clone())
+                    .outcome(Outcome::Denied)
+                    .word("user", user.as_str())
+                    .word("why", failure.as_str())
+                    .word("from", &from.0.to_string());
+                let log = self.log.clone();
+                tokio::spawn(async move {
+                    if log.append(entry).await.is_err() {
+                        tracing::error!("a failed log-in could not be recorded");
+                    }
+                });
+            }
+        }
+    }
+
+    /// Ends the caller's own session. Done first: an end that is not recorded is still better than
+    /// a session that goes on.
+    pub async fn log_out(&self, principal: &Principal, request: &RequestId) -> Result<(), AdminError> {
+        let done = self.auth.log_out(principal).await;
+        let entry = Entry::new(Kind::Logout, principal.actor().clone())
+            .request(request.clone())
+            .outcome(if done.is_ok() { Outcome::Ok } else { Outcome::Failed });
+        self.log.append(entry).await?;
+        done.map_err(refusal)
+    }
+
+    /// Makes a person.
+    pub async fn create_user(&self, by: By<'_>, user: NewUser) -> Result<CreatedUser, AdminError> {
+        let roles = join(&user.roles);
+        let begun = self.begin(by, &[AdminAction::UsersManage], "create_user", |e| e.word("roles", &roles)).await?;
+        let made = self.auth.create_user(&begun.permit, user, begun.index).await;
+        self.finish(by, begun, made, |e, created| e.word("user", created.id.as_str())).await
+    }
+
+    /// Who there is.
+    pub async fn list_users(&self, by: By<'_>) -> Result<Vec<UserInfo>, AdminError> {
+        let permit = self.look(by, &[AdminAction::UsersList], "list_users").await?;
+        self.auth.list_users(&permit).await.map_err(refusal)
+    }
+
+    /// Shuts a person out: their sessions end and their keys stop.
+    pub async fn disable_user(&self, by: By<'_>, user: &UserId) -> Result<(), AdminError> {
+        let begun =
+            self.begin(by, &[AdminAction::UsersManage], "disable_user", |e| e.word("user", user.as_str())).await?;
+        let made = self.auth.disable_user(&begun.permit, user, begun.index).await;
+        self.finish(by, begun, made, |e, ()| e).await
+    }
+
+    /// Lets a person in again.
+    pub async fn enable_user(&self, by: By<'_>, user: &UserId) -> Result<(), AdminError> {
+        let begun =
+            self.begin(by, &[AdminAction::UsersManage], "enable_user", |e| e.word("user", user.as_str())).await?;
+        let made = self.auth.enable_user(&begun.permit, user, begun.index).await;
+        self.finish(by, begun, made, |e, ()| e).await
+    }
+
+    /// Gives a person other roles.
+    pub async fn set_roles(&self, by: By<'_>, user: &UserId, roles: Vec<RoleName>) -> Result<(), AdminError> {
+        let words = join(&roles);
+        let begun = self
+            .begin(by, &[AdminAction::UsersManage], "set_roles", |e| {
+                e.word("user", user.as_str()).word("roles", &words)
+            })
+            .await?;
+        let made = self.auth.set_roles(&begun.permit, user, roles, begun.index).await;
+        self.finish(by, begun, made, |e, ()| e).await
+    }
+
+    /// Gives a person another password; their sessions end.
+    pub async fn set_password(&self, by: By<'_>, user: &UserId, password: Secret) -> Result<(), AdminError> {
+        let begun =
+            self.begin(by, &[AdminAction::UsersManage], "set_password", |e| e.word("user", user.as_str())).await?;
+        let made = self.auth.set_password(&begun.permit, user, password, begun.index).await;
+        self.finish(by, begun, made, |e, ()| e).await
+    }
+
+    /// Gives a person a new second factor; the old one, and a lock-out, are gone.
+    pub async fn reset_factor(&self, by: By<'_>, user: &UserId) -> Result<Enrolment, AdminError> {
+        let begun =
+            self.begin(by, &[AdminAction::UsersManage], "reset_factor", |e| e.word("user", user.as_str())).await?;
+        let made = self.auth.enrol_totp(&begun.permit, user, begun.index).await;
+        self.finish(by, begun, made, |e, _| e).await
+    }
+
+    /// Makes an API key.
+    pub async fn create_key(&self, by: By<'_>, key: NewKey) -> Result<CreatedKey, AdminError> {
+        let (owner, roles, purposes, models) =
+            (key.owner.clone(), join(&key.roles), join(&key.purposes), key.models.len() as i64);
+        let begun = self
+            .begin(by, &[AdminAction::KeysManage], "create_key", |e| {
+                e.word("owner", owner.as_str()).word("roles", &roles).word("purposes", &purposes).int("models", models)
+            })
+            .await?;
+        let made = self.auth.create_key(&begun.permit, key, begun.index).await;
+        self.finish(by, begun, made, |e, created| e.word("key", created.id.as_str()).int("expires", created.expires.0))
+            .await
+    }
+
+    /// What keys there are.
+    pub async fn list_keys(&self, by: By<'_>) -> Result<Vec<KeyInfo>, AdminError> {
+        let permit = self.look(by, &[AdminAction::KeysList, AdminAction::OwnKeys], "list_keys").await?;
+        self.auth.list_keys(&permit).await.map_err(refusal)
+    }
+
+    /// Ends an API key.
+    pub async fn revoke_key(&self, by: By<'_>, key: &KeyId) -> Result<(), AdminError> {
+        let begun = self
+            .begin(by, &[AdminAction::KeysManage, AdminAction::OwnKeys], "revoke_key", |e| e.word("key", key.as_str()))
+            .await?;
+        let made = self.auth.revoke_key(&begun.permit, key, begun.index).await;
+        self.finish(by, begun, made, |e, ()| e).await
+    }
+
+    /// What sessions there are.
+    pub async fn list_sessions(&self, by: By<'_>) -> Result<Vec<SessionInfo>, AdminError> {
+        let permit = self.look(by, &[AdminAction::SessionsList, AdminAction::OwnSessions], "list_sessions").await?;
+        self.auth.list_sessions(&permit).await.map_err(refusal)
+    }
+
+    /// Ends somebody's session.
+    pub async fn end_session(&self, by: By<'_>, session: &SessionId) -> Result<(), AdminError> {
+        let begun = self
+            .begin(by, &[AdminAction::SessionsEnd, AdminAction::OwnSessions], "end_session", |e| {
+                e.word("session", session.as_str())
+            })
+            .await?;
+        let made = self.auth.end_session(&begun.permit, session, begun.index).await;
+        self.finish(by, begun, made, |e, ()| e).await
+    }
+
+    /// Reads the policies anew. When they have mistakes, those in force stay in force.
+    pub async fn reload_policy(&self, by: By<'_>) -> Result<Reloaded, AdminError> {
+        let begun = self.begin(by, &[AdminAction::PolicyReload], "reload_policy", |e| e).await?;
+        let made = self.auth.reload_policy(&begun.permit, begun.index).await;
+        self.finish(by, begun, made, |e, reloaded| {
+            e.digest("policy", reloaded.digest).int("policy_epoch", reloaded.epoch as i64)
+        })
+        .await
+    }
+
+    /// The log's latest signed checkpoint, for somebody to keep elsewhere.
+    pub async fn checkpoint(&self, by: By<'_>) -> Result<String, AdminError> {
+        self.look(by, &[AdminAction::AuditRead], "checkpoint").await?;
+        Ok(self.log.checkpoint())
+    }
+
+    /// A verb that changes nothing: authorised, and one record that it was done.
+    async fn look(&self, by: By<'_>, actions: &[AdminAction], verb: &'static str) -> Result<AdminPermit, AdminError> {
+        let permit = self.permit(by, actions, verb).await?;
+        self.log.append(by.entry(Kind::AdminOutcome, permit.action(), verb).int("changed", 0)).await?;
+        Ok(permit)
+    }
+
+    /// Before a change: authorised, and announced.
+    async fn begin(
+        &self,
+        by: By<'_>,
+        actions: &[AdminAction],
+        verb: &'static str,
+        facts: impl FnOnce(Entry) -> Entry,
+    ) -> Result<Begun, AdminError> {
+        let permit = self.permit(by, actions, verb).await?;
+        let intent = facts(by.entry(Kind::AdminIntent, permit.action(), verb).outcome(Outcome::Pending));
+        let index = self.log.append(intent).await?.index();
+        Ok(Begun { permit, verb, index })
+    }
+
+    /// After it: how it went.
+    async fn finish<T>(
+        &self,
+        by: By<'_>,
+        begun: Begun,
+        made: Result<T, AuthError>,
+        facts: impl FnOnce(Entry, &T) -> Entry,
+    ) -> Result<T, AdminError> {
+        let entry = by.entry(Kind::AdminOutcome, begun.permit.action(), begun.verb).int("intent", begun.index as i64);
+        let entry = match &made {
+            Ok(made) => facts(entry, made),
+            Err(error) => entry.outcome(Outcome::Failed).word("why", why(error)),
+        };
+        self.log.append(entry).await?;
+        made.map_err(refusal)
+    }
+
+    /// Leave for the first of `actions` that policy gives: the wide one before the one that
+    /// reaches only the caller's own.
+    async fn permit(&self, by: By<'_>, actions: &[AdminAction], verb: &'static str) -> Result<AdminPermit, AdminError> {
+        let mut refused = AdminError::Denied;
+        let mut policies = String::new();
+        for action in actions {
+            match by {
+                By::Operator(operator) => return Ok(operator.permit(*action)),
+                By::Caller(principal, _) => match self.auth.authorize_admin(principal, *action) {
+                    Ok(permit) => return Ok(permit),
+                    Err(denied) => {
+                        if denied.code == DenyCode::MfaRequired {
+                            refused = AdminError::MfaRequired;
+                        }
+                        policies = denied.policies.join(",");
+                    }
+                },
+            }
+        }
+        let action = actions.first().copied().unwrap_or(AdminAction::OwnSessions);
+        let entry = by.entry(Kind::Denied, action, verb).outcome(Outcome::Denied).word("policies", &policies);
+        self.log.append(entry).await?;
+        Err(refused)
+    }
+}
+
+/// A change that has been announced.
+struct Begun {
+    permit: AdminPermit,
+    verb: &'static str,
+    index: u64,
+}
+
+fn join<T: ToString>(items: &[T]) -> String {
+    items.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
+}
+
+/// The word for the record.
+fn why(error: &AuthError) -> &'static str {
+    match error {
+        AuthError::Policy(_) => "policy_mistakes",
+        AuthError::PolicyFiles(_) => "policy_files",
+        AuthError::Store(_) => "store",
+        AuthError::WrongPermit(_) | AuthError::Interrupted => "internal",
+        AuthError::PermitEnded => "permit_ended",
+        AuthError::NotFound(_) => "not_found",
+        AuthError::Taken(_) => "taken",
+        AuthError::LastAdmin => "last_admin",
+        AuthError::UnknownRole { .. } => "unknown_role",
+        AuthError::NoRole => "no_role",
+        AuthError::RolesBeyondOwner => "roles_beyond_owner",
+        AuthError::NoPurpose => "no_purpose",
+        AuthError::OwnerDisabled => "owner_disabled",
+        AuthError::BadKeyName => "bad_key_name",
+        AuthError::BadExpiry => "bad_expiry",
+        AuthError::Password(_) => "password",
+        AuthError::NoSession => "no_session",
+    }
+}
+
+/// What the caller learns. The database's own words stay here.
+fn refusal(error: AuthError) -> AdminError {
+    match error {
+        AuthError::NotFound(what) => AdminError::NotFound(what),
+        AuthError::PermitEnded => AdminError::Denied,
+        AuthError::Store(_) | AuthError::PolicyFiles(_) | AuthError::WrongPermit(_) | AuthError::Interrupted => {
+            tracing::error!(%error, "an administrative verb failed");
+            AdminError::Failed
+        }
+        other => AdminError::Refused(other.to_string()),
+    }
+}

@@ -1,0 +1,125 @@
+//! HTTPS to a running server, trusting its own CA and nothing else.
+
+use crate::config::Settings;
+use crate::failure::{Doing, Failure};
+use medlock_keys::file::{read_private, write_private};
+use medlock_keys::password::Secret;
+use reqwest::{Certificate, Method, RequestBuilder, StatusCode};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+use zeroize::Zeroizing;
+
+/// A connection to one server, perhaps with a session.
+pub(crate) struct Client {
+    http: reqwest::Client,
+    base: String,
+    session: Option<Secret>,
+    file: PathBuf,
+}
+
+/// The session as it lies on disk, readable by its owner only.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Saved {
+    pub(crate) token: Zeroizing<String>,
+    pub(crate) user: String,
+    pub(crate) absolute_expires: String,
+}
+
+impl Client {
+    /// To the server at `at`, with the session that `medlock session login` left, if any.
+    pub(crate) fn saved(settings: &Settings, at: SocketAddr) -> Result<Self, Failure> {
+        let mut client = Self::new(settings, at)?;
+        if client.file.exists() {
+            let bytes = read_private(&client.file).doing("reading the saved session")?;
+            let saved: Saved = serde_json::from_slice(&bytes).doing("reading the saved session")?;
+            client.session = Some(Secret::new(saved.token.as_str()));
+        }
+        Ok(client)
+    }
+
+    /// To the server at `at`, as nobody.
+    pub(crate) fn new(settings: &Settings, at: SocketAddr) -> Result<Self, Failure> {
+        let ca = settings.layout.ca_cert();
+        let ca = if ca.exists() { ca } else { settings.tls_cert.clone() };
+        let pem = fs::read(&ca).doing(format!("reading {}", ca.display()))?;
+        Ok(Self {
+            http: trusting(&pem)?,
+            base: format!("https://{at}"),
+            session: None,
+            file: settings.layout.session(),
+        })
+    }
+
+    /// Asks; the answer's JSON, or null where there is none.
+    pub(crate) async fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, Failure> {
+        let mut request = self.http.request(method, format!("{}{path}", self.base));
+        if let Some(session) = &self.session {
+            request = request.bearer_auth(session.expose());
+        }
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let (status, body) = send(request).await?;
+        if status.is_success() { Ok(body) } else { Err(self.refusal(status, &body)) }
+    }
+
+    fn refusal(&self, status: StatusCode, body: &Value) -> Failure {
+        let said = body["error"]["message"].as_str().unwrap_or("the server did not say why");
+        match (status.as_u16(), &self.session) {
+            (401, None) => Failure::denied("a server is running and you are not logged in: medlock session login USER"),
+            (401, Some(_)) => Failure::Denied(format!("{said}; log in again: medlock session login USER")),
+            (400..=499, _) => Failure::denied(said),
+            _ => Failure::Error(format!("the server answered {}: {said}", status.as_u16())),
+        }
+    }
+
+    /// Keeps the session for the commands that follow.
+    pub(crate) fn save(&self, saved: &Saved) -> Result<(), Failure> {
+        let text = Zeroizing::new(serde_json::to_string(saved).doing("writing the session down")?);
+        write_private(&self.file, text.as_bytes()).doing(format!("writing {}", self.file.display()))
+    }
+
+    /// Forgets it.
+    pub(crate) fn forget(&self) -> Result<(), Failure> {
+        match fs::remove_file(&self.file) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(e).doing("removing the saved session"),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A client that trusts the certificates in `pem` only, whatever proxies the environment names.
+pub(crate) fn trusting(pem: &[u8]) -> Result<reqwest::Client, Failure> {
+    let roots = Certificate::from_pem_bundle(pem).doing("reading the CA's certificate")?;
+    reqwest::Client::builder()
+        .tls_certs_only(roots)
+        .https_only(true)
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(Duration::from_secs(10))
+        .timeout(Duration::from_secs(600))
+        .build()
+        .doing("setting up HTTPS")
+}
+
+async fn send(request: RequestBuilder) -> Result<(StatusCode, Value), Failure> {
+    let response = request.send().await.map_err(|e| unreachable_server(&e))?;
+    let status = response.status();
+    let bytes = response.bytes().await.map_err(|e| unreachable_server(&e))?;
+    let text = || Value::String(String::from_utf8_lossy(&bytes).into_owned());
+    let body = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).unwrap_or_else(|_| text()) };
+    Ok((status, body))
+}
+
+/// The cause at the bottom says more than the error at the top.
+pub(crate) fn unreachable_server(error: &reqwest::Error) -> Failure {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(next) = cause.source() {
+        cause = next;
+    }
+    Failure::Error(format!("the server could not be asked: {cause}"))
+}

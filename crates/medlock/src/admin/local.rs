@@ -1,0 +1,120 @@
+//! The verbs on the files, by whoever holds them, while no server runs.
+
+use super::view::{Factor, KeyView, MadeKey, MadeUser, NewKeyAsk, SessionView, UserView};
+use crate::config::Settings;
+use crate::failure::Failure;
+use crate::installation::Installation;
+use crate::lock::RunLock;
+use medlock_auth::{Enrolment, LocalOperator, NewKey, NewUser};
+use medlock_domain::{KeyId, RoleName, SessionId, UserId, Username};
+use medlock_keys::password::Secret;
+use medlock_pipeline::admin::{AdminError, By};
+use zeroize::Zeroizing;
+
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+
+pub(crate) struct Local {
+    installation: Installation,
+    operator: LocalOperator,
+    /// Kept until everything above is closed.
+    _lock: RunLock,
+}
+
+impl Local {
+    pub(super) async fn open(settings: &Settings, lock: RunLock) -> Result<Self, Failure> {
+        let installation = Installation::open(settings).await?;
+        Ok(Self { installation, operator: LocalOperator::new(), _lock: lock })
+    }
+
+    pub(super) async fn close(self) -> Result<(), Failure> {
+        self.installation.close().await
+    }
+
+    fn by(&self) -> By<'_> {
+        By::Operator(&self.operator)
+    }
+
+    pub(super) async fn users(&self) -> Result<Vec<UserView>, Failure> {
+        let users = self.installation.admin.list_users(self.by()).await.map_err(failure)?;
+        Ok(users.iter().map(UserView::of).collect())
+    }
+
+    pub(super) async fn add_user(
+        &self,
+        name: &Username,
+        password: Secret,
+        roles: Vec<RoleName>,
+    ) -> Result<MadeUser, Failure> {
+        let user = NewUser { username: name.clone(), password, roles };
+        let made = self.installation.admin.create_user(self.by(), user).await.map_err(failure)?;
+        Ok(MadeUser { id: made.id.to_string(), factor: factor(&made.enrolment) })
+    }
+
+    pub(super) async fn set_disabled(&self, user: &UserId, disabled: bool) -> Result<(), Failure> {
+        let admin = &self.installation.admin;
+        let done = match disabled {
+            true => admin.disable_user(self.by(), user).await,
+            false => admin.enable_user(self.by(), user).await,
+        };
+        done.map_err(failure)
+    }
+
+    pub(super) async fn set_roles(&self, user: &UserId, roles: Vec<RoleName>) -> Result<(), Failure> {
+        self.installation.admin.set_roles(self.by(), user, roles).await.map_err(failure)
+    }
+
+    pub(super) async fn reset_factor(&self, user: &UserId) -> Result<Factor, Failure> {
+        let enrolment = self.installation.admin.reset_factor(self.by(), user).await.map_err(failure)?;
+        Ok(factor(&enrolment))
+    }
+
+    pub(super) async fn keys(&self) -> Result<Vec<KeyView>, Failure> {
+        let keys = self.installation.admin.list_keys(self.by()).await.map_err(failure)?;
+        Ok(keys.iter().map(KeyView::of).collect())
+    }
+
+    pub(super) async fn make_key(&self, ask: NewKeyAsk) -> Result<MadeKey, Failure> {
+        let owner = ask.owner.ok_or_else(|| {
+            Failure::error("nobody is logged in while no server runs: say with --owner who answers for the key")
+        })?;
+        let key = NewKey {
+            name: ask.name,
+            owner,
+            roles: ask.roles,
+            purposes: ask.purposes,
+            models: ask.models,
+            expires: self.installation.clock.now().plus_ms(i64::from(ask.days) * DAY_MS),
+        };
+        let made = self.installation.admin.create_key(self.by(), key).await.map_err(failure)?;
+        Ok(MadeKey {
+            id: made.id.to_string(),
+            key: Zeroizing::new(made.secret.expose().to_owned()),
+            expires: made.expires.rfc3339(),
+        })
+    }
+
+    pub(super) async fn revoke_key(&self, key: &KeyId) -> Result<(), Failure> {
+        self.installation.admin.revoke_key(self.by(), key).await.map_err(failure)
+    }
+
+    pub(super) async fn sessions(&self) -> Result<Vec<SessionView>, Failure> {
+        let sessions = self.installation.admin.list_sessions(self.by()).await.map_err(failure)?;
+        Ok(sessions.iter().map(SessionView::of).collect())
+    }
+
+    pub(super) async fn end_session(&self, session: &SessionId) -> Result<(), Failure> {
+        self.installation.admin.end_session(self.by(), session).await.map_err(failure)
+    }
+}
+
+fn factor(enrolment: &Enrolment) -> Factor {
+    Factor { otpauth_url: enrolment.otpauth_url.clone(), totp_secret: enrolment.secret.clone() }
+}
+
+/// What was refused is a 1, what went wrong a 2.
+fn failure(error: AdminError) -> Failure {
+    match error {
+        AdminError::AuditUnavailable | AdminError::Failed => Failure::Error(error.to_string()),
+        other => Failure::Denied(other.to_string()),
+    }
+}

@@ -1,0 +1,64 @@
+//! The verbs over `/admin/v1`.
+
+use super::client::Client;
+use super::view::{Factor, MadeKey, MadeUser, NewKeyAsk, strings};
+use crate::failure::{Doing, Failure};
+use medlock_domain::{RoleName, UserId, Username};
+use medlock_keys::password::Secret;
+use reqwest::Method;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+const SHAPE: &str = "reading the server's answer (is it of another version?)";
+
+pub(super) async fn list<T: DeserializeOwned>(client: &Client, path: &str) -> Result<Vec<T>, Failure> {
+    let mut answer = client.ask(Method::GET, path, None).await?;
+    read(answer["data"].take())
+}
+
+pub(super) async fn act(client: &Client, path: &str) -> Result<(), Failure> {
+    client.ask(Method::POST, path, None).await.map(drop)
+}
+
+pub(super) async fn delete(client: &Client, path: &str) -> Result<(), Failure> {
+    client.ask(Method::DELETE, path, None).await.map(drop)
+}
+
+pub(super) async fn add_user(
+    client: &Client,
+    name: &Username,
+    password: &Secret,
+    roles: &[RoleName],
+) -> Result<MadeUser, Failure> {
+    let body = json!({"username": name.as_str(), "password": password.expose(), "roles": strings(roles)});
+    let answer = client.ask(Method::POST, "/admin/v1/users", Some(&body)).await?;
+    let id = answer["id"].as_str().unwrap_or_default().to_owned();
+    Ok(MadeUser { id, factor: read(answer)? })
+}
+
+pub(super) async fn set_roles(client: &Client, user: &UserId, roles: &[RoleName]) -> Result<(), Failure> {
+    let body = json!({"roles": strings(roles)});
+    client.ask(Method::PUT, &format!("/admin/v1/users/{user}/roles"), Some(&body)).await.map(drop)
+}
+
+pub(super) async fn reset_factor(client: &Client, user: &UserId) -> Result<Factor, Failure> {
+    read(client.ask(Method::POST, &format!("/admin/v1/users/{user}/reset-factor"), None).await?)
+}
+
+pub(super) async fn make_key(client: &Client, ask: &NewKeyAsk) -> Result<MadeKey, Failure> {
+    let mut body = json!({
+        "name": ask.name,
+        "roles": strings(&ask.roles),
+        "purposes": strings(&ask.purposes),
+        "models": strings(&ask.models),
+        "expires_in_days": ask.days,
+    });
+    if let Some(owner) = &ask.owner {
+        body["owner"] = owner.as_str().into();
+    }
+    read(client.ask(Method::POST, "/admin/v1/keys", Some(&body)).await?)
+}
+
+fn read<T: DeserializeOwned>(answer: Value) -> Result<T, Failure> {
+    serde_json::from_value(answer).doing(SHAPE)
+}

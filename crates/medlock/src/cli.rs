@@ -1,0 +1,279 @@
+//! The command line: one definition that help, completions and man pages are made from.
+
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use medlock_domain::{KeyId, ModelName, Purpose, RequestId, RoleName, SessionId, Username};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// A small language model on protected health information, with the HIPAA technical safeguards
+/// enforced in the path.
+///
+/// Data goes to stdout, everything else to stderr. Exit codes: 0 done, 1 something was found or
+/// refused, 2 an error.
+#[derive(Debug, Parser)]
+#[command(name = "medlock", version, propagate_version = true, disable_help_subcommand = true)]
+#[command(subcommand_required = true, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, Args)]
+pub(crate) struct Global {
+    /// The data directory [default: $MEDLOCK_DATA_DIR or ./medlock-data]
+    #[arg(long, global = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// The configuration file [default: $MEDLOCK_CONFIG or medlock.toml in the data directory]
+    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) config: Option<PathBuf>,
+    /// Machine-readable output
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Colours: by default where stdout is a terminal and NO_COLOR is not set
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", hide_default_value = true)]
+    pub(crate) color: ColorWhen,
+}
+
+/// When to use colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ColorWhen {
+    Auto,
+    Always,
+    Never,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// See the product do its job: set up, start, send a request with PHI, show what became of it
+    Quickstart(Quickstart),
+    /// Make a data directory: keys, development CA, configuration, first administrator
+    Init(Init),
+    /// Run the server
+    Serve,
+    /// Read the configuration and print what it comes to
+    CheckConfig,
+    /// The models
+    #[command(subcommand)]
+    Model(Model),
+    /// The audit log
+    #[command(subcommand)]
+    Audit(Audit),
+    /// People
+    #[command(subcommand)]
+    User(User),
+    /// API keys
+    #[command(subcommand)]
+    Token(Token),
+    /// Log-ins
+    #[command(subcommand)]
+    Session(Session),
+    /// The keys of this installation
+    #[command(subcommand)]
+    Key(Key),
+    /// Print a completion script
+    Completions {
+        /// For which shell
+        shell: clap_complete::Shell,
+    },
+    /// Write the man pages
+    Man {
+        /// Where to
+        #[arg(value_hint = ValueHint::DirPath)]
+        dir: PathBuf,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Quickstart {
+    /// Go on serving afterwards
+    #[arg(long)]
+    pub(crate) keep: bool,
+    /// Where to listen; another port is taken when this one is not free [default: as configured]
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// Keep the models here instead of in the data directory
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) model_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Init {
+    /// The first administrator's name
+    #[arg(long, value_name = "NAME", default_value = "admin")]
+    pub(crate) admin: Username,
+    /// Take their password from this file's first line (`-`: stdin) instead of making one up
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) password_file: Option<PathBuf>,
+    /// A further name or address for the server's certificate
+    #[arg(long = "name", value_name = "NAME")]
+    pub(crate) names: Vec<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Model {
+    /// Get a model and check it
+    Pull {
+        /// Its name in the catalogue [default: the configured one]
+        name: Option<ModelName>,
+    },
+    /// The catalogue, and what of it is here
+    List,
+    /// Read a model's file and compare it with the catalogue
+    Verify {
+        /// Its name in the catalogue [default: the configured one]
+        name: Option<ModelName>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Audit {
+    /// Check the whole log; needs its files and a public key only
+    ///
+    /// Exits 0 when it is intact, 1 when it is not, 2 when it could not be checked.
+    Verify {
+        /// The log directory [default: the data directory's]
+        #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+        dir: Option<PathBuf>,
+        /// A copy of log.vkey that was kept elsewhere
+        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        vkey: Option<PathBuf>,
+        /// A checkpoint that was kept elsewhere: the log must be an extension of it
+        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        since: Option<PathBuf>,
+    },
+    /// Print entries
+    Show(AuditShow),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AuditShow {
+    /// The log directory [default: the data directory's]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) dir: Option<PathBuf>,
+    /// Of this request only
+    #[arg(long, value_name = "ID")]
+    pub(crate) request: Option<RequestId>,
+    /// Of this kind only (open, permit, release, close, login_failed …)
+    #[arg(long, value_name = "KIND")]
+    pub(crate) kind: Option<String>,
+    /// From this entry on
+    #[arg(long, value_name = "INDEX")]
+    pub(crate) from: Option<u64>,
+    /// What came after this checkpoint
+    #[arg(long, value_name = "FILE", conflicts_with = "from", value_hint = ValueHint::FilePath)]
+    pub(crate) since: Option<PathBuf>,
+    /// The last so many only
+    #[arg(long, value_name = "N")]
+    pub(crate) last: Option<usize>,
+    /// Open the sealed content; that it was read is itself recorded
+    #[arg(long, requires = "reading_key")]
+    pub(crate) content: bool,
+    /// The private reading key that opens it
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) reading_key: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum User {
+    /// Add a person; their second factor is shown once
+    Add {
+        /// What they log in with
+        name: Username,
+        /// A role; may be given several times
+        #[arg(long = "role", value_name = "ROLE", required = true)]
+        roles: Vec<RoleName>,
+        /// Take the password from this file's first line (`-`: stdin) instead of a prompt
+        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        password_file: Option<PathBuf>,
+    },
+    /// Everybody
+    List,
+    /// Shut a person out; their sessions end
+    Disable {
+        /// A name or id
+        user: String,
+    },
+    /// Let a person in again
+    Enable {
+        /// A name or id
+        user: String,
+    },
+    /// Give a person other roles
+    SetRoles {
+        /// A name or id
+        user: String,
+        /// All the roles they are to have
+        #[arg(required = true)]
+        roles: Vec<RoleName>,
+    },
+    /// Give a person a new second factor, shown once
+    ResetFactor {
+        /// A name or id
+        user: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Token {
+    /// Make an API key; it is shown once
+    Create {
+        /// What to call it: 1 to 64 of A-Z a-z 0-9 . _ -
+        name: String,
+        /// Who answers for it [default: yourself]
+        #[arg(long, value_name = "USER")]
+        owner: Option<String>,
+        /// A role of the owner's that it acts in; may be given several times
+        #[arg(long = "role", value_name = "ROLE", required = true)]
+        roles: Vec<RoleName>,
+        /// A purpose of use that it may give; may be given several times
+        #[arg(long = "purpose", value_name = "PURPOSE", required = true)]
+        purposes: Vec<Purpose>,
+        /// A model that it may use; without, all that policy allows
+        #[arg(long = "model", value_name = "MODEL")]
+        models: Vec<ModelName>,
+        /// When it ends
+        #[arg(long, value_name = "DAYS", default_value_t = 90, value_parser = clap::value_parser!(u16).range(1..=365))]
+        days: u16,
+    },
+    /// Every key: never the secrets
+    List,
+    /// End a key at once
+    Revoke {
+        /// Its id
+        id: KeyId,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Session {
+    /// Log in to the running server
+    Login {
+        /// Who
+        user: Username,
+        /// Take the password from this file's first line (`-`: stdin) instead of a prompt
+        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        password_file: Option<PathBuf>,
+        /// Take the one-time code from this file's first line instead of a prompt
+        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        otp_file: Option<PathBuf>,
+    },
+    /// Log out
+    Logout,
+    /// Every session
+    List,
+    /// End a session at once
+    End {
+        /// Its id
+        id: SessionId,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Key {
+    /// What keys there are and how they are kept
+    Status,
+}

@@ -1,0 +1,104 @@
+//! `medlock audit`.
+
+use super::{Context, audit_show};
+use crate::cli::Audit;
+use crate::config;
+use crate::failure::{Doing, Failure};
+use crate::terminal::Terminal;
+use medlock_audit::LogName;
+use medlock_audit::medium::Disk;
+use medlock_audit::verify::{Problem, Report, Trouble, verify_log};
+use medlock_domain::Timestamp;
+use medlock_keys::digest::hex;
+use serde_json::json;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+pub(crate) fn run(verb: Audit, context: &Context) -> Result<(), Failure> {
+    match verb {
+        Audit::Verify { dir, vkey, since } => verify(dir, vkey.as_deref(), since.as_deref(), context),
+        Audit::Show(args) => audit_show::run(&args, context),
+    }
+}
+
+/// The log directory that is meant. A directory that is named needs no configuration beside it.
+pub(crate) fn directory(named: Option<PathBuf>, context: &Context) -> Result<PathBuf, Failure> {
+    match named {
+        Some(dir) => Ok(dir),
+        None => Ok(config::load(&context.whereabouts)?.layout.audit()),
+    }
+}
+
+fn verify(
+    dir: Option<PathBuf>,
+    vkey: Option<&Path>,
+    since: Option<&Path>,
+    context: &Context,
+) -> Result<(), Failure> {
+    let terminal = context.terminal;
+    let dir = directory(dir, context)?;
+    if !dir.join("segments").is_dir() {
+        return Err(Failure::error(format!("{} holds no audit log", dir.display())));
+    }
+    let own = dir.join("log.vkey");
+    let from = vkey.unwrap_or(&own);
+    let text = fs::read_to_string(from).doing(format!("reading {}", from.display()))?;
+    let name = LogName::parse(&text).doing(format!("{} is no verifier key", from.display()))?;
+    if vkey.is_none() {
+        terminal.note(
+            "checked against the key in the same directory: give a copy that was kept elsewhere with --vkey, and a \
+             kept checkpoint with --since, to notice that the whole log was replaced or cut short",
+        );
+    }
+    let since = since.map(|f| fs::read_to_string(f).doing(format!("reading {}", f.display()))).transpose()?;
+    match verify_log(&Disk::at(&dir), &name, since.as_deref()) {
+        Ok(report) => intact(&report, name.origin(), terminal),
+        Err(problems) => return Err(damaged(&problems, terminal)),
+    }
+    Ok(())
+}
+
+fn intact(report: &Report, origin: &str, terminal: Terminal) {
+    let time = |t: Option<Timestamp>| t.map(Timestamp::rfc3339);
+    if terminal.json {
+        terminal.json(json!({
+            "intact": true, "origin": origin, "entries": report.size, "root": hex(&report.root),
+            "segments": report.segments, "checkpoints": report.checkpoints, "contents": report.contents,
+            "recoveries": report.recoveries, "bytes": report.bytes, "in_flight": report.in_flight,
+            "first": time(report.first), "last": time(report.last), "checkpoint": report.checkpoint,
+        }));
+        return;
+    }
+    terminal.out(format!("{} {origin}", terminal.good("intact")));
+    let Report { size, segments, checkpoints, contents, recoveries, bytes, .. } = report;
+    terminal.out(format!(
+        "  {size} entries, {contents} with sealed content, in {segments} segments ({bytes} bytes), {checkpoints} checkpoints"
+    ));
+    if let (Some(first), Some(last)) = (time(report.first), time(report.last)) {
+        terminal.out(format!("  from {first} to {last}"));
+    }
+    if *recoveries > 0 {
+        terminal.out(format!("  {recoveries} times unfinished bytes were set aside after a crash"));
+    }
+    terminal.out(format!("  root {}", hex(&report.root)));
+    terminal.out(format!("\nKeep this checkpoint elsewhere, for --since:\n\n{}", report.checkpoint.trim_end()));
+}
+
+/// Wrong is a 1; what could not be judged is a 2.
+fn damaged(problems: &[Problem], terminal: Terminal) -> Failure {
+    if terminal.json {
+        let each = |p: &Problem| {
+            json!({"file": p.file, "offset": p.offset, "entry": p.entry, "trouble": format!("{:?}", p.trouble),
+                "what": p.what, "meaning": p.trouble.meaning()})
+        };
+        terminal.json(json!({"intact": false, "problems": problems.iter().map(each).collect::<Vec<_>>()}));
+    } else {
+        problems.iter().for_each(|p| terminal.out(p));
+    }
+    let unjudged = |p: &Problem| matches!(p.trouble, Trouble::BadQuestion | Trouble::Unreadable);
+    if problems.iter().all(unjudged) {
+        Failure::error("the audit log could not be checked")
+    } else {
+        Failure::denied("the audit log is NOT intact; keep this directory as evidence")
+    }
+}

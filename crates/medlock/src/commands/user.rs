@@ -1,0 +1,74 @@
+//! `medlock user`.
+
+use super::Context;
+use crate::admin::{Factor, Office};
+use crate::cli::User;
+use crate::failure::Failure;
+use crate::prompt;
+use crate::show;
+use crate::terminal::Terminal;
+use serde_json::json;
+
+pub(crate) async fn run(verb: User, context: &Context) -> Result<(), Failure> {
+    let office = Office::open(&context.whereabouts).await?;
+    let done = act(verb, &office, context.terminal).await;
+    done.and(office.close().await)
+}
+
+async fn act(verb: User, office: &Office, terminal: Terminal) -> Result<(), Failure> {
+    match verb {
+        User::Add { name, roles, password_file } => {
+            let password = prompt::new_secret("password", password_file.as_deref())?;
+            let made = office.add_user(&name, password, roles).await?;
+            if !terminal.json {
+                terminal.out(format!("{name} is {}; the second factor, shown this once:", made.id));
+            }
+            shown(terminal, &made.id, &made.factor);
+        }
+        User::List => list(office, terminal).await?,
+        User::Disable { user } => {
+            office.set_disabled(&office.find(&user).await?, true).await?;
+            terminal.note("shut out; their sessions have ended and their keys have stopped");
+        }
+        User::Enable { user } => {
+            office.set_disabled(&office.find(&user).await?, false).await?;
+            terminal.note("let in again");
+        }
+        User::SetRoles { user, roles } => {
+            office.set_roles(&office.find(&user).await?, roles).await?;
+            terminal.note("the roles are set; running requests were cut");
+        }
+        User::ResetFactor { user } => {
+            let id = office.find(&user).await?;
+            let factor = office.reset_factor(&id).await?;
+            shown(terminal, id.as_str(), &factor);
+        }
+    }
+    Ok(())
+}
+
+async fn list(office: &Office, terminal: Terminal) -> Result<(), Failure> {
+    let users = office.users().await?;
+    if terminal.json {
+        terminal.json(json!({"users": users}));
+        return Ok(());
+    }
+    let row = |u: &crate::admin::UserView| {
+        let state = if u.factor { u.state.clone() } else { format!("{}, no second factor", u.state) };
+        vec![u.id.clone(), u.username.clone(), u.roles.join(","), state, u.created.clone()]
+    };
+    terminal.table(&["ID", "NAME", "ROLES", "STATE", "CREATED"], &users.iter().map(row).collect::<Vec<_>>());
+    Ok(())
+}
+
+fn shown(terminal: Terminal, id: &str, factor: &Factor) {
+    if terminal.json {
+        terminal.json(json!({
+            "id": id,
+            "otpauth_url": factor.otpauth_url.as_str(),
+            "totp_secret": factor.totp_secret.as_str(),
+        }));
+    } else {
+        show::factor(terminal, &factor.otpauth_url, &factor.totp_secret);
+    }
+}

@@ -1,0 +1,165 @@
+//! The settings, once they have been found to be right.
+
+use super::judge::Judge;
+use super::raw::{Mistake, Origin, Raw, Value};
+use crate::layout::Layout;
+use medlock_deid::OnLeak;
+use medlock_domain::ModelName;
+use medlock_gateway::Limits;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// What the server runs with.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    pub(crate) layout: Layout,
+    pub(crate) listen: SocketAddr,
+    pub(crate) metrics_listen: Option<SocketAddr>,
+    pub(crate) tls_cert: PathBuf,
+    pub(crate) tls_key: KeyRef,
+    pub(crate) model: ModelSettings,
+    pub(crate) session_idle_minutes: i64,
+    pub(crate) session_absolute_hours: i64,
+    pub(crate) limits: Limits,
+    pub(crate) policy_dir: Option<PathBuf>,
+    pub(crate) on_leak: OnLeak,
+    /// Every setting as text, with where it comes from: for `check-config`.
+    pub(crate) resolved: Vec<Resolved>,
+}
+
+/// Which model, and how it is run.
+#[derive(Debug, Clone)]
+pub(crate) struct ModelSettings {
+    pub(crate) name: ModelName,
+    pub(crate) dir: PathBuf,
+    pub(crate) engines: usize,
+    pub(crate) context: u32,
+    pub(crate) queue: usize,
+}
+
+/// One setting as text.
+#[derive(Debug, Clone)]
+pub(crate) struct Resolved {
+    pub(crate) key: &'static str,
+    pub(crate) value: String,
+    pub(crate) origin: Origin,
+}
+
+/// Where a secret is: never the secret itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum KeyRef {
+    File(PathBuf),
+    Env(String),
+}
+
+impl fmt::Display for KeyRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            KeyRef::File(path) => write!(f, "file:{}", path.display()),
+            KeyRef::Env(name) => write!(f, "env:{name}"),
+        }
+    }
+}
+
+const ADDRESS: &str = "an address and port such as \"127.0.0.1:8443\" or \"[::1]:8443\"";
+const NAME: &str = "a model of the catalogue (`medlock model list`)";
+const SECRET: &str = "a reference to the key, \"file:PATH\" or \"env:NAME\", never the key itself";
+
+/// Judges everything; relative paths are under `base` (`data_dir`) or under the data directory.
+pub(super) fn judge(raw: Raw, base: &Path) -> Result<Settings, Vec<Mistake>> {
+    let mut j = Judge::new(raw);
+    let layout = Layout::new(j.path("data_dir", ".", base));
+    let data = layout.root().to_owned();
+    let listen = j.text("listen", ADDRESS).unwrap_or_else(|| {
+        j.default("listen", DEFAULT_LISTEN.to_string());
+        DEFAULT_LISTEN
+    });
+    let metrics_listen = j.text("metrics_listen", ADDRESS);
+    let tls_cert = j.path("tls.cert", "tls/server.pem", &data);
+    let tls_key = j.take("tls.key", SECRET, |v| key_ref(v, &data)).unwrap_or_else(|| {
+        let key = KeyRef::File(data.join("tls/server.key"));
+        j.default("tls.key", key.to_string());
+        key
+    });
+    let model = model(&mut j, &data);
+    let session_idle_minutes = j.number("session.idle_minutes", 15, 1..=480);
+    let session_absolute_hours = j.number("session.absolute_hours", 12, 1..=24);
+    let limits = limits(&mut j);
+    let policy_dir = j.maybe_path("policy.dir", &data);
+    let on_leak = j.word("output.on_leak", "redact", &[("redact", OnLeak::Redact), ("block", OnLeak::Block)]);
+    if session_idle_minutes > session_absolute_hours * 60 {
+        j.conflict("session.idle_minutes", "is longer than session.absolute_hours; make it shorter");
+    }
+    if metrics_listen == Some(listen) && listen.port() != 0 {
+        j.conflict("metrics_listen", "is the same as listen; give the metrics a port of their own");
+    }
+    let resolved = j.finish()?;
+    Ok(Settings {
+        layout,
+        listen,
+        metrics_listen,
+        tls_cert,
+        tls_key,
+        model,
+        session_idle_minutes,
+        session_absolute_hours,
+        limits,
+        policy_dir,
+        on_leak,
+        resolved,
+    })
+}
+
+/// Where a server listens that nobody told.
+pub(crate) const DEFAULT_LISTEN: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8443);
+
+/// The model of the catalogue that everything is tried with.
+pub(crate) const DEFAULT_MODEL: &str = "smollm2-135m-instruct";
+
+fn model(j: &mut Judge, data: &Path) -> ModelSettings {
+    let name = j.text("model.name", NAME).unwrap_or_else(|| {
+        j.default("model.name", DEFAULT_MODEL.to_owned());
+        DEFAULT_MODEL.parse().expect("a literal that fits the grammar")
+    });
+    ModelSettings {
+        name,
+        dir: j.path("model.dir", "models", data),
+        engines: j.number("model.engines", 1, 1..=64) as usize,
+        context: j.number("model.context", 4096, 256..=131_072) as u32,
+        queue: j.number("model.queue", 16, 1..=1024) as usize,
+    }
+}
+
+fn limits(j: &mut Judge) -> Limits {
+    let shipped = Limits::default();
+    let mut number = |key, default: usize, low, high| j.number(key, default as i64, low..=high);
+    Limits {
+        body_bytes: number("limits.body_bytes", shipped.body_bytes, 1024, 64 << 20) as usize,
+        messages: number("limits.messages", shipped.messages, 1, 65_536) as usize,
+        connections: number("limits.connections", shipped.connections, 1, 65_536) as usize,
+        in_flight: number("limits.in_flight", shipped.in_flight, 1, 4096) as usize,
+        failed_auth_per_minute: number(
+            "limits.failed_auth_per_minute",
+            shipped.failed_auth_per_minute as usize,
+            1,
+            10_000,
+        ) as u32,
+        drain: Duration::from_secs(number("limits.drain_seconds", shipped.drain.as_secs() as usize, 0, 600) as u64),
+        ..shipped
+    }
+}
+
+fn key_ref(value: &Value, data: &Path) -> Option<KeyRef> {
+    let (Value::Text(text) | Value::Loose(text)) = value else { return None };
+    if text.contains("-----") || text.contains('\n') {
+        return None; // the key itself
+    }
+    match text.split_once(':') {
+        Some(("env", name)) if !name.is_empty() => Some(KeyRef::Env(name.to_owned())),
+        Some(("file", path)) if !path.is_empty() => Some(KeyRef::File(data.join(path))),
+        _ => None,
+    }
+}

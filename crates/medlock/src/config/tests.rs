@@ -1,0 +1,84 @@
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use super::*;
+use std::time::Duration;
+
+fn check(text: &str, env: &[(&str, &str)]) -> Result<Settings, Vec<String>> {
+    let env = env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
+    parse(text, Path::new("/etc/medlock/medlock.toml"), env)
+        .map_err(|mistakes| mistakes.iter().map(ToString::to_string).collect())
+}
+
+#[test]
+fn an_empty_file_is_a_whole_configuration() {
+    let s = check("", &[]).unwrap();
+    assert_eq!(s.layout.root(), Path::new("/etc/medlock"));
+    assert_eq!(s.listen.to_string(), "127.0.0.1:8443");
+    assert_eq!(s.tls_key.to_string(), "file:/etc/medlock/tls/server.key");
+    assert_eq!((s.model.name.as_str(), s.model.engines), ("smollm2-135m-instruct", 1));
+    assert_eq!((s.session_idle_minutes, s.session_absolute_hours), (15, 12));
+    assert!(s.resolved.iter().all(|r| r.origin == Origin::Default));
+}
+
+#[test]
+fn what_is_said_is_taken_and_the_environment_wins() {
+    let text = "data_dir = '/srv/m'\nlisten = '0.0.0.0:443'\n[tls]\nkey = 'env:TLS_KEY'\n[model]\nengines = 2\n\
+                [limits]\ndrain_seconds = 5\n[output]\non_leak = 'block'\n";
+    let s = check(text, &[("MEDLOCK_MODEL__ENGINES", "3"), ("MEDLOCK_LISTEN", "[::1]:9"), ("HOME", "/root")]).unwrap();
+    assert_eq!(s.tls_cert, Path::new("/srv/m/tls/server.pem"));
+    assert_eq!((s.listen.to_string().as_str(), s.model.engines), ("[::1]:9", 3));
+    assert_eq!((s.tls_key, s.limits.drain), (KeyRef::Env("TLS_KEY".into()), Duration::from_secs(5)));
+    assert_eq!(s.on_leak, medlock_deid::OnLeak::Block);
+    let of = |key| s.resolved.iter().find(|r| r.key == key).unwrap().origin.clone();
+    assert_eq!(of("listen"), Origin::Env("MEDLOCK_LISTEN".into()));
+    assert_eq!(of("output.on_leak"), Origin::Line(9));
+}
+
+/// Each wrong thing by itself, with what must be said about it.
+#[test]
+fn every_mistake_is_named_with_its_place_and_its_mend() {
+    for (text, said) in [
+        ("listne = '127.0.0.1:1'", "line 1: listne: there is no such setting; did you mean listen?"),
+        ("\n[model]\nnmae = 'x'", "line 3: model.nmae: there is no such setting; did you mean model.name?"),
+        ("[surprise]\nx = 1", "line 2: surprise.x: there is no such setting; there are data_dir, listen"),
+        ("listen = 8443", "line 1: listen: expected an address and port"),
+        ("listen = 'localhost'", "line 1: listen: expected an address and port"),
+        ("listen = true", "what stands there is of type boolean"),
+        ("metrics_listen = '127.0.0.1:8443'", "line 1: metrics_listen: is the same as listen"),
+        ("[tls]\nkey = '-----BEGIN PRIVATE KEY-----'", "line 2: tls.key: expected a reference to the key"),
+        ("[tls]\nkey = 'server.key'", "line 2: tls.key: expected a reference to the key"),
+        ("[model]\nname = 'Not A Model'", "line 2: model.name: expected a model of the catalogue"),
+        ("[model]\nengines = 0", "line 2: model.engines: expected a whole number from 1 to 64"),
+        ("[model]\nengines = 99999999999999999999", "line 2: model.engines: expected a whole number from 1 to 64"),
+        ("[model]\ncontext = '4096'", "line 2: model.context: expected a whole number from 256 to 131072"),
+        ("[session]\nidle_minutes = 1.5", "line 2: session.idle_minutes: expected a whole number from 1 to 480"),
+        ("[session]\nidle_minutes = 120\nabsolute_hours = 1", "line 2: session.idle_minutes: is longer than"),
+        ("[limits]\nbody_bytes = 1", "line 2: limits.body_bytes: expected a whole number from 1024 to 67108864"),
+        ("[output]\non_leak = 'shrug'", "line 2: output.on_leak: expected \"redact\" or \"block\""),
+        ("listen = '127.0.0.1:1'\nlisten = '127.0.0.1:2'", "line 2: this is not TOML: duplicate key"),
+        ("listen =", "line 1: this is not TOML"),
+    ] {
+        let mistakes = check(text, &[]).unwrap_err();
+        assert!(mistakes.iter().any(|m| m.contains(said)), "{text:?} gives {mistakes:?}");
+    }
+}
+
+#[test]
+fn the_environment_is_as_strict_as_the_file() {
+    for (name, value, said) in [
+        ("MEDLOCK_MODEL__ENGINES", "many", "MEDLOCK_MODEL__ENGINES: model.engines: expected a whole number"),
+        ("MEDLOCK_LISTNE", "x", "MEDLOCK_LISTNE: listne: there is no such setting; did you mean listen?"),
+    ] {
+        assert_eq!(check("", &[(name, value)]).unwrap_err().len(), 1);
+        assert!(check("", &[(name, value)]).unwrap_err()[0].contains(said));
+    }
+    assert!(check("", &[("MEDLOCK_TEST_MODEL_DIR", "/x"), ("MEDLOCK_CONFIG", "/y")]).is_ok());
+}
+
+#[test]
+fn all_mistakes_come_together_and_none_repeats_a_value() {
+    let text = "listen = 'hunter2'\nsurprise = 'hunter2'\n[tls]\nkey = 'hunter2'\n[output]\non_leak = 'hunter2'\n";
+    let mistakes = check(text, &[]).unwrap_err();
+    assert_eq!(mistakes.len(), 4);
+    assert!(mistakes.iter().all(|m| !m.contains("hunter2")), "{mistakes:?}");
+}

@@ -1,0 +1,53 @@
+//! What the serving process gives up before it holds anything worth taking.
+#![allow(unsafe_code, reason = "two system calls that std does not offer")]
+
+use crate::failure::Failure;
+use std::io;
+
+/// No core dumps, no other process of this user looking into this one, and memory that is wiped
+/// when it is freed. Refuses to go on where one of them cannot be had: each would leave PHI where
+/// nobody looks for it.
+pub(crate) fn apply() -> Result<(), Failure> {
+    let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: a valid pointer to a struct that lives through the call.
+    if unsafe { libc::setrlimit(libc::RLIMIT_CORE, &raw const none) } != 0 {
+        return Err(failed("turning core dumps off"));
+    }
+    // SAFETY: PR_SET_DUMPABLE takes one number and no pointer.
+    if unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 0, 0, 0, 0) } != 0 {
+        return Err(failed("keeping other processes out of this one's memory"));
+    }
+    if !medlock_engine::zero_on_free::active() {
+        return Err(Failure::error(
+            "this build does not wipe freed memory (it was linked in a way that undoes it); build it for dynamic glibc",
+        ));
+    }
+    medlock_engine::zero_on_free::pin_mmap_threshold();
+    Ok(())
+}
+
+/// Ctrl-C goes to every process of the terminal, but only the server may act on it: it lets what is
+/// running end. What is started after this inherits it; the server then listens again by itself.
+pub(crate) fn ignore_signals_in_children() {
+    for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP] {
+        // SAFETY: SIG_IGN is a valid disposition for each of these.
+        unsafe { libc::signal(signal, libc::SIG_IGN) };
+    }
+}
+
+/// Panics say where, never what: a message can quote what was being worked on.
+pub(crate) fn quiet_panics() {
+    std::panic::set_hook(Box::new(|info| {
+        let at = info.location().map(|l| format!(" at {}:{}", l.file(), l.line())).unwrap_or_default();
+        report(&at);
+    }));
+}
+
+#[expect(clippy::print_stderr, reason = "the only thing left that works in a panic")]
+fn report(at: &str) {
+    eprintln!("medlock: a fault of ours{at}; please report it with this line");
+}
+
+fn failed(doing: &str) -> Failure {
+    Failure::error(format!("{doing}: {}", io::Error::last_os_error()))
+}

@@ -1,0 +1,58 @@
+//! An installation, opened: keys, database, log, people. Needs the directory's lock.
+
+use crate::clock::SystemClock;
+use crate::config::Settings;
+use crate::failure::{Doing, Failure};
+use crate::layout::Layout;
+use medlock_audit::Log;
+use medlock_auth::{Auth, PolicySource, SessionLimits};
+use medlock_domain::Clock;
+use medlock_keys::keyring::{Data, Keyring};
+use medlock_pipeline::admin::Admin;
+use medlock_store::{Store, StoreKeys};
+use std::sync::Arc;
+
+/// Everything but the model and the network.
+pub(crate) struct Installation {
+    pub(crate) store: Store,
+    pub(crate) log: Log,
+    pub(crate) auth: Auth,
+    pub(crate) admin: Admin,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+impl Installation {
+    /// Opens what `settings` says.
+    pub(crate) async fn open(settings: &Settings) -> Result<Self, Failure> {
+        let layout = &settings.layout;
+        let keys = Keyring::open(&layout.keys()).doing("opening the keys")?;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let log = open_log(layout, &keys, clock.clone())?;
+        let of = |data| keys.data_key(data).clone();
+        let store = Store::open(&layout.database(), StoreKeys { seal: of(Data::Store), mac: of(Data::RowMac) })
+            .await
+            .doing("opening the database")?;
+        let policy = settings.policy_dir.clone().map_or(PolicySource::Shipped, PolicySource::Directory);
+        let limits = SessionLimits {
+            idle_ms: settings.session_idle_minutes * 60_000,
+            absolute_ms: settings.session_absolute_hours * 3_600_000,
+        };
+        let auth = Auth::open(store.clone(), policy, clock.clone(), limits).await.doing("loading the policies")?;
+        let admin = Admin::new(auth.clone(), log.clone());
+        Ok(Self { store, log, auth, admin, clock })
+    }
+
+    /// Ends in good order. Each step is tried, whatever becomes of the one before.
+    pub(crate) async fn close(self) -> Result<(), Failure> {
+        let flushed = self.auth.flush().await.doing("writing down last uses");
+        self.log.close().await;
+        self.store.close().await;
+        flushed
+    }
+}
+
+/// Opens the audit log alone.
+pub(crate) fn open_log(layout: &Layout, keys: &Keyring, clock: Arc<dyn Clock>) -> Result<Log, Failure> {
+    Log::open(&layout.audit(), keys.audit_signing().clone(), keys.reading_public().clone(), clock)
+        .map_err(|e| Failure::Error(e.to_string()))
+}

@@ -1,0 +1,111 @@
+//! What the demonstration prints.
+
+use super::columns::{beside, section};
+use super::evidence::Evidence;
+use super::note;
+use super::{Answer, Demo};
+use crate::commands::line;
+use crate::show;
+use crate::terminal::Terminal;
+use medlock_keys::digest::hex;
+use serde_json::{Value, json};
+
+/// The whole demonstration.
+pub(super) fn print(terminal: Terminal, answer: &Answer, evidence: &Evidence) {
+    beside(terminal, ("WHAT THE CLIENT SENT", &note::prompt()), ("WHAT THE MODEL SAW", &evidence.model_saw));
+    beside(terminal, ("WHAT THE MODEL SAID", &evidence.model_said), ("WHAT THE CLIENT GOT", &answer.text));
+    section(terminal, "THE AUDIT RECORD", &records(terminal, answer, evidence));
+}
+
+/// What is shown once.
+pub(super) fn administrator(terminal: Terminal, demo: &Demo) {
+    let Some(admin) = &demo.administrator else { return };
+    section(terminal, "THE FIRST ADMINISTRATOR, SHOWN THIS ONCE", "");
+    terminal.out(format!("  user      {}", admin.username));
+    terminal.out(format!("  password  {}", admin.password.expose()));
+    show::factor(terminal, &admin.factor.otpauth_url, &admin.factor.secret);
+}
+
+fn records(terminal: Terminal, answer: &Answer, evidence: &Evidence) -> String {
+    let proof = &evidence.proof;
+    let lines: Vec<String> = evidence.entries.iter().map(|e| line(e, Terminal { color: false, ..terminal })).collect();
+    format!(
+        "request {}, receipt {}, found: {}\n\n{}\n\n\
+         What the model saw and said was read out of the sealed content above with the reading key; the server itself \
+         cannot open it.\n\
+         Inclusion proof of entry {}: VERIFIED, {} hashes from the leaf to the root of {} entries,\n  root {}\n  \
+         signed by {}\n\
+         Whole log: INTACT, {} entries, {} of them with sealed content.",
+        answer.request,
+        answer.receipt,
+        answer.findings,
+        lines.join("\n"),
+        proof.index,
+        proof.path.len(),
+        proof.size,
+        hex(&proof.root),
+        evidence.name.origin(),
+        evidence.report.size,
+        evidence.report.contents,
+    )
+}
+
+/// What to do next.
+pub(super) fn next(terminal: Terminal, demo: &Demo, kept: bool) {
+    let Demo { address, ca, data_dir, model, key, .. } = demo;
+    let key = key.as_str();
+    let start = if kept {
+        "The server goes on until Ctrl-C.".to_owned()
+    } else {
+        format!("Start the server:\n\n  medlock serve --data-dir {data_dir}")
+    };
+    let text = format!(
+        "{start}\n\n\
+         Ask it with curl (this demonstration key ends in an hour):\n\n  \
+         curl --cacert {ca} https://{address}/v1/chat/completions \\\n    \
+         -H 'Authorization: Bearer {key}' -H 'Content-Type: application/json' \\\n    \
+         -d '{{\"model\": \"{model}\", \"messages\": [{{\"role\": \"user\", \"content\": \"Hello from Jane Roe\"}}]}}'\n\n\
+         Or with the openai package for Python:\n"
+    );
+    section(terminal, "WHAT TO DO NEXT", &text);
+    // Not wrapped: it is to be copied.
+    for line in [
+        "import httpx, openai, ssl".to_owned(),
+        format!("trust = ssl.create_default_context(cafile=\"{ca}\")"),
+        format!("client = openai.OpenAI(base_url=\"https://{address}/v1\", api_key=\"{key}\","),
+        "                       http_client=httpx.Client(verify=trust))".to_owned(),
+        format!("print(client.chat.completions.create(model=\"{model}\","),
+        "    messages=[{\"role\": \"user\", \"content\": \"Hello from Jane Roe\"}]).choices[0].message.content)".to_owned(),
+    ] {
+        terminal.out(format!("  {line}"));
+    }
+    terminal.out("\nLog in as the administrator and look around:\n");
+    for verb in ["session login admin", "user list", "token list", "audit verify", "key status"] {
+        terminal.out(format!("  medlock {verb} --data-dir {data_dir}"));
+    }
+    terminal.out("\nThe model is a small one, to show that everything around it works: do not rely on its answers.");
+}
+
+/// The same for programs.
+pub(super) fn as_json(demo: &Demo, answer: &Answer, evidence: &Evidence) -> Value {
+    json!({
+        "address": demo.address.to_string(),
+        "ca": demo.ca,
+        "api_key": demo.key.as_str(),
+        "administrator": demo.administrator.as_ref().map(|a| json!({
+            "username": a.username, "password": a.password.expose(), "totp_secret": a.factor.secret.as_str(),
+            "otpauth_url": a.factor.otpauth_url.as_str(),
+        })),
+        "client_sent": note::prompt(),
+        "model_saw": evidence.model_saw,
+        "model_said": evidence.model_said,
+        "client_got": answer.text,
+        "request": answer.request.as_str(),
+        "receipt": answer.receipt,
+        "findings": answer.findings,
+        "proof": {"index": evidence.proof.index, "size": evidence.proof.size, "root": hex(&evidence.proof.root),
+                  "path": evidence.proof.path.iter().map(|h| hex(h)).collect::<Vec<_>>(), "verified": true,
+                  "checkpoint": evidence.proof.checkpoint},
+        "log": {"intact": true, "entries": evidence.report.size},
+    })
+}

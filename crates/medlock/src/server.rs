@@ -1,0 +1,139 @@
+//! The server: an open installation, a verified model in its sandbox, and the front door.
+
+use crate::config::{KeyRef, Settings};
+use crate::failure::{Doing, Failure};
+use crate::installation::Installation;
+use medlock_audit::{Entry, Kind, Outcome};
+use medlock_domain::Actor;
+use medlock_gateway::{Gateway, GatewayConfig, GatewayError, Parts};
+use medlock_keys::file::read_private;
+use medlock_model::{EngineConfig, EngineHandle, EngineInfo, Launch, Launcher, PullOptions, Registry, VerifiedModel};
+use medlock_pipeline::{EngineGenerator, Guard};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use zeroize::Zeroizing;
+
+/// Everything that serves.
+pub(crate) struct Server {
+    installation: Installation,
+    engine: EngineHandle,
+    gateway: Gateway,
+    address: SocketAddr,
+}
+
+/// The models directory, with where to pull from.
+pub(crate) fn registry(dir: &Path) -> Result<Registry, Failure> {
+    let hf_endpoint = std::env::var("HF_ENDPOINT").ok().filter(|e| !e.is_empty());
+    let options = PullOptions { hf_endpoint, ..PullOptions::default() };
+    Ok(Registry::open(dir).doing("opening the models directory")?.with_options(options))
+}
+
+impl Server {
+    /// Starts the engines and takes the address. Serves nothing before [`Server::run`].
+    pub(crate) async fn start(
+        settings: &Settings,
+        installation: Installation,
+        launcher: Launcher,
+        model: VerifiedModel,
+    ) -> Result<Self, Failure> {
+        let engine = start_engine(settings, launcher, model).await?;
+        let generator = EngineGenerator::new(settings.model.name.clone(), engine.clone());
+        let Installation { log, auth, admin, clock, .. } = &installation;
+        let guard =
+            Guard::new(auth.clone(), log.clone(), Arc::new(generator), settings.on_leak);
+        let parts = Parts { guard, admin: admin.clone(), auth: auth.clone(), log: log.clone(), clock: clock.clone() };
+        let gateway = bind(settings, parts)?;
+        let address = gateway.local_addr().doing("asking where the server listens")?;
+        record_start(&installation, &engine, address).await?;
+        Ok(Self { installation, engine, gateway, address })
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub(crate) fn metrics_address(&self) -> Option<SocketAddr> {
+        self.gateway.metrics_addr()
+    }
+
+    pub(crate) fn engine(&self) -> &EngineInfo {
+        self.engine.info()
+    }
+
+    pub(crate) fn installation(&self) -> &Installation {
+        &self.installation
+    }
+
+    /// Serves until `stop`, lets what is running end, and closes everything in good order.
+    pub(crate) async fn run(self, stop: impl Future<Output = ()>) -> Result<(), Failure> {
+        let Self { installation, engine, gateway, .. } = self;
+        gateway.run(stop).await;
+        let entry = Entry::new(Kind::ServerStop, Actor::Server).outcome(Outcome::Ok);
+        let recorded = installation.log.append(entry).await.doing("recording the stop");
+        engine.shut_down().await;
+        recorded.and(installation.close().await)
+    }
+}
+
+async fn start_engine(settings: &Settings, launcher: Launcher, model: VerifiedModel) -> Result<EngineHandle, Failure> {
+    let wanted = &settings.model;
+    let config = EngineConfig {
+        engines: wanted.engines,
+        context: wanted.context,
+        queue: wanted.queue,
+        ..EngineConfig::new(Launch::Launcher(launcher), model)
+    };
+    EngineHandle::start(config).await.doing("starting the model")
+}
+
+fn bind(settings: &Settings, parts: Parts) -> Result<Gateway, Failure> {
+    let cert = &settings.tls_cert;
+    let config = GatewayConfig {
+        listen: settings.listen,
+        cert_pem: std::fs::read_to_string(cert).doing(format!("reading the certificate {}", cert.display()))?,
+        key_pem: key_pem(&settings.tls_key)?,
+        metrics_listen: settings.metrics_listen,
+        limits: settings.limits,
+    };
+    Gateway::bind(config, parts).map_err(|e| match &e {
+        GatewayError::Listen { source, .. } if source.kind() == std::io::ErrorKind::AddrInUse => {
+            Failure::error(format!("{e}; stop what is there, or set `listen` to another address"))
+        }
+        _ => Failure::Error(e.to_string()),
+    })
+}
+
+/// Follows the reference to the TLS key.
+fn key_pem(key: &KeyRef) -> Result<Zeroizing<String>, Failure> {
+    match key {
+        KeyRef::File(path) => {
+            let bytes = read_private(path).doing("reading the TLS key")?;
+            let text = std::str::from_utf8(&bytes).doing("reading the TLS key")?;
+            Ok(Zeroizing::new(text.to_owned()))
+        }
+        KeyRef::Env(name) => std::env::var(name)
+            .map(Zeroizing::new)
+            .map_err(|_| Failure::error(format!("tls.key: the environment has no variable {name}"))),
+    }
+}
+
+/// The start is a record, with everything that decides what the server will do.
+async fn record_start(installation: &Installation, engine: &EngineHandle, at: SocketAddr) -> Result<(), Failure> {
+    let Installation { log, auth, .. } = installation;
+    let info = engine.info();
+    let started = Entry::new(Kind::ServerStart, Actor::Server)
+        .word("version", env!("CARGO_PKG_VERSION"))
+        .word("listen", &at.to_string())
+        .int("policy_epoch", i64::try_from(auth.policy_epoch()).unwrap_or(i64::MAX))
+        .digest("policy", auth.policy_digest());
+    let loaded = Entry::new(Kind::ModelLoaded, Actor::Server)
+        .word("model", engine.model().name().as_str())
+        .digest("weights", engine.model_digest())
+        .digest("template", info.template_digest)
+        .word("architecture", &info.architecture)
+        .int("context", i64::from(info.context));
+    log.append(started).await.doing("recording the start")?;
+    log.append(loaded).await.doing("recording the model")?;
+    Ok(())
+}
