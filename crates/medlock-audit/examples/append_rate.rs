@@ -23,7 +23,8 @@ impl Clock for WallClock {
 
 fn main() {
     let mut args = std::env::args().skip(1);
-    let dir = args.next().map_or_else(std::env::temp_dir, PathBuf::from).join(format!("append_rate.{}", std::process::id()));
+    let dir =
+        args.next().map_or_else(std::env::temp_dir, PathBuf::from).join(format!("append_rate.{}", std::process::id()));
     let seconds = args.next().and_then(|s| s.parse().ok()).unwrap_or(3);
     let content = args.next().and_then(|s| s.parse().ok()).unwrap_or(1024);
     std::fs::create_dir_all(&dir).unwrap();

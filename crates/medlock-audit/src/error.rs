@@ -48,7 +48,9 @@ pub enum Error {
     #[error("audit log: log.vkey names another signing key; give the key that this log was created with")]
     WrongKey,
     /// Something that was acknowledged has been altered or lost. Nothing was changed on disk.
-    #[error("audit log: {file} is damaged at byte {offset}: {what}; run `medlock audit verify`, restore the log directory, and keep the damaged one as evidence")]
+    #[error(
+        "audit log: {file} is damaged at byte {offset}: {what}; run `medlock audit verify`, restore the log directory, and keep the damaged one as evidence"
+    )]
     Damaged {
         /// Which file, relative to the log directory.
         file: String,
@@ -58,7 +60,9 @@ pub enum Error {
         what: String,
     },
     /// The log is shorter than its own `checkpoint` says. Nothing was changed on disk.
-    #[error("audit log: rolled back: the checkpoint file covers {checkpoint} entries, the segments hold {log}; restore the segments, and keep this directory as evidence")]
+    #[error(
+        "audit log: rolled back: the checkpoint file covers {checkpoint} entries, the segments hold {log}; restore the segments, and keep this directory as evidence"
+    )]
     RolledBack {
         /// Entries that the checkpoint covers.
         checkpoint: u64,

@@ -235,7 +235,13 @@ impl Medium for FaultDisk {
     fn list(&self, path: &str) -> io::Result<Vec<String>> {
         let dir = if path.is_empty() { String::new() } else { format!("{path}/") };
         let state = self.state();
-        Ok(state.live.keys().filter_map(|n| n.strip_prefix(&dir)).filter(|n| !n.contains('/')).map(str::to_owned).collect())
+        Ok(state
+            .live
+            .keys()
+            .filter_map(|n| n.strip_prefix(&dir))
+            .filter(|n| !n.contains('/'))
+            .map(str::to_owned)
+            .collect())
     }
 
     fn truncate(&self, path: &str, length: u64) -> io::Result<()> {

@@ -125,7 +125,12 @@ impl Log {
     }
 
     /// The same on any medium.
-    pub fn open_on(medium: Box<dyn Medium>, signing: SigningKey, reading: ReadingPublic, clock: Arc<dyn Clock>) -> Result<Log, Error> {
+    pub fn open_on(
+        medium: Box<dyn Medium>,
+        signing: SigningKey,
+        reading: ReadingPublic,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Log, Error> {
         Self::open_with(medium, signing, reading, clock, Limits::default())
     }
 
@@ -139,7 +144,8 @@ impl Log {
     ) -> Result<Log, Error> {
         let writer = recover::open(medium, signing, reading, clock.clone(), limits)?;
         let shared = writer.shared.clone();
-        let thread = std::thread::Builder::new().name("audit".into()).spawn(move || writer.run()).map_err(Error::Thread)?;
+        let thread =
+            std::thread::Builder::new().name("audit".into()).spawn(move || writer.run()).map_err(Error::Thread)?;
         let cover_key = Arc::new(zeroize::Zeroizing::new(medlock_keys::random::bytes()));
         Ok(Log(Arc::new(Open { shared, clock, cover_key, thread: Mutex::new(Some(thread)) })))
     }

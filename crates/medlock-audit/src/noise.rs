@@ -97,7 +97,8 @@ mod tests {
         noise.count(from(2), "bad_key", now.plus_ms(59_999));
         assert!(noise.due(now.plus_ms(59_999)).is_empty(), "this minute is not over");
         let entries = noise.due(now.plus_ms(60_000));
-        let counts: Vec<_> = entries.iter().map(|e| (e.facts.word("source").unwrap(), e.facts.int("count").unwrap())).collect();
+        let counts: Vec<_> =
+            entries.iter().map(|e| (e.facts.word("source").unwrap(), e.facts.int("count").unwrap())).collect();
         assert_eq!(counts, [("0.0.0.1", 5), ("0.0.0.2", 1)]);
         assert!(noise.all().is_empty());
     }

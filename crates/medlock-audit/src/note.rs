@@ -81,7 +81,8 @@ impl LogName {
 
     /// Whether `line` is this key's signature over `text`, in its one spelling.
     fn signed(&self, text: &str, line: &str) -> bool {
-        let Some(encoded) = line.strip_prefix("— ").and_then(|l| l.strip_prefix(&self.origin)?.strip_prefix(' ')) else {
+        let Some(encoded) = line.strip_prefix("— ").and_then(|l| l.strip_prefix(&self.origin)?.strip_prefix(' '))
+        else {
             return false;
         };
         let Ok(bytes) = BASE64.decode(encoded) else { return false };

@@ -42,9 +42,12 @@ pub fn verify_inclusion(leaf: &[u8], index: u64, size: u64, path: &[Hash], root:
         return false;
     }
     let up = other_is_right.iter().rev().zip(path);
-    let reached = up.fold(leaf_hash(leaf), |hash, (right, other)| {
-        if *right { node_hash(&hash, other) } else { node_hash(other, &hash) }
-    });
+    let reached = up.fold(
+        leaf_hash(leaf),
+        |hash, (right, other)| {
+            if *right { node_hash(&hash, other) } else { node_hash(other, &hash) }
+        },
+    );
     reached == *root
 }
 

@@ -138,7 +138,8 @@ impl Reader {
     /// The same on any medium.
     pub fn open_on(medium: Box<dyn Medium>) -> Result<Self, Error> {
         let vkey = medium.read(VKEY, 1024).map_err(|e| Error::io("read", VKEY, e))?;
-        let name = LogName::parse(&String::from_utf8_lossy(&vkey)).map_err(|e| Error::damaged(VKEY, 0, e.to_string()))?;
+        let name =
+            LogName::parse(&String::from_utf8_lossy(&vkey)).map_err(|e| Error::damaged(VKEY, 0, e.to_string()))?;
         let (numbers, _) = scan::segments(&*medium).map_err(|e| Error::io("list", SEGMENTS, e))?;
         Ok(Self { medium, origin: name.origin().to_owned(), segments: numbers.into(), entries: VecDeque::new() })
     }
@@ -191,10 +192,12 @@ fn parse(origin: &str, number: u64, bytes: &[u8]) -> (VecDeque<StoredEntry>, Opt
                 done.append(&mut group);
                 Ok(frame.end)
             }
-            Ok(Some(frame)) if frame.kind == Type::Entry => entry(origin, number, bytes, &frame, &mut head).map(|(entry, end)| {
-                group.push_back(entry);
-                end
-            }),
+            Ok(Some(frame)) if frame.kind == Type::Entry => {
+                entry(origin, number, bytes, &frame, &mut head).map(|(entry, end)| {
+                    group.push_back(entry);
+                    end
+                })
+            }
             Ok(Some(_)) => Err("content that belongs to no entry"),
             Err(what) => Err(what),
         };
@@ -214,16 +217,23 @@ fn entry(
     frame: &Frame<'_>,
     head: &mut Option<Arc<SegmentHead>>,
 ) -> Result<(StoredEntry, usize), &'static str> {
-    let Record { index, time, clock_back_ms, id, kind, outcome, actor, request, facts, content } = Record::decode(frame.body)?;
+    let Record { index, time, clock_back_ms, id, kind, outcome, actor, request, facts, content } =
+        Record::decode(frame.body)?;
     if kind == Kind::SegmentStart {
         let enc = facts.word("enc").and_then(|e| base64::engine::general_purpose::STANDARD.decode(e).ok());
         let enc = enc.ok_or("a segment without its key")?;
-        *head = Some(Arc::new(SegmentHead { origin: origin.to_owned(), number, enc, reading_key: facts.digest("reading_key") }));
+        *head = Some(Arc::new(SegmentHead {
+            origin: origin.to_owned(),
+            number,
+            enc,
+            reading_key: facts.digest("reading_key"),
+        }));
     }
     let (content, end) = match content {
         None => (None, frame.end),
         Some(expected) => {
-            let blob = frame::at(bytes, frame.end)?.filter(|f| f.kind == Type::Blob).ok_or("an entry without its content")?;
+            let blob =
+                frame::at(bytes, frame.end)?.filter(|f| f.kind == Type::Blob).ok_or("an entry without its content")?;
             if sha256(&[blob.body]) != expected.sha256 {
                 return Err("content that is not what its entry recorded");
             }

@@ -72,7 +72,12 @@ pub(crate) fn open(
         copied,
     };
     for torn in &recoveries {
-        tracing::warn!(segment = torn.segment, offset = torn.offset, bytes = torn.bytes, "unacknowledged bytes set aside");
+        tracing::warn!(
+            segment = torn.segment,
+            offset = torn.offset,
+            bytes = torn.bytes,
+            "unacknowledged bytes set aside"
+        );
     }
     let path = segment_path(next_segment);
     writer.begin_segment(recoveries.iter().map(recovery_entry).collect()).map_err(|e| Error::io("write", &path, e))?;
@@ -122,7 +127,10 @@ fn rolled_back(walker: &Walker<'_>, tail: Option<&Tail>, mark: u64) -> Error {
         Some(tail) if !tail.bytes.is_empty() => Error::damaged(
             &segment_path(tail.segment),
             tail.good,
-            format!("the {} entries from here to {mark} that the checkpoint file covers are cut short or altered", mark - walker.tree.size()),
+            format!(
+                "the {} entries from here to {mark} that the checkpoint file covers are cut short or altered",
+                mark - walker.tree.size()
+            ),
         ),
         _ => Error::RolledBack { checkpoint: mark, log: walker.tree.size() },
     }
@@ -160,7 +168,8 @@ fn unrecorded(medium: &dyn Medium, recorded: &[Torn]) -> Result<Vec<Torn>, Error
             continue;
         }
         let bytes = medium.read(&path, scan::MAX_SEGMENT).map_err(|e| Error::io("read", &path, e))?;
-        let place = file.split_once('-').and_then(|(s, rest)| Some((s.parse().ok()?, rest.split_once('-')?.0.parse().ok()?)));
+        let place =
+            file.split_once('-').and_then(|(s, rest)| Some((s.parse().ok()?, rest.split_once('-')?.0.parse().ok()?)));
         let found = place.map(|(segment, offset)| Torn::of(segment, offset, &bytes)).filter(|t| t.name() == file);
         torn.push(found.ok_or_else(|| Error::damaged(&path, 0, "not what a recovery set aside"))?);
     }

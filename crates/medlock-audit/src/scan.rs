@@ -174,7 +174,9 @@ impl<'a> Walker<'a> {
             Some(content) => content_end(bytes, frame, index, content)?,
         };
         if record.kind == Kind::Recovery {
-            group.torn.push(Torn::from_facts(&record.facts).ok_or_else(|| bad("a recovery that does not say of what"))?);
+            group
+                .torn
+                .push(Torn::from_facts(&record.facts).ok_or_else(|| bad("a recovery that does not say of what"))?);
         }
         group.contents += u64::from(record.content.is_some());
         group.first_time.get_or_insert(record.time);
@@ -208,7 +210,9 @@ impl<'a> Walker<'a> {
         let (before, note) = frame::checkpoint(frame.body).map_err(|what| bad(what.to_owned()))?;
         let signed = Checkpoint::verify_own(note, self.name).map_err(|e| bad(format!("a checkpoint that is {e}")))?;
         if before != first {
-            return Err(bad(format!("a checkpoint whose group begins at entry {before} where entry {first} begins one")));
+            return Err(bad(format!(
+                "a checkpoint whose group begins at entry {before} where entry {first} begins one"
+            )));
         }
         let size = first + group.leaves.len() as u64;
         if group.leaves.is_empty() || signed.size != size {

@@ -126,7 +126,12 @@ pub fn verify_dir(dir: &Path, key: &VerifyingKey, origin: &str, since: Option<&s
 }
 
 /// The same on any medium.
-pub fn verify_on(medium: &dyn Medium, key: &VerifyingKey, origin: &str, since: Option<&str>) -> Result<Report, Vec<Problem>> {
+pub fn verify_on(
+    medium: &dyn Medium,
+    key: &VerifyingKey,
+    origin: &str,
+    since: Option<&str>,
+) -> Result<Report, Vec<Problem>> {
     match LogName::new(origin, *key) {
         Ok(name) => verify_log(medium, &name, since),
         Err(e) => Err(vec![Problem::new("", Trouble::BadQuestion, format!("the origin is {e}"))]),
@@ -135,13 +140,12 @@ pub fn verify_on(medium: &dyn Medium, key: &VerifyingKey, origin: &str, since: O
 
 /// The same for a name read from a copy of `log.vkey` that was kept elsewhere.
 pub fn verify_log(medium: &dyn Medium, name: &LogName, since: Option<&str>) -> Result<Report, Vec<Problem>> {
-    let mut check = Check { medium, name, problems: Vec::new(), in_use: medium.in_use(), signed: 0, bytes: 0, in_flight: 0 };
+    let mut check =
+        Check { medium, name, problems: Vec::new(), in_use: medium.in_use(), signed: 0, bytes: 0, in_flight: 0 };
     // In this order a running server can only add to what is compared against.
     check.vkey();
-    let marks = [
-        (check.mark(), CHECKPOINT, "the checkpoint file"),
-        (check.since(since), SEGMENTS, "the checkpoint given"),
-    ];
+    let marks =
+        [(check.mark(), CHECKPOINT, "the checkpoint file"), (check.since(since), SEGMENTS, "the checkpoint given")];
     check.signed = marks.iter().filter_map(|(mark, ..)| Some((*mark)?.size)).max().unwrap_or(0);
     let mut walker = Walker::new(name);
     let segments = check.segments(&mut walker);

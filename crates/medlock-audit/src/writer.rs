@@ -140,9 +140,9 @@ impl Writer {
     }
 
     fn segment_is_full(&self, now: Timestamp) -> bool {
-        self.segment.as_ref().is_none_or(|s| {
-            s.bytes >= self.limits.segment_bytes || now.0.abs_diff(s.since.0) >= self.limits.segment_ms
-        })
+        self.segment
+            .as_ref()
+            .is_none_or(|s| s.bytes >= self.limits.segment_bytes || now.0.abs_diff(s.since.0) >= self.limits.segment_ms)
     }
 
     /// Makes the jobs durable, then tells those who wait. On an error nobody is told anything good.
@@ -194,7 +194,12 @@ impl Writer {
         group
     }
 
-    fn encode(&self, index: u64, entry: Entry, group: &mut Group) -> Result<([u8; 16], Hash, Option<Hash>), Unencodable> {
+    fn encode(
+        &self,
+        index: u64,
+        entry: Entry,
+        group: &mut Group,
+    ) -> Result<([u8; 16], Hash, Option<Hash>), Unencodable> {
         let id = random::bytes::<16>();
         let sealed = match &entry.content {
             Some(content) if content.len() > MAX_CONTENT => return Err(Unencodable),
@@ -202,7 +207,9 @@ impl Writer {
             None => None,
         };
         let content = match &sealed {
-            Some(s) => Some(ContentRef { length: u32::try_from(s.len()).map_err(|_| Unencodable)?, sha256: sha256(&[s]) }),
+            Some(s) => {
+                Some(ContentRef { length: u32::try_from(s.len()).map_err(|_| Unencodable)?, sha256: sha256(&[s]) })
+            }
             None => None,
         };
         let time = self.clock.now();

@@ -103,7 +103,6 @@ impl Auth {
         if let Some(live) = self.0.sessions.get(token) {
             return Ok(live);
         }
-        let seen = self.0.standing.seen();
         let row =
             self.0.store.session_by_token(token).await.map_err(unavailable)?.ok_or(AuthFailure::Unknown)?;
         if row.ended.is_some() {
@@ -111,8 +110,9 @@ impl Auth {
         }
         let live = Live::of(&row, &self.0.limits);
         self.0.sessions.insert(*token, live.clone());
-        if self.0.standing.changed_since(live.id.as_str(), seen) {
-            // Ended between the look-up and the insertion, which then found nothing to remove.
+        if self.0.standing.changed_since(live.id.as_str(), 0) {
+            // A session is noted only when it ends. This one ended between look-up and insertion,
+            // or its end could not be written and the row still says that it is alive.
             self.0.sessions.remove(&live.id);
             return Err(AuthFailure::Revoked);
         }

@@ -18,7 +18,7 @@ const VALUES: usize = 1 << 16;
 /// The longest number that is looked for in any grouping, its country's 1 included.
 const MOST_DIGITS: usize = 20;
 /// What a finding is called that rests on a value found elsewhere.
-pub(crate) const ELSEWHERE: &str = "elsewhere";
+const ELSEWHERE: &str = "elsewhere";
 
 /// A person's text as a key: wiped on drop, never shown.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Zeroize, ZeroizeOnDrop)]

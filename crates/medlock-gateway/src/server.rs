@@ -137,6 +137,11 @@ impl Door {
                     sniff::refuse_plain(socket).await?;
                     return Ok(None);
                 }
+                Opening::OldTls(version) => {
+                    self.app.noise(self.from, "tls_old");
+                    sniff::refuse_old(socket, version).await?;
+                    return Ok(None);
+                }
                 Opening::Other => {
                     self.app.noise(self.from, "not_tls");
                     return Ok(None);

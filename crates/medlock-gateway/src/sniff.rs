@@ -1,5 +1,5 @@
 //! The first bytes of a connection: somebody who speaks plain HTTP to the HTTPS port is told so
-//! in words that a person can read.
+//! in words that a person can read, and a client of an older TLS by the alert that names it.
 
 use std::io;
 use std::time::Duration;
@@ -12,6 +12,8 @@ const ANSWER: &str = "this port speaks HTTPS: use an address that begins with ht
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Opening {
     Tls,
+    /// A client that knows nothing newer than TLS 1.1, with the version that it knows.
+    OldTls([u8; 2]),
     PlainHttp,
     /// Closed without a word, or something else altogether.
     Other,
@@ -19,31 +21,42 @@ pub(crate) enum Opening {
 
 /// Looks without taking.
 pub(crate) async fn opening(socket: &TcpStream) -> io::Result<Opening> {
-    let mut first = [0u8; 1];
-    Ok(match socket.peek(&mut first).await? {
-        0 => Opening::Other,
-        _ => classify(first[0]),
-    })
+    let mut first = [0u8; 11];
+    let n = socket.peek(&mut first).await?;
+    Ok(classify(&first[..n]))
 }
 
-/// A TLS record of the handshake begins with 22; every method of HTTP with a capital letter.
-fn classify(first: u8) -> Opening {
+/// A TLS record of the handshake begins with 22; every method of HTTP with a capital letter. In a
+/// client hello the highest version below 1.3 comes as the tenth and eleventh byte; 1.2 and newer
+/// say 3.3 there.
+fn classify(first: &[u8]) -> Opening {
     match first {
-        0x16 => Opening::Tls,
-        b'A'..=b'Z' => Opening::PlainHttp,
+        [0x16, _, _, _, _, 1, _, _, _, 3, minor @ 0..=2] => Opening::OldTls([3, *minor]),
+        [0x16, ..] => Opening::Tls,
+        [b'A'..=b'Z', ..] => Opening::PlainHttp,
         _ => Opening::Other,
     }
 }
 
-/// Answers plain HTTP. What the client still sends is read and thrown away for a moment: closing
-/// on unread bytes would reset the connection and take the answer with it.
-pub(crate) async fn refuse_plain(mut socket: TcpStream) -> io::Result<()> {
+/// Answers an older TLS: a fatal alert, "protocol version".
+pub(crate) async fn refuse_old(socket: TcpStream, version: [u8; 2]) -> io::Result<()> {
+    let [major, minor] = version;
+    close_after(socket, &[0x15, major, minor, 0, 2, 2, 70]).await
+}
+
+/// Answers plain HTTP.
+pub(crate) async fn refuse_plain(socket: TcpStream) -> io::Result<()> {
     let head = format!(
         "HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: {}\r\ncache-control: no-store\r\nconnection: close\r\n\r\n",
         ANSWER.len()
     );
-    socket.write_all(head.as_bytes()).await?;
-    socket.write_all(ANSWER.as_bytes()).await?;
+    close_after(socket, (head + ANSWER).as_bytes()).await
+}
+
+/// Says a last word. What the client still sends is read and thrown away for a moment: closing on
+/// unread bytes would reset the connection and take the answer with it.
+async fn close_after(mut socket: TcpStream, answer: &[u8]) -> io::Result<()> {
+    socket.write_all(answer).await?;
     socket.shutdown().await?;
     let mut waste = [0u8; 4096];
     let rest = async {
@@ -62,12 +75,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn http_and_tls_are_told_apart_by_one_byte() {
-        for http in ["GET / HTTP/1.1", "POST /", "PRI * HTTP/2.0"] {
-            assert_eq!(classify(http.as_bytes()[0]), Opening::PlainHttp, "{http}");
+    fn what_comes_is_told_by_its_first_bytes() {
+        for http in ["GET / HTTP/1.1", "POST /", "PRI * HTTP/2.0", "G"] {
+            assert_eq!(classify(http.as_bytes()), Opening::PlainHttp, "{http}");
         }
-        assert_eq!(classify(0x16), Opening::Tls);
-        assert_eq!(classify(0x00), Opening::Other);
-        assert_eq!(classify(b's'), Opening::Other);
+        let hello = |minor| [0x16, 3, 1, 0, 60, 1, 0, 0, 56, 3, minor];
+        assert_eq!(classify(&hello(3)), Opening::Tls);
+        assert_eq!(classify(&hello(2)), Opening::OldTls([3, 2]));
+        assert_eq!(classify(&hello(0)), Opening::OldTls([3, 0]));
+        assert_eq!(classify(&hello(2)[..4]), Opening::Tls);
+        for other in [&b""[..], b"\0", b"ssh"] {
+            assert_eq!(classify(other), Opening::Other);
+        }
     }
 }

@@ -132,7 +132,7 @@ pub(crate) fn made_up_password() -> Secret {
 
 /// The configuration that init writes.
 pub(crate) const CONFIG: &str = "\
-# medlock. Every setting with its meaning: docs/CONFIGURATION.md; what it comes to: medlock check-config.
+# medlock. Every setting there is, with its value and where it comes from: medlock check-config
 # Paths are relative to data_dir, and data_dir to this file.
 data_dir = \".\"
 listen = \"127.0.0.1:8443\"

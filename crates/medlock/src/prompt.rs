@@ -4,7 +4,7 @@
 use crate::failure::{Doing, Failure};
 use medlock_keys::password::Secret;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, IsTerminal, Read};
+use std::io::{self, BufRead, BufReader, IsTerminal};
 use std::path::Path;
 use zeroize::Zeroizing;
 

@@ -16,6 +16,8 @@ use medlock_keys::seal::DataKey;
 use medlock_pipeline::Guard;
 use medlock_pipeline::admin::{Admin, By};
 use medlock_store::{Store, StoreKeys};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -24,8 +26,11 @@ use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 /// The log's name in tests.
 pub const ORIGIN: &str = "medlock.test/log";
@@ -360,24 +365,31 @@ impl Server {
     /// # Panics
     /// When there is no connection.
     pub async fn raw(&self, method: &str, target: &str, headers: &str) -> String {
-        let mut roots = rustls::RootCertStore::empty();
-        let ca = <rustls::pki_types::CertificateDer<'_> as rustls::pki_types::pem::PemObject>::from_pem_slice(
-            self.ca_pem.as_bytes(),
-        );
-        roots.add(ca.expect("a certificate")).expect("a certificate");
-        let config = rustls::ClientConfig::builder_with_provider(Arc::new(medlock_gateway::provider()))
-            .with_safe_default_protocol_versions()
-            .expect("versions")
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        let name = rustls::pki_types::ServerName::try_from("localhost").expect("a name");
-        let socket = tokio::net::TcpStream::connect(self.addr).await.expect("a connection");
-        let mut tls = tokio_rustls::TlsConnector::from(Arc::new(config)).connect(name, socket).await.expect("TLS");
+        let mut tls = self.tls(&[]).await;
         let request = format!("{method} {target} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{headers}\r\n");
         tls.write_all(request.as_bytes()).await.expect("a connection");
         let mut answer = Vec::new();
         let _unclean = tls.read_to_end(&mut answer).await;
         String::from_utf8_lossy(&answer).into_owned()
+    }
+
+    /// A connection that trusts the server's CA, for bytes of the test's own.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub async fn tls(&self, alpn: &[&[u8]]) -> TlsStream<TcpStream> {
+        let mut roots = rustls::RootCertStore::empty();
+        let ca = CertificateDer::from_pem_slice(self.ca_pem.as_bytes()).expect("a certificate");
+        roots.add(ca).expect("a certificate");
+        let mut config = rustls::ClientConfig::builder_with_provider(Arc::new(medlock_gateway::provider()))
+            .with_safe_default_protocol_versions()
+            .expect("versions")
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        config.alpn_protocols = alpn.iter().map(|p| p.to_vec()).collect();
+        let name = ServerName::try_from("localhost").expect("a name");
+        let socket = TcpStream::connect(self.addr).await.expect("a connection");
+        TlsConnector::from(Arc::new(config)).connect(name, socket).await.expect("TLS")
     }
 
     /// What is in the log, in order.

@@ -33,7 +33,8 @@ fn after_a_failure_nothing_is_acknowledged_until_a_restart() {
             log.append_blocking(entry("again")).unwrap();
             drop(log);
             world.verify(&disk, None).unwrap_or_else(|p| panic!("{says}: {}", show(&p)));
-            let texts: Vec<_> = world.read(&disk).iter().filter(|e| e.content.is_some()).map(|e| world.text(e)).collect();
+            let texts: Vec<_> =
+                world.read(&disk).iter().filter(|e| e.content.is_some()).map(|e| world.text(e)).collect();
             assert!(texts.starts_with(&["before".into()]) && texts.ends_with(&["again".into()]), "{says}: {texts:?}");
         }
     }
@@ -117,8 +118,9 @@ fn damage_before_the_last_group_is_never_taken_for_a_crash() {
     let world = World::new();
     let (files, ends) = killed(&world);
     // Single bytes, and what a lost sector takes: the end of one group with the start of the next.
-    let bytes = [20, ends[0] - 20, ends[2] - 190, ends[0] + 1, ends[0] + 60, ends[2] + 3, ends[3] - 1].map(|at| at..at + 1);
-    for at in bytes.into_iter().chain([ends[3] - 250..ends[3] + 100]) {
+    let bytes =
+        [20, ends[0] - 20, ends[2] - 190, ends[0] + 1, ends[0] + 60, ends[2] + 3, ends[3] - 1].map(|at| at..at + 1);
+    for at in bytes.into_iter().chain(std::iter::once(ends[3] - 250..ends[3] + 100)) {
         let mut changed = files.clone();
         changed.get_mut("segments/00000000.seg").unwrap()[at.clone()].iter_mut().for_each(|byte| *byte ^= 1);
         let disk = FaultDisk::with_files(changed.clone());
@@ -180,14 +182,18 @@ fn damage_to_what_was_acknowledged_refuses_to_open_and_says_where() {
     let flip = |file: &'static str, at: usize| {
         move |files: &mut BTreeMap<String, Vec<u8>>| files.get_mut(file).unwrap()[at] ^= 1
     };
-    for (file, at) in [("segments/00000000.seg", 300), ("segments/00000001.seg", 300), ("checkpoint", 3), ("log.vkey", 40)] {
+    for (file, at) in
+        [("segments/00000000.seg", 300), ("segments/00000001.seg", 300), ("checkpoint", 3), ("log.vkey", 40)]
+    {
         match opening_after(flip(file, at)) {
             Error::Damaged { file: named, .. } => assert_eq!(named, file),
             other => panic!("{file}: {other}"),
         }
     }
     match opening_after(|files| drop(files.remove("segments/00000000.seg"))) {
-        Error::Damaged { file, what, .. } => assert_eq!((&file[..], &what[..]), ("segments/00000000.seg", "the file is missing")),
+        Error::Damaged { file, what, .. } => {
+            assert_eq!((&file[..], &what[..]), ("segments/00000000.seg", "the file is missing"))
+        }
         other => panic!("{other}"),
     }
     match opening_after(|files| drop(files.insert("segments/notes.txt".into(), vec![]))) {

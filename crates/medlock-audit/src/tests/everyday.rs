@@ -182,7 +182,8 @@ async fn on_a_real_disk() {
     for n in 0..50 {
         log.append(entry(&format!("{n}"))).await.unwrap();
         // A verifier beside a running server sees a log that holds.
-        crate::verify::verify_dir(&path, &world.signing.public(), ORIGIN, None).unwrap_or_else(|p| panic!("{}", show(&p)));
+        crate::verify::verify_dir(&path, &world.signing.public(), ORIGIN, None)
+            .unwrap_or_else(|p| panic!("{}", show(&p)));
     }
     let middle = log.checkpoint();
     log.close().await;

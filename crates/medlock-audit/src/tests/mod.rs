@@ -71,7 +71,8 @@ impl World {
 
 /// An entry with content, or without when the text is empty.
 fn entry(text: &str) -> Entry {
-    let entry = Entry::new(Kind::Release, Actor::LocalOperator).int("bytes", text.len() as i64).word("mode", "tokenize");
+    let entry =
+        Entry::new(Kind::Release, Actor::LocalOperator).int("bytes", text.len() as i64).word("mode", "tokenize");
     if text.is_empty() { entry } else { entry.content(text) }
 }
 

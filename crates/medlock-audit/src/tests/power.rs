@@ -47,7 +47,8 @@ async fn live(world: &World, disk: &FaultDisk, life: &Life, nth: usize, seen: &m
         return;
     };
     for (b, burst) in life.bursts.iter().enumerate() {
-        let texts: Vec<String> = burst.iter().enumerate().map(|(i, n)| format!("{nth}.{b}.{i}:{}", "x".repeat(*n))).collect();
+        let texts: Vec<String> =
+            burst.iter().enumerate().map(|(i, n)| format!("{nth}.{b}.{i}:{}", "x".repeat(*n))).collect();
         let waiting: Vec<_> = texts
             .iter()
             .map(|text| {

@@ -115,9 +115,10 @@ impl<'a> Reading<'a> {
                 self.roles.insert(role);
             }
         }
-        if self.from.insert(id.to_string(), text).is_some() {
+        if self.from.contains_key(id) {
             return Err(format!("{id}: another policy has this @id"));
         }
+        self.from.insert(id.to_string(), text);
         self.set.add(policy.new_id(PolicyId::new(id))).map_err(|e| format!("{id}: {e}"))
     }
 

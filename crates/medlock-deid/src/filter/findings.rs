@@ -8,7 +8,7 @@ use medlock_domain::{Finding, PhiClass, ProtectionMode, Span};
 use super::{BACK, OutputFilter};
 use crate::placeholder;
 use crate::protect::merge;
-use crate::values::{ELSEWHERE, Words, is_title};
+use crate::values::{Words, is_title};
 
 /// A finding at offsets of the filter's text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,7 +45,7 @@ impl OutputFilter {
                     || if identified {
                         !own.said(f.class, &window[f.span.start..f.span.end])
                     } else {
-                        f.detector == ELSEWHERE || !own.echoed(window, f.span)
+                        !own.echoed(window, f.span)
                     })
         });
         let placed = |f: Finding| Found { start: left + f.span.start, end: left + f.span.end, class: f.class };

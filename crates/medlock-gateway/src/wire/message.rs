@@ -82,7 +82,9 @@ fn content(fields: &mut Fields, role: Role) -> Result<(Vec<PhiText>, Option<PhiT
                 refusal = Some(part.need_text("refusal")?);
             }
             _ => {
-                return Err(part.at("type").unsupported("only text can be inspected, so only \"text\" parts are taken"));
+                return Err(part
+                    .at("type")
+                    .unsupported("only text can be inspected, so only \"text\" parts are taken"));
             }
         }
         part.finish()?;

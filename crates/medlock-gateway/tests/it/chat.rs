@@ -138,9 +138,9 @@ async fn a_busy_or_dead_model_is_told_apart_and_may_be_tried_again() {
 async fn headers_tighten_or_are_refused_and_never_ignored() {
     let server = Server::start().await;
     let key = server.key("clinician");
-    let post = |name: &'static str, value: &'static str| {
+    let post = async |name: &str, value: &str| {
         let body = ask("Patient John Smith, MRN 48213377.").to_string().into_bytes();
-        server.request("POST", "/v1/chat/completions", &key, &[(name, value)], body)
+        server.request("POST", "/v1/chat/completions", &key, &[(name, value)], body).await
     };
     let redacted = post("x-medlock-protection", "redact").await;
     assert_eq!(redacted.header("x-medlock-protection"), "redact");
@@ -170,7 +170,7 @@ async fn only_so_many_chats_are_at_work_at_once() {
     let server = Server::builder().limits(|l| l.in_flight = 1).start().await;
     server.script().say(Say::Silence);
     let waiting = tokio::spawn({
-        let (client, url, key) = (server.client(), server.url("/v1/chat/completions"), server.key("clinician"));
+        let (client, url, key) = (server.client().clone(), server.url("/v1/chat/completions"), server.key("clinician"));
         async move { client.post(url).bearer_auth(key).body(ask("Hi").to_string()).send().await }
     });
     while server.script().given().is_empty() {

@@ -135,3 +135,22 @@ async fn metrics_have_their_own_door_and_count_without_telling() {
     assert!(!text.contains("Smith") && !text.contains("48213377"));
     assert_eq!(server.get("/metrics", &server.key("clinician")).await.status, 404);
 }
+
+#[tokio::test]
+async fn http_2_is_spoken_where_it_is_asked_for() {
+    let server = Server::start().await;
+    let mut tls = server.tls(&[b"h2"]).await;
+    assert_eq!(tls.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
+    // Preface, empty settings, and a request for /healthz in static-table HPACK.
+    tls.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.unwrap();
+    let block = [&[0x82, 0x87, 0x04, 8][..], b"/healthz", &[0x01, 9], b"localhost"].concat();
+    let head = [0, 0, block.len() as u8, 1, 5, 0, 0, 0, 1];
+    tls.write_all(&[&head[..], &block].concat()).await.unwrap();
+    let mut heard = Vec::new();
+    let mut buffer = [0; 4096];
+    while !heard.windows(15).any(|w| w == br#"{"status":"ok"}"#) {
+        let n = tokio::time::timeout(Duration::from_secs(5), tls.read(&mut buffer)).await.unwrap().unwrap();
+        assert_ne!(n, 0, "closed without an answer");
+        heard.extend_from_slice(&buffer[..n]);
+    }
+}

@@ -24,7 +24,7 @@ pub(crate) struct Client {
 /// The session as it lies on disk, readable by its owner only.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Saved {
-    pub(crate) token: Zeroizing<String>,
+    pub(crate) token: String,
     pub(crate) user: String,
     pub(crate) absolute_expires: String,
 }

@@ -9,7 +9,6 @@ use medlock_auth::{Enrolment, LocalOperator, NewKey, NewUser};
 use medlock_domain::{KeyId, RoleName, SessionId, UserId, Username};
 use medlock_keys::password::Secret;
 use medlock_pipeline::admin::{AdminError, By};
-use zeroize::Zeroizing;
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
@@ -88,7 +87,7 @@ impl Local {
         let made = self.installation.admin.create_key(self.by(), key).await.map_err(failure)?;
         Ok(MadeKey {
             id: made.id.to_string(),
-            key: Zeroizing::new(made.secret.expose().to_owned()),
+            key: made.secret.expose().to_owned(),
             expires: made.expires.rfc3339(),
         })
     }
@@ -108,7 +107,7 @@ impl Local {
 }
 
 fn factor(enrolment: &Enrolment) -> Factor {
-    Factor { otpauth_url: enrolment.otpauth_url.clone(), totp_secret: enrolment.secret.clone() }
+    Factor { otpauth_url: enrolment.otpauth_url.to_string(), totp_secret: enrolment.secret.to_string() }
 }
 
 /// What was refused is a 1, what went wrong a 2.

@@ -3,7 +3,6 @@
 use medlock_auth::{KeyInfo, SessionInfo, UserInfo, UserState};
 use medlock_domain::{ModelName, Purpose, RoleName, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
-use zeroize::Zeroizing;
 
 /// A person.
 #[derive(Debug, Serialize, Deserialize)]
@@ -43,6 +42,7 @@ fn state(state: UserState) -> &'static str {
 pub(crate) struct KeyView {
     pub(crate) id: String,
     pub(crate) name: String,
+    pub(crate) prefix: String,
     pub(crate) owner: String,
     pub(crate) roles: Vec<String>,
     pub(crate) purposes: Vec<String>,
@@ -58,6 +58,7 @@ impl KeyView {
         Self {
             id: k.id.to_string(),
             name: k.name.clone(),
+            prefix: k.prefix.clone(),
             owner: k.owner.to_string(),
             roles: strings(&k.roles),
             purposes: strings(&k.purposes),
@@ -92,11 +93,11 @@ impl SessionView {
     }
 }
 
-/// A second factor, to be shown once.
+/// A second factor, to be shown once. This program wipes all memory that it frees.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Factor {
-    pub(crate) otpauth_url: Zeroizing<String>,
-    pub(crate) totp_secret: Zeroizing<String>,
+    pub(crate) otpauth_url: String,
+    pub(crate) totp_secret: String,
 }
 
 /// A person who was just made.
@@ -119,7 +120,7 @@ pub(crate) struct NewKeyAsk {
 #[derive(Debug, Deserialize)]
 pub(crate) struct MadeKey {
     pub(crate) id: String,
-    pub(crate) key: Zeroizing<String>,
+    pub(crate) key: String,
     pub(crate) expires: String,
 }
 

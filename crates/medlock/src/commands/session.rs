@@ -12,7 +12,6 @@ use medlock_domain::Username;
 use reqwest::Method;
 use serde_json::json;
 use std::path::Path;
-use zeroize::Zeroizing;
 
 pub(crate) async fn run(verb: Session, context: &Context) -> Result<(), Failure> {
     let terminal = context.terminal;
@@ -54,7 +53,7 @@ async fn log_in(
     })?;
     let text = |key: &str| answer[key].as_str().map(str::to_owned).ok_or(key.to_owned());
     let saved = Saved {
-        token: Zeroizing::new(text("token").doing("the server's answer lacks")?),
+        token: text("token").doing("the server's answer lacks")?,
         user: user.to_string(),
         absolute_expires: text("absolute_expires").doing("the server's answer lacks")?,
     };

@@ -6,8 +6,8 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use raw::{Mistake, Origin};
-pub(crate) use settings::{KeyRef, Resolved, Settings};
+pub(crate) use raw::Mistake;
+pub(crate) use settings::{KeyRef, Settings};
 
 use crate::failure::Failure;
 use crate::layout::Layout;

@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+use super::raw::Origin;
 use super::*;
 use std::time::Duration;
 

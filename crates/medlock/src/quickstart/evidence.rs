@@ -17,8 +17,8 @@ use std::time::Duration;
 pub(super) struct Evidence {
     /// Its records, in order.
     pub(super) entries: Vec<StoredEntry>,
-    /// The bytes that arrived.
-    pub(super) received: String,
+    /// The user's words as they arrived.
+    pub(super) client_sent: String,
     /// The messages that the model was given.
     pub(super) model_saw: String,
     /// What it said, before filter and restoring.
@@ -46,7 +46,8 @@ pub(super) async fn gather(layout: &Layout, log: &Log, request: &RequestId) -> R
         let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
         Failure::denied(format!("the audit log is not intact:\n{}", lines.join("\n")))
     })?;
-    Ok(Evidence { received, model_saw: messages(&model_saw), model_said, proof, report, name, entries })
+    let (client_sent, model_saw) = (messages(&received), messages(&model_saw));
+    Ok(Evidence { client_sent, model_saw, model_said, proof, report, name, entries })
 }
 
 /// The request's records, once its last one is there: it is written after the answer has gone out.

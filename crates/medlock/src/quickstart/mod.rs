@@ -12,7 +12,6 @@ use crate::cli::Quickstart;
 use crate::commands::{Context, before_anything, block_on};
 use crate::failure::{Doing, Failure};
 use crate::layout::Layout;
-use crate::server::Server;
 use crate::signals::Stop;
 use crate::telemetry;
 use medlock_auth::Enrolment;

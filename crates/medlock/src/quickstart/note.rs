@@ -17,8 +17,7 @@ const ASK: &str = "Write one short sentence that reminds the patient, by name, o
 const SYSTEM: &str = "You help clinicians write short notes. Words in square brackets such as [NAME-1] stand for \
                       something real: copy them exactly as they are.";
 
-/// What is asked in words, as the demonstration prints it.
-pub(super) fn prompt() -> String {
+fn prompt() -> String {
     format!("{ASK}\n\n{NOTE}")
 }
 

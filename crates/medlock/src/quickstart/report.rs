@@ -2,7 +2,6 @@
 
 use super::columns::{beside, section};
 use super::evidence::Evidence;
-use super::note;
 use super::{Answer, Demo};
 use crate::commands::line;
 use crate::show;
@@ -12,7 +11,7 @@ use serde_json::{Value, json};
 
 /// The whole demonstration.
 pub(super) fn print(terminal: Terminal, answer: &Answer, evidence: &Evidence) {
-    beside(terminal, ("WHAT THE CLIENT SENT", &note::prompt()), ("WHAT THE MODEL SAW", &evidence.model_saw));
+    beside(terminal, ("WHAT THE CLIENT SENT", &evidence.client_sent), ("WHAT THE MODEL SAW", &evidence.model_saw));
     beside(terminal, ("WHAT THE MODEL SAID", &evidence.model_said), ("WHAT THE CLIENT GOT", &answer.text));
     section(terminal, "THE AUDIT RECORD", &records(terminal, answer, evidence));
 }
@@ -31,7 +30,7 @@ fn records(terminal: Terminal, answer: &Answer, evidence: &Evidence) -> String {
     let lines: Vec<String> = evidence.entries.iter().map(|e| line(e, Terminal { color: false, ..terminal })).collect();
     format!(
         "request {}, receipt {}, found: {}\n\n{}\n\n\
-         What the model saw and said was read out of the sealed content above with the reading key; the server itself \
+         What was sent, seen and said was read out of the sealed content above with the reading key; the server itself \
          cannot open it.\n\
          Inclusion proof of entry {}: VERIFIED, {} hashes from the leaf to the root of {} entries,\n  root {}\n  \
          signed by {}\n\
@@ -96,7 +95,7 @@ pub(super) fn as_json(demo: &Demo, answer: &Answer, evidence: &Evidence) -> Valu
             "username": a.username, "password": a.password.expose(), "totp_secret": a.factor.secret.as_str(),
             "otpauth_url": a.factor.otpauth_url.as_str(),
         })),
-        "client_sent": note::prompt(),
+        "client_sent": evidence.client_sent,
         "model_saw": evidence.model_saw,
         "model_said": evidence.model_said,
         "client_got": answer.text,
