@@ -103,8 +103,7 @@ impl Auth {
         if let Some(live) = self.0.sessions.get(token) {
             return Ok(live);
         }
-        let row =
-            self.0.store.session_by_token(token).await.map_err(unavailable)?.ok_or(AuthFailure::Unknown)?;
+        let row = self.0.store.session_by_token(token).await.map_err(unavailable)?.ok_or(AuthFailure::Unknown)?;
         if row.ended.is_some() {
             return Err(AuthFailure::Revoked);
         }

@@ -1,13 +1,11 @@
 //! From a [`Principal`] and a question to a [`Permit`].
 
 use crate::error::AuthError;
-use crate::permit::{
-    AdminAction, AdminPermit, Ask, ChatAction, Cut, Denied, DenyCode, Holder, Permit, PermitParts,
-};
+use crate::permit::{AdminAction, AdminPermit, Ask, ChatAction, Cut, Denied, DenyCode, Holder, Permit, PermitParts};
 use crate::policy::{Action, Case, Verdict, Who};
 use crate::principal::Principal;
 use crate::service::Auth;
-use medlock_domain::{Actor, ModelName, ProtectionMode, Purpose, UserId};
+use medlock_domain::{Actor, ModelName, ProtectionMode, Purpose, RoleName, UserId};
 use std::sync::Arc;
 
 /// No request runs longer.
@@ -74,6 +72,11 @@ impl Auth {
                 .is_some_and(|case| case.ask(Action::ModelsList, None).allowed)
     }
 
+    /// Whether some policy speaks of this role; what no policy speaks of is only what somebody typed.
+    pub fn knows_role(&self, role: &RoleName) -> bool {
+        self.loaded().roles.contains(role)
+    }
+
     /// May they do this to the server.
     ///
     /// # Errors
@@ -91,8 +94,7 @@ impl Auth {
             let code = if mfa { DenyCode::MfaRequired } else { DenyCode::PolicyDenied };
             return Err(Denied { code, policies: verdict.policies });
         }
-        let holder =
-            Holder { user: p.user().clone(), deadline: p.expires(), epoch: loaded.epoch, seen: p.0.seen };
+        let holder = Holder { user: p.user().clone(), deadline: p.expires(), epoch: loaded.epoch, seen: p.0.seen };
         Ok(AdminPermit { actor: p.actor().clone(), action, holder: Some(holder), policies: verdict.policies })
     }
 
@@ -163,8 +165,7 @@ fn purpose(case: &Case<'_>, p: &Principal, ask: &Ask, prefers: bool) -> Result<P
         (Some(_), Some(_)) => Err(denied(DenyCode::PurposeRequired)),
         (None, _) => {
             let mfa = p.purposes().iter().any(|u| with_factor(case, p, ask, *u));
-            let policies =
-                p.purposes().first().and_then(|u| mode(case, ask, *u, prefers).err()).unwrap_or_default();
+            let policies = p.purposes().first().and_then(|u| mode(case, ask, *u, prefers).err()).unwrap_or_default();
             let code = if mfa { DenyCode::MfaRequired } else { DenyCode::PolicyDenied };
             Err(Denied { code, policies })
         }
@@ -178,12 +179,7 @@ fn acceptable(ask: &Ask) -> impl Iterator<Item = ProtectionMode> {
 }
 
 /// The first mode that is permitted, with the policies that did; else those that forbade.
-fn mode(
-    case: &Case<'_>,
-    ask: &Ask,
-    purpose: Purpose,
-    prefers: bool,
-) -> Result<(ProtectionMode, Verdict), Vec<String>> {
+fn mode(case: &Case<'_>, ask: &Ask, purpose: Purpose, prefers: bool) -> Result<(ProtectionMode, Verdict), Vec<String>> {
     let ask_for = |m: ProtectionMode| (m, case.ask(Action::Chat(m), Some(purpose)));
     if prefers && ask.at_least.is_none() {
         let preferred = ProtectionMode::ALL.into_iter().map(ask_for).find(|(_, v)| v.allowed && v.preferred);
@@ -205,7 +201,5 @@ fn mode(
 
 /// Whether a second factor is all that is missing.
 fn with_factor(case: &Case<'_>, p: &Principal, ask: &Ask, purpose: Purpose) -> bool {
-    !p.mfa()
-        && p.is_person()
-        && acceptable(ask).any(|m| case.ask_with(Action::Chat(m), Some(purpose), true).allowed)
+    !p.mfa() && p.is_person() && acceptable(ask).any(|m| case.ask_with(Action::Chat(m), Some(purpose), true).allowed)
 }

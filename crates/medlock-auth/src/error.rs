@@ -130,8 +130,8 @@ pub enum AuthError {
     /// It would leave nobody who can administer the server.
     #[error("this is the last enabled administrator: make another one first")]
     LastAdmin,
-    /// No policy knows the role.
-    #[error("no policy knows the role {role}; there are {}", names(.known))]
+    /// No policy knows the role. The message does not repeat it: it is whatever was typed.
+    #[error("no policy knows one of these roles; there are {}", names(.known))]
     UnknownRole {
         /// The one that was asked for.
         role: RoleName,

@@ -21,16 +21,12 @@ mod sessions;
 mod standing;
 mod throttle;
 
-pub use admin::{
-    CreatedKey, CreatedUser, Enrolment, KeyInfo, NewKey, NewUser, SessionInfo, UserInfo, UserState,
-};
+pub use admin::{CreatedKey, CreatedUser, Enrolment, KeyInfo, NewKey, NewUser, SessionInfo, UserInfo, UserState};
 pub use credential::Credential;
 pub use error::{AuthError, AuthFailure, LoginFailure, PolicyMistake};
 pub use login::NewSession;
 pub use password_rules::PasswordFlaw;
-pub use permit::{
-    AdminAction, AdminPermit, Ask, ChatAction, Cut, Denied, DenyCode, LocalOperator, Permit,
-};
+pub use permit::{AdminAction, AdminPermit, Ask, ChatAction, Cut, Denied, DenyCode, LocalOperator, Permit};
 pub use policy::{PolicySource, PolicyText, Reloaded};
 pub use principal::Principal;
 pub use service::{Auth, SessionLimits};

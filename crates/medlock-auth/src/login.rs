@@ -51,9 +51,7 @@ impl Auth {
         let now = self.now();
         let fail = |failure, user: Option<&UserId>| LoginFailure { failure, user: user.cloned() };
         let found = match user.parse::<Username>() {
-            Ok(name) => {
-                self.0.store.user_by_name(&name).await.map_err(|e| fail(unavailable(e), None))?
-            }
+            Ok(name) => self.0.store.user_by_name(&name).await.map_err(|e| fail(unavailable(e), None))?,
             Err(_) => None,
         };
         let id = found.as_ref().map(|u| u.id.clone());
@@ -141,10 +139,7 @@ impl Auth {
 
     /// Behind the answer: writing takes time that a name without an account would not.
     fn count_failure(&self, failure: AuthFailure, user: Option<UserId>) {
-        let counts = matches!(
-            failure,
-            AuthFailure::WrongPassword | AuthFailure::WrongCode | AuthFailure::ReplayedCode
-        );
+        let counts = matches!(failure, AuthFailure::WrongPassword | AuthFailure::WrongCode | AuthFailure::ReplayedCode);
         let (true, Some(id)) = (counts, user) else { return };
         let auth = self.clone();
         self.in_background(async move {

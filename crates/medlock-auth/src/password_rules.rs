@@ -93,7 +93,9 @@ mod tests {
 
     #[test]
     fn no_composition_is_asked_for() {
-        for good in ["correct horse battery", "zvtrkplw", "jdoe but with much more", "пароль из слов", &"ab3".repeat(42)] {
+        for good in
+            ["correct horse battery", "zvtrkplw", "jdoe but with much more", "пароль из слов", &"ab3".repeat(42)]
+        {
             assert_eq!(check(good), Ok(()), "{good}");
         }
     }

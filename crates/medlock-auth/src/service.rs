@@ -1,8 +1,8 @@
 //! [`Auth`]: its parts, opening it, and what is written down behind the scenes.
 
 use crate::error::AuthError;
-use crate::permit::AdminPermit;
 use crate::permit::AdminAction;
+use crate::permit::AdminPermit;
 use crate::policy::{Loaded, PolicySource, Reloaded};
 use crate::sessions::LiveSessions;
 use crate::standing::Standing;
@@ -126,8 +126,7 @@ impl Auth {
         self.usable(by, &[AdminAction::PolicyReload])?;
         let _one_at_a_time = self.0.changing.lock().await;
         let loaded = Loaded::new(&source.texts().await?, self.policy_epoch() + 1).map_err(AuthError::Policy)?;
-        let reloaded =
-            Reloaded { digest: loaded.digest, epoch: loaded.epoch, policies: loaded.set.num_of_policies() };
+        let reloaded = Reloaded { digest: loaded.digest, epoch: loaded.epoch, policies: loaded.set.num_of_policies() };
         *self.0.source.lock().unwrap_or_else(PoisonError::into_inner) = source;
         *self.0.loaded.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(loaded);
         tracing::info!(epoch = reloaded.epoch, log_index, "policies loaded");

@@ -164,9 +164,16 @@ impl Admin {
         done.map_err(refusal)
     }
 
+    /// Roles as a record names them. One that no policy knows is refused, and is not repeated: it is
+    /// whatever the caller typed.
+    fn known(&self, roles: &[RoleName]) -> String {
+        let word = |r: &RoleName| if self.auth.knows_role(r) { r.to_string() } else { "unknown".into() };
+        join(&roles.iter().map(word).collect::<Vec<_>>())
+    }
+
     /// Makes a person.
     pub async fn create_user(&self, by: By<'_>, user: NewUser) -> Result<CreatedUser, AdminError> {
-        let roles = join(&user.roles);
+        let roles = self.known(&user.roles);
         let begun = self.begin(by, &[AdminAction::UsersManage], "create_user", |e| e.word("roles", &roles)).await?;
         let made = self.auth.create_user(&begun.permit, user, begun.index).await;
         self.finish(by, begun, made, |e, created| e.word("user", created.id.as_str())).await
@@ -196,7 +203,7 @@ impl Admin {
 
     /// Gives a person other roles.
     pub async fn set_roles(&self, by: By<'_>, user: &UserId, roles: Vec<RoleName>) -> Result<(), AdminError> {
-        let words = join(&roles);
+        let words = self.known(&roles);
         let begun = self
             .begin(by, &[AdminAction::UsersManage], "set_roles", |e| {
                 e.word("user", user.as_str()).word("roles", &words)
@@ -225,7 +232,7 @@ impl Admin {
     /// Makes an API key.
     pub async fn create_key(&self, by: By<'_>, key: NewKey) -> Result<CreatedKey, AdminError> {
         let (owner, roles, purposes, models) =
-            (key.owner.clone(), join(&key.roles), join(&key.purposes), key.models.len() as i64);
+            (key.owner.clone(), self.known(&key.roles), join(&key.purposes), key.models.len() as i64);
         let begun = self
             .begin(by, &[AdminAction::KeysManage], "create_key", |e| {
                 e.word("owner", owner.as_str()).word("roles", &roles).word("purposes", &purposes).int("models", models)

@@ -3,8 +3,7 @@
 use super::load::{Loaded, tools};
 use crate::permit::AdminAction;
 use cedar_policy::{
-    Context, Decision, Entities, Entity, EntityId, EntityTypeName, EntityUid, Request,
-    RestrictedExpression,
+    Context, Decision, Entities, Entity, EntityId, EntityTypeName, EntityUid, Request, RestrictedExpression,
 };
 use medlock_domain::{ModelName, NetworkSource, ProtectionMode, Purpose, RoleName};
 use std::collections::HashMap;
@@ -67,9 +66,8 @@ pub(crate) struct Case<'a> {
 }
 
 static TYPES: LazyLock<[EntityTypeName; 6]> = LazyLock::new(|| {
-    ["Role", "Person", "Machine", "Model", "Server", "Action"].map(|t| {
-        EntityTypeName::from_str(&format!("Medlock::{t}")).expect("these are names by Cedar's grammar")
-    })
+    ["Role", "Person", "Machine", "Model", "Server", "Action"]
+        .map(|t| EntityTypeName::from_str(&format!("Medlock::{t}")).expect("these are names by Cedar's grammar"))
 });
 
 fn uid(kind: usize, id: &str) -> EntityUid {
@@ -120,8 +118,7 @@ impl<'a> Case<'a> {
         let diagnostics = response.diagnostics();
         // Cedar leaves a policy out that it cannot evaluate. Were that a forbid, it would permit.
         let broken = diagnostics.errors().next().is_some();
-        let mut verdict =
-            Verdict { allowed: response.decision() == Decision::Allow && !broken, ..Verdict::default() };
+        let mut verdict = Verdict { allowed: response.decision() == Decision::Allow && !broken, ..Verdict::default() };
         for id in diagnostics.reason() {
             verdict.policies.push(AsRef::<str>::as_ref(id).to_string());
             let Some(policy) = self.loaded.set.policy(id) else { continue };

@@ -2,9 +2,7 @@
 
 use super::PolicyText;
 use crate::error::PolicyMistake;
-use cedar_policy::{
-    Authorizer, Entities, Policy, PolicyId, PolicySet, Schema, ValidationMode, Validator,
-};
+use cedar_policy::{Authorizer, Entities, Policy, PolicyId, PolicySet, Schema, ValidationMode, Validator};
 use medlock_domain::RoleName;
 use medlock_keys::digest::{Digest, Sha256};
 use miette::Diagnostic;

@@ -57,9 +57,7 @@ impl PolicySource {
     /// The texts, in the order of their names.
     pub(crate) async fn texts(&self) -> Result<Vec<PolicyText>, AuthError> {
         let mut texts = match self {
-            Self::Shipped => {
-                SHIPPED.map(|(name, text)| PolicyText { name: name.into(), text: text.into() }).to_vec()
-            }
+            Self::Shipped => SHIPPED.map(|(name, text)| PolicyText { name: name.into(), text: text.into() }).to_vec(),
             Self::Texts(texts) => texts.clone(),
             Self::Directory(dir) => read(dir).await.map_err(AuthError::PolicyFiles)?,
         };

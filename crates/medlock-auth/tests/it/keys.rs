@@ -13,7 +13,15 @@ async fn a_key_works_in_its_one_form_until_it_ends() {
     assert_eq!(who.actor(), &Actor::Machine { key: key.id.clone(), owner: owner.id.clone() });
     assert!(!who.mfa());
     let text = key.secret.expose();
-    let swapped = text.char_indices().map(|(i, c)| if i == 20 && c == '0' { '1' } else if i == 20 { '0' } else { c });
+    let swapped = text.char_indices().map(|(i, c)| {
+        if i == 20 && c == '0' {
+            '1'
+        } else if i == 20 {
+            '0'
+        } else {
+            c
+        }
+    });
     let last_changed = format!("{}{}", &text[..50], text[50..].chars().rev().collect::<String>());
     for bad in [
         text[..text.len() - 1].to_string(),

