@@ -127,7 +127,9 @@ fn is_closer(c: char) -> bool {
 }
 
 fn stands_alone(before: Option<char>) -> bool {
-    before.is_none_or(|c| !c.is_alphanumeric() && !matches!(c, '_' | '-' | '.' | '/' | '\\' | '@' | '#' | '=' | '&' | '<'))
+    before.is_none_or(|c| {
+        !c.is_alphanumeric() && !matches!(c, '_' | '-' | '.' | '/' | '\\' | '@' | '#' | '=' | '&' | '<')
+    })
 }
 
 /// `[NAME-1]` and its deformations; failing that, `[NAME-1` whose end was forgotten.
@@ -291,9 +293,31 @@ mod tests {
     fn deformations() {
         use PhiClass::{Date, HealthPlan, Mrn, Name};
         for whole in [
-            "[NAME-1]", "[name-1]", "[Name 1]", "[NAME_1]", "[NAME1]", "[ NAME-1 ]", "<NAME_1>", "<name-1>", "{NAME-1}",
-            "{{NAME-1}}", "<<NAME_1>>", "[NAME-\n1]", "[NAME\n-1]", "[NAME – 1]", "[NAME\u{2011}1]", "[NAME #1]",
-            "[NAME: 1]", "\\[NAME-1\\]", "[NAME\\_1]", "【NAME-1】", "⟨NAME-1⟩", "NAME-1", "NAME_1", "[NAME-1", "NAME-1]",
+            "[NAME-1]",
+            "[name-1]",
+            "[Name 1]",
+            "[NAME_1]",
+            "[NAME1]",
+            "[ NAME-1 ]",
+            "<NAME_1>",
+            "<name-1>",
+            "{NAME-1}",
+            "{{NAME-1}}",
+            "<<NAME_1>>",
+            "[NAME-\n1]",
+            "[NAME\n-1]",
+            "[NAME – 1]",
+            "[NAME\u{2011}1]",
+            "[NAME #1]",
+            "[NAME: 1]",
+            "\\[NAME-1\\]",
+            "[NAME\\_1]",
+            "【NAME-1】",
+            "⟨NAME-1⟩",
+            "NAME-1",
+            "NAME_1",
+            "[NAME-1",
+            "NAME-1]",
         ] {
             check(whole, Some((whole, Name, 1)));
             // In running text, too.
@@ -314,9 +338,30 @@ mod tests {
     #[test]
     fn what_is_no_placeholder() {
         for text in [
-            "", "[", "[[NAME-1]]", "NAME", "[NAME]", "[NAME-]", "[NAME-01]", "[NAME-1234567]", "name-1", "age 1", "Date 2",
-            "NAME 1", "NAME1", "NAME-12a", "NAME-1-2", "NAME-1.5", "[NAMES-1]", "[NAME-1a]", "[XNAME-1]", "(name 1)",
-            "\\[NAME-1]", "<name 1", "{{NAME-1}", "[NAME 1",
+            "",
+            "[",
+            "[[NAME-1]]",
+            "NAME",
+            "[NAME]",
+            "[NAME-]",
+            "[NAME-01]",
+            "[NAME-1234567]",
+            "name-1",
+            "age 1",
+            "Date 2",
+            "NAME 1",
+            "NAME1",
+            "NAME-12a",
+            "NAME-1-2",
+            "NAME-1.5",
+            "[NAMES-1]",
+            "[NAME-1a]",
+            "[XNAME-1]",
+            "(name 1)",
+            "\\[NAME-1]",
+            "<name 1",
+            "{{NAME-1}",
+            "[NAME 1",
         ] {
             check(text, None);
         }
@@ -326,7 +371,15 @@ mod tests {
 
     #[test]
     fn the_answer_does_not_depend_on_what_has_arrived() {
-        for text in ["[NAME-12] x", "NAME-1, x", "[[NAME-1]]", "\\[HEALTH PLAN\n 12\\] ", "{{NAME-1}} x", "[NAME-1 x y", "MRN-1.5"] {
+        for text in [
+            "[NAME-12] x",
+            "NAME-1, x",
+            "[[NAME-1]]",
+            "\\[HEALTH PLAN\n 12\\] ",
+            "{{NAME-1}} x",
+            "[NAME-1 x y",
+            "MRN-1.5",
+        ] {
             let whole = parse(text, None, true).unwrap();
             for (at, _) in text.char_indices() {
                 if let Ok(early) = parse(&text[..at], None, false)
@@ -347,10 +400,36 @@ mod tests {
 
     #[test]
     fn hosts() {
-        for text in [".evil.com", ".evil", ".x.evil.com", "-x.evil.com", "@evil.com", ".He.com", "[NAME-2].evil.com", ".[URL-1]", ".EVIL.COM"] {
+        for text in [
+            ".evil.com",
+            ".evil",
+            ".x.evil.com",
+            "-x.evil.com",
+            "@evil.com",
+            ".He.com",
+            "[NAME-2].evil.com",
+            ".[URL-1]",
+            ".EVIL.COM",
+        ] {
             assert_eq!(host_follows(text, true), Ok(true), "{text}");
         }
-        for text in ["", " x", ".", ". He", ".He went", ", x", "'s", "/x", "-year-old", ".5", "...and", "[NAME-2]", ", M.D.", ": he.", "\n.com"] {
+        for text in [
+            "",
+            " x",
+            ".",
+            ". He",
+            ".He went",
+            ", x",
+            "'s",
+            "/x",
+            "-year-old",
+            ".5",
+            "...and",
+            "[NAME-2]",
+            ", M.D.",
+            ": he.",
+            "\n.com",
+        ] {
             assert_eq!(host_follows(text, true), Ok(false), "{text}");
         }
         assert_eq!(host_follows(".", false), Err(More));

@@ -170,7 +170,9 @@ impl Own {
             }
             PhiClass::Phone | PhiClass::Fax | PhiClass::Ssn => {
                 let found = key(class, value);
-                [PhiClass::Phone, PhiClass::Fax, PhiClass::Ssn].iter().any(|c| self.figures_of(*c).any(|own| own.contains(&found)))
+                [PhiClass::Phone, PhiClass::Fax, PhiClass::Ssn]
+                    .iter()
+                    .any(|c| self.figures_of(*c).any(|own| own.contains(&found)))
             }
             _ => false,
         }
@@ -184,7 +186,8 @@ impl Own {
 /// Whether `words` are words of the one name `own`, or their initials, and not initials only.
 fn is_of(own: &HashSet<Secret>, words: &Words) -> bool {
     let initial = |w: &str| w.chars().count() == 1 && own.iter().any(|o| o.expose().starts_with(w));
-    words.iter().all(|w| own.contains(w) || is_title(w) || initial(w)) && words.iter().any(|w| w.chars().count() > 1 && own.contains(w))
+    words.iter().all(|w| own.contains(w) || is_title(w) || initial(w))
+        && words.iter().any(|w| w.chars().count() > 1 && own.contains(w))
 }
 
 /// The numbers of a date or age, a month by its name being one.
@@ -236,7 +239,13 @@ mod tests {
         ] {
             assert!(own.said(class, value), "{value}");
         }
-        for (class, value) in [(Name, "Mark Gonzalez"), (Name, "M. G."), (Date, "March 5, 1962"), (Phone, "555-010-4478"), (Name, "Gonzal")] {
+        for (class, value) in [
+            (Name, "Mark Gonzalez"),
+            (Name, "M. G."),
+            (Date, "March 5, 1962"),
+            (Phone, "555-010-4478"),
+            (Name, "Gonzal"),
+        ] {
             assert!(!own.said(class, value), "{value}");
         }
     }

@@ -83,8 +83,30 @@ fn is_invisible(c: char) -> bool {
 /// Titles and suffixes: nobody's by themselves.
 pub(crate) fn is_title(word: &str) -> bool {
     const TITLES: [&str; 24] = [
-        "mr", "mrs", "ms", "miss", "mx", "dr", "doctor", "prof", "professor", "md", "do", "rn", "np", "pa", "phd", "jr",
-        "sr", "ii", "iii", "iv", "sir", "rev", "nurse", "patient",
+        "mr",
+        "mrs",
+        "ms",
+        "miss",
+        "mx",
+        "dr",
+        "doctor",
+        "prof",
+        "professor",
+        "md",
+        "do",
+        "rn",
+        "np",
+        "pa",
+        "phd",
+        "jr",
+        "sr",
+        "ii",
+        "iii",
+        "iv",
+        "sir",
+        "rev",
+        "nurse",
+        "patient",
     ];
     TITLES.contains(&word)
 }
@@ -369,7 +391,11 @@ mod tests {
     #[test]
     fn numbers_in_any_grouping() {
         let phone = [(Phone, "(555) 010-4477")];
-        check(&phone, "5550104477, 555.010.4477 and +1 555 010 4477", &["5550104477", "555.010.4477", "1 555 010 4477"]);
+        check(
+            &phone,
+            "5550104477, 555.010.4477 and +1 555 010 4477",
+            &["5550104477", "555.010.4477", "1 555 010 4477"],
+        );
         check(&phone, "55501044771 or 555,010,4477", &[]);
     }
 

@@ -38,9 +38,9 @@ impl fmt::Display for ProtectionMode {
 impl FromStr for ProtectionMode {
     type Err = crate::BadId;
     fn from_str(s: &str) -> Result<Self, Self::Err> {
-        Self::ALL.into_iter().find(|m| m.as_str() == s).ok_or(crate::BadId {
-            kind: "protection mode",
-            expected: "identified, tokenize, redact or block",
-        })
+        Self::ALL
+            .into_iter()
+            .find(|m| m.as_str() == s)
+            .ok_or(crate::BadId { kind: "protection mode", expected: "identified, tokenize, redact or block" })
     }
 }

@@ -101,9 +101,7 @@ impl Keyring {
     pub fn open(dir: &Path) -> Result<Keyring, KeyError> {
         let root = open_root(dir)?;
         let path = |name: &str| dir.join(WRAPPED).join(name);
-        let unwrap = |name: &str| {
-            root.open(&aad(name), &read_private(&path(name))?).map_err(|_| damaged(&path(name)))
-        };
+        let unwrap = |name: &str| root.open(&aad(name), &read_private(&path(name))?).map_err(|_| damaged(&path(name)));
         let data_key = |data: Data| to_key(&unwrap(data.name())?, &path(data.name()));
         let data = [data_key(Data::Store)?, data_key(Data::RowMac)?, data_key(Data::Vault)?];
         let public = unwrap(READING_PUBLIC)?;

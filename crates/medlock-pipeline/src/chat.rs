@@ -334,9 +334,7 @@ impl<T> Json<T> {
             }
             Json::String(t) => Value::String(read(t)),
             Json::Array(items) => Value::Array(items.iter().map(|i| i.to_value(read)).collect()),
-            Json::Object(fields) => {
-                Value::Object(fields.iter().map(|(k, v)| (read(k), v.to_value(read))).collect())
-            }
+            Json::Object(fields) => Value::Object(fields.iter().map(|(k, v)| (read(k), v.to_value(read))).collect()),
         }
     }
 }

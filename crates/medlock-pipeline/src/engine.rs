@@ -42,7 +42,8 @@ impl Generator for EngineGenerator {
         let sampling = sampling(&chat);
         let (tx, rx) = mpsc::channel(32);
         // The first choice is admitted here, so that "busy" is an answer and not a broken stream.
-        let first = self.engine.generate(prompt.clone(), sampling.clone(), CancelToken::new()).await.map_err(refused)?;
+        let first =
+            self.engine.generate(prompt.clone(), sampling.clone(), CancelToken::new()).await.map_err(refused)?;
         let (engine, n) = (self.engine.clone(), chat.sampling.n);
         tokio::spawn(async move {
             let mut events = first;
@@ -172,8 +173,6 @@ fn words(message: &Message<ProtectedText>) -> String {
     }
     parts.extend(message.content.iter().map(read));
     parts.extend(message.refusal.iter().map(read));
-    parts.extend(
-        message.tool_calls.iter().map(|c| format!("{}({})", c.name.expose(), c.arguments.to_value(&read))),
-    );
+    parts.extend(message.tool_calls.iter().map(|c| format!("{}({})", c.name.expose(), c.arguments.to_value(&read))));
     parts.join("\n")
 }

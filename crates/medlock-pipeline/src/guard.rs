@@ -43,12 +43,7 @@ pub struct Readiness {
 
 impl Guard {
     /// Puts the parts together.
-    pub fn new(
-        auth: Auth,
-        log: Log,
-        generator: Arc<dyn Generator>,
-        on_leak: OnLeak,
-    ) -> Self {
+    pub fn new(auth: Auth, log: Log, generator: Arc<dyn Generator>, on_leak: OnLeak) -> Self {
         Self(Arc::new(Inner { auth, log, generator, on_leak }))
     }
 
@@ -143,7 +138,8 @@ impl Inner {
         drop(arrival);
         let sampling_n = chat.sampling.n;
         let guarded = protect(chat, &permit).await?;
-        let recorded = way.recorder.permitted(&permit, &card, &guarded.safe, &guarded.report, self.auth.policy_digest());
+        let recorded =
+            way.recorder.permitted(&permit, &card, &guarded.safe, &guarded.report, self.auth.policy_digest());
         let pieces = if card.local {
             // The record is ahead of everything that can be released, in the same queue: waiting
             // for it here would only add a commit to the time to first token.
@@ -155,21 +151,11 @@ impl Inner {
             self.generator.generate(guarded.safe).await
         };
         let pieces = pieces.map_err(|e| generate_refusal(&e))?;
-        let outlet = Outlet::new(
-            Detector::shared(),
-            &guarded.surrogates,
-            self.on_leak,
-            permit.may_restore(),
-            sampling_n,
-        );
-        let head = Head {
-            receipt: way.recorder.receipt().to_string(),
-            findings: guarded.report.counts,
-            mode: permit.mode(),
-        };
-        Answer { inner: self, way, permit, outlet, stream, usage: Usage::default(), head: Some(head) }
-            .run(pieces)
-            .await
+        let outlet =
+            Outlet::new(Detector::shared(), &guarded.surrogates, self.on_leak, permit.may_restore(), sampling_n);
+        let head =
+            Head { receipt: way.recorder.receipt().to_string(), findings: guarded.report.counts, mode: permit.mode() };
+        Answer { inner: self, way, permit, outlet, stream, usage: Usage::default(), head: Some(head) }.run(pieces).await
     }
 
     fn permit(&self, arrival: &Arrival, chat: &Chat<PhiText>) -> Result<(Permit, ModelCard), Refusal> {

@@ -121,11 +121,8 @@ async fn every_column_that_confers_authority_is_covered() {
         s.insert_session(&session(&u.id)).await.unwrap();
         assert!(s.users().await.is_ok() && s.keys().await.is_ok() && s.live_sessions(Timestamp(6)).await.is_ok());
         sqlx::query(edit).execute(&s.pool).await.unwrap();
-        let results = [
-            s.users().await.err(),
-            s.keys().await.err(),
-            s.session(&SessionId::from_random([5; 16])).await.err(),
-        ];
+        let results =
+            [s.users().await.err(), s.keys().await.err(), s.session(&SessionId::from_random([5; 16])).await.err()];
         let refused = results.iter().flatten().filter(|e| matches!(e, StoreError::Tampered { .. })).count();
         assert_eq!(refused, 1, "{edit}: {results:?}");
     }

@@ -95,8 +95,10 @@ impl Store {
 
     /// The person who logs in with this name.
     pub async fn user_by_name(&self, name: &Username) -> Result<Option<UserRow>, StoreError> {
-        let row =
-            sqlx::query("SELECT * FROM users WHERE username = $1").bind(name.as_str()).fetch_optional(&self.pool).await?;
+        let row = sqlx::query("SELECT * FROM users WHERE username = $1")
+            .bind(name.as_str())
+            .fetch_optional(&self.pool)
+            .await?;
         row.map(|r| self.read_user(&r)).transpose()
     }
 

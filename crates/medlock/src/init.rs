@@ -179,7 +179,10 @@ mod tests {
         let (second, made) = keys(&layout).unwrap();
         assert_eq!(made, Made::Kept);
         assert_eq!(first.audit_signing().public(), second.audit_signing().public());
-        assert_eq!((certificates(&layout, &[]).unwrap(), audit_log(&layout, &second).unwrap()), (Made::Kept, Made::Kept));
+        assert_eq!(
+            (certificates(&layout, &[]).unwrap(), audit_log(&layout, &second).unwrap()),
+            (Made::Kept, Made::Kept)
+        );
         assert_eq!(fs::read(layout.server_cert()).unwrap(), cert);
         drop(lock);
     }

@@ -40,8 +40,7 @@ impl Server {
         let engine = start_engine(settings, launcher, model).await?;
         let generator = EngineGenerator::new(settings.model.name.clone(), engine.clone());
         let Installation { log, auth, admin, clock, .. } = &installation;
-        let guard =
-            Guard::new(auth.clone(), log.clone(), Arc::new(generator), settings.on_leak);
+        let guard = Guard::new(auth.clone(), log.clone(), Arc::new(generator), settings.on_leak);
         let parts = Parts { guard, admin: admin.clone(), auth: auth.clone(), log: log.clone(), clock: clock.clone() };
         let gateway = bind(settings, parts)?;
         let address = gateway.local_addr().doing("asking where the server listens")?;

@@ -5,19 +5,19 @@
 use std::fmt::{self, Write as _};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Metadata, Subscriber};
+use tracing_subscriber::Layer as _;
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
-use tracing_subscriber::Layer as _;
 
 /// Fields that may be printed: ids, closed words, counts, addresses.
 const FIELDS: &[&str] = &[
     "address", "attempt", "bytes", "code", "count", "engine", "entries", "exit", "kind", "kept", "listen", "millis",
-    "ms", "error", "how", "model", "number", "offset", "pid", "segment", "working", "reason", "request", "restarts", "route", "signal", "size", "status", "took_ms",
-    "version", "what",
+    "ms", "error", "how", "model", "number", "offset", "pid", "segment", "working", "reason", "request", "restarts",
+    "route", "signal", "size", "status", "took_ms", "version", "what",
 ];
 /// Longer than any of those.
 const MAX_VALUE: usize = 160;

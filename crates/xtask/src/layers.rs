@@ -65,7 +65,9 @@ fn fault(from: &str, to: &str) -> Option<String> {
         return None; // never shipped
     }
     let layer = |name: &str| LAYERS.iter().find(|(n, _)| *n == name).map(|(_, l)| *l);
-    let Some(own) = layer(from) else { return Some(format!("{from} has no layer: add it to ARCHITECTURE.md and here")) };
+    let Some(own) = layer(from) else {
+        return Some(format!("{from} has no layer: add it to ARCHITECTURE.md and here"));
+    };
     if NEVER.iter().any(|(n, bans)| *n == from && bans.contains(&to)) {
         return Some(format!("{from} must never depend on {to}"));
     }

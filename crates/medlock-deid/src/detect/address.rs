@@ -38,8 +38,7 @@ pub(super) fn produce(scan: &mut Scan<'_>) {
 }
 
 /// How street names end where the word for street is part of them.
-const ENDINGS: [&str; 8] =
-    ["straße", "strasse", "straat", "gasse", "laan", "gatan", "platz", "weg"];
+const ENDINGS: [&str; 8] = ["straße", "strasse", "straat", "gasse", "laan", "gatan", "platz", "weg"];
 
 /// The last token of the address that begins with the house number at `i`.
 fn street(t: &Tokens<'_>, i: usize) -> Option<usize> {
@@ -49,11 +48,7 @@ fn street(t: &Tokens<'_>, i: usize) -> Option<usize> {
         return None;
     }
     let mut at = i + 1;
-    if t.is_mark(at, '-')
-        && t.joined(at)
-        && t.kind(at + 1) == Some(Kind::Number)
-        && t.joined(at + 1)
-    {
+    if t.is_mark(at, '-') && t.joined(at) && t.kind(at + 1) == Some(Kind::Number) && t.joined(at + 1) {
         at += 2; // 123-45 Queens Boulevard
     }
     let first = at;
@@ -83,18 +78,13 @@ fn street(t: &Tokens<'_>, i: usize) -> Option<usize> {
         match token.kind {
             Kind::Mark
                 if token.gap == super::token::Gap::None
-                    && (matches!(t.at(at), "-" | "'")
-                        || t.is_mark(at, '.') && t.at(at - 1).len() <= 3) => {}
+                    && (matches!(t.at(at), "-" | "'") || t.is_mark(at, '.') && t.at(at - 1).len() <= 3) => {}
             Kind::Mixed if ordinal(t.at(at)) => {}
             Kind::Number if at > first && t.has(at - 1, Cues::STREET_SURE) => {
                 sure = Some(at); // Highway 66
                 break;
             }
-            Kind::Word
-                if at == first
-                    && token.cues.any(Cues::MEASURE.or(Cues::YEARS))
-                    && token.case == Case::Lower =>
-            {
+            Kind::Word if at == first && token.cues.any(Cues::MEASURE.or(Cues::YEARS)) && token.case == Case::Lower => {
                 return None;
             }
             Kind::Word => {
@@ -143,10 +133,7 @@ fn street(t: &Tokens<'_>, i: usize) -> Option<usize> {
             && !t.is_word(end, "pl")
             && !t.is_word(end, "way")
             && !t.is_word(end, "row");
-        let title = t.is_word(end, "dr")
-            && t.is_mark(end + 1, '.')
-            && t.capital(end + 2)
-            && t.at(end + 2).len() > 2;
+        let title = t.is_word(end, "dr") && t.is_mark(end + 1, '.') && t.capital(end + 2) && t.at(end + 2).len() > 2;
         let end = match maybe {
             Some(m) if m == end + 1 => m,
             _ => end,
@@ -156,8 +143,7 @@ fn street(t: &Tokens<'_>, i: usize) -> Option<usize> {
     // A word that ends street names among other things needs the rest of an address behind it.
     let end = maybe.filter(|_| lower == 0)?;
     let last = tail(t, end);
-    (field || last > end || t.get(end + 1).is_none_or(|x| x.gap == super::token::Gap::Line))
-        .then_some(last)
+    (field || last > end || t.get(end + 1).is_none_or(|x| x.gap == super::token::Gap::Line)).then_some(last)
 }
 
 fn ordinal(s: &str) -> bool {
@@ -200,18 +186,12 @@ fn tail(t: &Tokens<'_>, street: usize) -> usize {
 /// `Forest Park, TN 69046-9345` from its first word on; a town alone counts when it is listed.
 fn town_state_zip(t: &Tokens<'_>, town: usize) -> Option<usize> {
     let mut at = town;
-    while at - town < 5
-        && t.same_line(at)
-        && t.capital(at)
-        && (at == town || !t.is_mark(at - 1, ','))
-    {
+    while at - town < 5 && t.same_line(at) && t.capital(at) && (at == town || !t.is_mark(at - 1, ',')) {
         let state = at + 1 + usize::from(t.is_mark(at + 1, ','));
         let any_two = t.at(state).len() == 2
             && t.get(state).is_some_and(|x| x.case == Case::Upper)
             && zip(t, state + 1).is_some();
-        if let Some(end) =
-            state_end(t, state).or(any_two.then_some(state)).filter(|_| t.same_line(state))
-        {
+        if let Some(end) = state_end(t, state).or(any_two.then_some(state)).filter(|_| t.same_line(state)) {
             let code = end + 1 + usize::from(t.is_mark(end + 1, ',') || t.is_mark(end + 1, '.'));
             return Some(zip(t, code).unwrap_or(end));
         }
@@ -220,11 +200,8 @@ fn town_state_zip(t: &Tokens<'_>, town: usize) -> Option<usize> {
         }
         at += 1;
     }
-    (t.capital(town)
-        && t.tags(town).any(Tags::CITY)
-        && t.same_line(town)
-        && !t.tags(town).any(Tags::SMALL))
-    .then_some(town)
+    (t.capital(town) && t.tags(town).any(Tags::CITY) && t.same_line(town) && !t.tags(town).any(Tags::SMALL))
+        .then_some(town)
 }
 
 /// A ZIP code at `i`: its last token.
@@ -257,8 +234,7 @@ fn zip_cue(scan: &mut Scan<'_>, i: usize) {
         && t.same_line(at)
         && t.at(at).len() <= 7
     {
-        let second =
-            t.kind(at + 1) == Some(Kind::Mixed) && t.same_line(at + 1) && t.at(at + 1).len() == 3;
+        let second = t.kind(at + 1) == Some(Kind::Mixed) && t.same_line(at + 1) && t.at(at + 1).len() == 3;
         scan.push(at, at + usize::from(second), PhiClass::Location, ZIP);
     }
 }
@@ -277,10 +253,7 @@ fn post_box(scan: &mut Scan<'_>, i: usize) {
         first -= 1;
     }
     let hash = usize::from(t.is_mark(i + 1, '#'));
-    if first < i
-        && t.same_line(i + 1)
-        && t.kind(i + 1 + hash).is_some_and(|k| k == Kind::Number || k == Kind::Mixed)
-    {
+    if first < i && t.same_line(i + 1) && t.kind(i + 1 + hash).is_some_and(|k| k == Kind::Number || k == Kind::Mixed) {
         let last = i + 1 + hash;
         let next = last + 1 + usize::from(t.is_mark(last + 1, ','));
         let last = town_state_zip(t, next).unwrap_or(last);

@@ -13,9 +13,7 @@ pub(super) fn produce(scan: &mut Scan<'_>) {
         match scan.tokens.list[i].kind {
             Kind::Number if old(scan.tokens, i) => digits(scan, i),
             Kind::Mixed => mixed(scan, i),
-            Kind::Word if scan.tokens.has(i, Cues::NINETY) || scan.tokens.is_word(i, "hundred") => {
-                spelled(scan, i)
-            }
+            Kind::Word if scan.tokens.has(i, Cues::NINETY) || scan.tokens.is_word(i, "hundred") => spelled(scan, i),
             _ => {}
         }
     }
@@ -58,17 +56,12 @@ fn says_age_after(t: &Tokens<'_>, at: usize) -> bool {
         || t.has(j, Cues::PERSON)
             && j == at
             && !t.has(j, Cues::NAMED)
-            && ["male", "female", "man", "woman", "gentleman", "lady"]
-                .iter()
-                .any(|w| t.is_word(j, w))
+            && ["male", "female", "man", "woman", "gentleman", "lady"].iter().any(|w| t.is_word(j, w))
 }
 
 /// `Age: 93`, `aged 93`, `at the age of 93`, `turned 94`.
 fn says_age_before(t: &Tokens<'_>, i: usize) -> bool {
-    if t.is_mark(i + 1, '%')
-        || t.has(i + 1, Cues::MEASURE) && !t.has(i + 1, Cues::YEARS)
-        || t.is_mark(i + 1, '/')
-    {
+    if t.is_mark(i + 1, '%') || t.has(i + 1, Cues::MEASURE) && !t.has(i + 1, Cues::YEARS) || t.is_mark(i + 1, '/') {
         return false;
     }
     if says_who(t, i) {
@@ -80,9 +73,7 @@ fn says_age_before(t: &Tokens<'_>, i: usize) -> bool {
         .find_map(|j| {
             let word = t.at(j).to_ascii_lowercase();
             match word.as_str() {
-                "age" | "âge" | "aged" | "ages" | "turned" | "turning" | "turns" | "edad" => {
-                    Some(true)
-                }
+                "age" | "âge" | "aged" | "ages" | "turned" | "turning" | "turns" | "edad" => Some(true),
                 ":" | "=" | "|" | "of" | "is" | "was" | "\"" | "to" | "(" | "at" | "now" => None,
                 _ => Some(false),
             }
@@ -95,10 +86,8 @@ fn says_who(t: &Tokens<'_>, i: usize) -> bool {
     let Some(verb) = i.checked_sub(1).filter(|_| t.same_line(i)) else { return false };
     let be = ["am", "is", "was", "m", "s"].iter().any(|w| t.is_word(verb, w));
     let who = verb.checked_sub(1 + usize::from(t.joined(verb)));
-    let person =
-        who.is_some_and(|w| ["i", "he", "she", "patient", "who"].iter().any(|p| t.is_word(w, p)));
-    let ends = t.get(i + 1).is_none()
-        || matches!(t.at(i + 1), "." | "," | ";" | "!" | "?" | "and" | "now" | "but");
+    let person = who.is_some_and(|w| ["i", "he", "she", "patient", "who"].iter().any(|p| t.is_word(w, p)));
+    let ends = t.get(i + 1).is_none() || matches!(t.at(i + 1), "." | "," | ";" | "!" | "?" | "and" | "now" | "but");
     be && person && ends && !(t.joined(i + 1) && t.joined(i + 2))
 }
 
@@ -108,13 +97,9 @@ fn mixed(scan: &mut Scan<'_>, i: usize) {
     let s = t.at(i);
     let number = s.bytes().take_while(u8::is_ascii_digit).count();
     let (digits, tail) = s.split_at(number);
-    let tail_says =
-        matches!(tail, "F" | "M" | "f" | "m") && t.list[i].case != Case::None && !t.joined(i + 1)
-            || ["yo", "y", "yr", "yrs", "yof", "yom", "year", "years"]
-                .iter()
-                .any(|w| tail.eq_ignore_ascii_case(w));
-    let in_range =
-        digits.len() <= 3 && digits.parse::<u32>().is_ok_and(|n| (90..=125).contains(&n));
+    let tail_says = matches!(tail, "F" | "M" | "f" | "m") && t.list[i].case != Case::None && !t.joined(i + 1)
+        || ["yo", "y", "yr", "yrs", "yof", "yom", "year", "years"].iter().any(|w| tail.eq_ignore_ascii_case(w));
+    let in_range = digits.len() <= 3 && digits.parse::<u32>().is_ok_and(|n| (90..=125).contains(&n));
     if in_range && tail_says && !(t.joined(i) && i > 0) {
         let start = t.list[i].start as usize;
         scan.push_bytes(start, start + number, PhiClass::Age, AGE);
@@ -125,16 +110,10 @@ fn mixed(scan: &mut Scan<'_>, i: usize) {
 fn spelled(scan: &mut Scan<'_>, i: usize) {
     let t = scan.tokens;
     let unit = |j: usize| {
-        ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
-            .iter()
-            .any(|w| t.is_word(j, w))
+        ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"].iter().any(|w| t.is_word(j, w))
     };
     let first =
-        if t.is_word(i, "hundred") && i > 0 && (t.is_word(i - 1, "one") || t.is_word(i - 1, "a")) {
-            i - 1
-        } else {
-            i
-        };
+        if t.is_word(i, "hundred") && i > 0 && (t.is_word(i - 1, "one") || t.is_word(i - 1, "a")) { i - 1 } else { i };
     let mut last = i;
     for _ in 0..2 {
         let dash = usize::from(t.is_mark(last + 1, '-') || t.is_word(last + 1, "and"));

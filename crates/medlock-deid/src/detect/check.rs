@@ -29,14 +29,10 @@ pub(super) fn npi(digits: &str) -> bool {
 /// A DEA registration: two letters (or a letter and 9), six digits and their check digit.
 pub(super) fn dea(s: &str) -> bool {
     let b = s.as_bytes();
-    if b.len() != 9 || !b[0].is_ascii_alphabetic() || !(b[1].is_ascii_alphabetic() || b[1] == b'9')
-    {
+    if b.len() != 9 || !b[0].is_ascii_alphabetic() || !(b[1].is_ascii_alphabetic() || b[1] == b'9') {
         return false;
     }
-    let Some(d) = b[2..]
-        .iter()
-        .map(|c| c.is_ascii_digit().then(|| u32::from(c - b'0')))
-        .collect::<Option<Vec<_>>>()
+    let Some(d) = b[2..].iter().map(|c| c.is_ascii_digit().then(|| u32::from(c - b'0'))).collect::<Option<Vec<_>>>()
     else {
         return false;
     };
@@ -46,9 +42,7 @@ pub(super) fn dea(s: &str) -> bool {
 /// Seventeen characters that a vehicle identification number may hold (ISO 3779).
 pub(super) fn vin_shape(s: &str) -> bool {
     s.len() == 17
-        && s.bytes().all(|b| {
-            b.is_ascii_alphanumeric() && !matches!(b.to_ascii_uppercase(), b'I' | b'O' | b'Q')
-        })
+        && s.bytes().all(|b| b.is_ascii_alphanumeric() && !matches!(b.to_ascii_uppercase(), b'I' | b'O' | b'Q'))
         && s.bytes().any(|b| b.is_ascii_digit())
         && s.bytes().any(|b| b.is_ascii_alphabetic())
 }

@@ -53,9 +53,7 @@ fn announced(scan: &mut Scan<'_>, i: usize) {
     let t = scan.tokens;
     let cues = t.cues(i);
     let Some((_, class, rule)) = ANNOUNCED.iter().find(|(c, _, _)| cues.any(*c)) else { return };
-    if (i > 0 && t.has(i - 1, Cues::CODE))
-        || !starts_chunk(t, i) && t.is_mark(i - 1, '/') && t.has(i - 2, Cues::CODE)
-    {
+    if (i > 0 && t.has(i - 1, Cues::CODE)) || !starts_chunk(t, i) && t.is_mark(i - 1, '/') && t.has(i - 2, Cues::CODE) {
         return;
     }
     let mut grip = Grip { strong: cues.any(Cues::STRONG), marked: cues.any(Cues::MARKER) };
@@ -73,8 +71,9 @@ fn announced(scan: &mut Scan<'_>, i: usize) {
                     own = None;
                 }
                 "-" | "_" if t.joined(at) && t.joined(at + 1) => {}
-                "(" | ")" | "." | "-" | "[" | "\"" | "'" | "*" | "_" | "/" | "{" | "<" | ">"
-                | "º" | "°" => own = None,
+                "(" | ")" | "." | "-" | "[" | "\"" | "'" | "*" | "_" | "/" | "{" | "<" | ">" | "º" | "°" => {
+                    own = None
+                }
                 _ => return,
             },
             Kind::Word if next.cues.any(Cues::FILLER) && !value_word(t, at) => {
@@ -105,12 +104,8 @@ fn value_word(t: &Tokens<'_>, i: usize) -> bool {
     {
         return false;
     }
-    let linked =
-        t.joined(i + 1) && (t.is_mark(i + 1, '-') || t.is_mark(i + 1, '_')) && t.joined(i + 2);
-    linked
-        && (t.kind(i + 2) == Some(Kind::Number)
-            || t.kind(i + 2) == Some(Kind::Mixed)
-            || value_word(t, i + 2))
+    let linked = t.joined(i + 1) && (t.is_mark(i + 1, '-') || t.is_mark(i + 1, '_')) && t.joined(i + 2);
+    linked && (t.kind(i + 2) == Some(Kind::Number) || t.kind(i + 2) == Some(Kind::Mixed) || value_word(t, i + 2))
 }
 
 /// The last token of the value that begins at `i`, when it is one.
@@ -138,10 +133,7 @@ fn value(t: &Tokens<'_>, i: usize, class: PhiClass, grip: Grip) -> Option<usize>
     let quantity = letters == 0 && digits < 6 && text.contains('.')
         || letters == 0 && digits <= 6 && text.contains('/')
         || t.is_mark(last + 1, '%') && t.joined(last + 1)
-        || !grip.strong
-            && t.has(last + 1, Cues::MEASURE.or(Cues::YEARS))
-            && t.same_line(last + 1)
-            && digits < 6
+        || !grip.strong && t.has(last + 1, Cues::MEASURE.or(Cues::YEARS)) && t.same_line(last + 1) && digits < 6
         || letters > 0 && t.kind(start) == Some(Kind::Mixed) && start == last && dose(text);
     if quantity {
         return None;
@@ -153,10 +145,7 @@ fn value(t: &Tokens<'_>, i: usize, class: PhiClass, grip: Grip) -> Option<usize>
         _ => {
             !year
                 && (digits >= 5
-                    || letters > 0
-                        && digits >= 3
-                        && text.len() >= 5
-                        && !text.bytes().any(|b| b.is_ascii_lowercase()))
+                    || letters > 0 && digits >= 3 && text.len() >= 5 && !text.bytes().any(|b| b.is_ascii_lowercase()))
         }
     };
     let plate = digits >= 1 && letters >= 2 && bare(text) >= 5 && grip.marked;
@@ -183,8 +172,8 @@ fn value(t: &Tokens<'_>, i: usize, class: PhiClass, grip: Grip) -> Option<usize>
 fn dose(s: &str) -> bool {
     let tail = s.trim_start_matches(|c: char| c.is_ascii_digit());
     [
-        "mg", "mcg", "g", "kg", "ml", "mL", "cc", "mm", "cm", "x", "th", "st", "nd", "rd", "yo",
-        "y", "hr", "h", "am", "pm", "lb", "lbs", "units", "F", "M", "k", "K",
+        "mg", "mcg", "g", "kg", "ml", "mL", "cc", "mm", "cm", "x", "th", "st", "nd", "rd", "yo", "y", "hr", "h", "am",
+        "pm", "lb", "lbs", "units", "F", "M", "k", "K",
     ]
     .contains(&tail)
 }
@@ -208,10 +197,7 @@ fn hash_mark(scan: &mut Scan<'_>, i: usize) {
     let last = chunk(t, i + 1, "-_");
     let text = t.between(i + 1, last);
     let (digits, letters) = count(text);
-    if text.len() <= 40
-        && (digits >= 5 || digits >= 4 && letters >= 1)
-        && !t.has(last + 1, Cues::MEASURE)
-    {
+    if text.len() <= 40 && (digits >= 5 || digits >= 4 && letters >= 1) && !t.has(last + 1, Cues::MEASURE) {
         scan.push(i + 1, last, PhiClass::Id, RULE);
     }
 }

@@ -244,8 +244,7 @@ pub(super) struct CueTable {
 
 impl CueTable {
     pub(super) fn new() -> Self {
-        let words =
-            TABLE.iter().flat_map(|(cue, words)| words.split_whitespace().map(move |w| (w, *cue)));
+        let words = TABLE.iter().flat_map(|(cue, words)| words.split_whitespace().map(move |w| (w, *cue)));
         let mut slots = vec![(0, Cues::NONE); (words.clone().count() * 3).next_power_of_two()];
         let mask = slots.len() - 1;
         for (word, cue) in words {
@@ -287,8 +286,7 @@ pub(super) fn hash(word: &str) -> u64 {
 /// [`hash`] of a word given by its bytes.
 pub(super) fn hash_bytes(word: &[u8]) -> u64 {
     const PRIME: u64 = 0x0100_0000_01b3;
-    let h =
-        word.iter().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(*b)).wrapping_mul(PRIME));
+    let h = word.iter().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(*b)).wrapping_mul(PRIME));
     // The low bits place it in a table, the high ones tell it from its neighbours.
     (h ^ (h >> 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1
 }

@@ -44,10 +44,8 @@ pub(super) fn numeric(t: &Tokens<'_>, i: usize) -> Option<usize> {
     let (b, b_len) = t.number(i + 2)?;
     let third = t.joined(i + 3) && t.is_mark(i + 3, sep) && t.joined(i + 4);
     if !third {
-        let ends = !(t.joined(i + 3)
-            && (t.is_mark(i + 3, '-')
-                || t.is_mark(i + 3, '/')
-                || t.kind(i + 3) != Some(Kind::Mark)));
+        let ends =
+            !(t.joined(i + 3) && (t.is_mark(i + 3, '-') || t.is_mark(i + 3, '/') || t.kind(i + 3) != Some(Kind::Mark)));
         let month_year = sep == '/' && a_len <= 2 && month(a) && b_len == 4 && year(b);
         let year_month = sep != '.' && a_len == 4 && year(a) && b_len == 2 && month(b);
         return ((month_year || year_month) && ends).then_some(i + 2);
@@ -66,25 +64,18 @@ pub(super) fn numeric(t: &Tokens<'_>, i: usize) -> Option<usize> {
     let (c, c_len) = t.number(i + 4)?;
     let ordered = month(a) && day(b) || day(a) && month(b);
     let full = c_len == 4 && year(c);
-    let short = c_len == 2
-        && (sep != '.' || a_len == 2 && b_len == 2)
-        && (sep == '/' || a_len == 2 || b_len == 2);
-    let goes_on = t.joined(i + 5)
-        && (t.is_mark(i + 5, sep) && t.joined(i + 6) || t.kind(i + 5) != Some(Kind::Mark));
+    let short = c_len == 2 && (sep != '.' || a_len == 2 && b_len == 2) && (sep == '/' || a_len == 2 || b_len == 2);
+    let goes_on = t.joined(i + 5) && (t.is_mark(i + 5, sep) && t.joined(i + 6) || t.kind(i + 5) != Some(Kind::Mark));
     (a_len <= 2 && b_len <= 2 && ordered && (full || short) && !goes_on).then_some(i + 4)
 }
 
 /// `20240105`, with a time of day or without, as interfaces write it.
 fn stamp(t: &Tokens<'_>, i: usize) -> Option<usize> {
     let s = t.at(i);
-    if !matches!(s.len(), 8 | 12 | 14)
-        || t.kind(i) != Some(Kind::Number)
-        || t.joined(i + 1) && t.is_mark(i + 1, '-')
-    {
+    if !matches!(s.len(), 8 | 12 | 14) || t.kind(i) != Some(Kind::Number) || t.joined(i + 1) && t.is_mark(i + 1, '-') {
         return None;
     }
-    let part =
-        |r: std::ops::Range<usize>| s.get(r).and_then(|p| p.parse::<u32>().ok()).unwrap_or(0);
+    let part = |r: std::ops::Range<usize>| s.get(r).and_then(|p| p.parse::<u32>().ok()).unwrap_or(0);
     let time = s.len() == 8 || part(8..10) < 24 && part(10..12) < 60;
     (year(part(0..4)) && month(part(4..6)) && day(part(6..8)) && time).then_some(i)
 }
@@ -120,11 +111,7 @@ fn month_and_day(t: &Tokens<'_>, i: usize) -> Option<usize> {
         return None;
     }
     let mut j = i;
-    while j > 0
-        && i - j < 3
-        && t.same_line(j)
-        && [":", "(", "of", "the", "was", "is"].contains(&t.at(j - 1))
-    {
+    while j > 0 && i - j < 3 && t.same_line(j) && [":", "(", "of", "the", "was", "is"].contains(&t.at(j - 1)) {
         j -= 1;
     }
     if j == 0 || !t.same_line(j) {
@@ -148,12 +135,9 @@ fn month_and_day(t: &Tokens<'_>, i: usize) -> Option<usize> {
     );
     // A score out of five, six or ten is not a day.
     let scale = matches!(b, 4 | 5 | 6 | 10) && a <= b;
-    let cue =
-        t.has(j - 1, Cues::DATE_CUE.or(Cues::WEEKDAY)) || matches!(before.as_str(), "by" | "from");
-    let second_of_range = j >= 4
-        && matches!(before.as_str(), "-" | "to" | "and" | "through")
-        && t.is_mark(j - 3, '/')
-        && b > 12;
+    let cue = t.has(j - 1, Cues::DATE_CUE.or(Cues::WEEKDAY)) || matches!(before.as_str(), "by" | "from");
+    let second_of_range =
+        j >= 4 && matches!(before.as_str(), "-" | "to" | "and" | "through") && t.is_mark(j - 3, '/') && b > 12;
     (sure || (cue || second_of_range) && !scale).then_some(i + 2)
 }
 
@@ -163,8 +147,7 @@ fn compact(s: &str) -> bool {
     let head = b.iter().take_while(|c| c.is_ascii_digit()).count();
     let letters = b[head..].iter().take_while(|c| c.is_ascii_alphabetic()).count();
     let tail = &s[(head + letters).min(s.len())..];
-    const MONTHS: [&str; 12] =
-        ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
+    const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
     (1..=2).contains(&head)
         && letters == 3
         && matches!(tail.len(), 2 | 4)
@@ -176,12 +159,9 @@ fn compact(s: &str) -> bool {
 fn written(scan: &mut Scan<'_>, i: usize) {
     let t = scan.tokens;
     let word = t.at(i);
-    let ambiguous = [
-        "may", "march", "mar", "sep", "dec", "jan", "mai", "mars", "juli", "august", "april",
-        "june",
-    ]
-    .iter()
-    .any(|w| word.eq_ignore_ascii_case(w));
+    let ambiguous = ["may", "march", "mar", "sep", "dec", "jan", "mai", "mars", "juli", "august", "april", "june"]
+        .iter()
+        .any(|w| word.eq_ignore_ascii_case(w));
     let lower = t.list[i].case == Case::Lower;
     let (first, day_before) = day_before(t, i);
     let mut last = i;
@@ -193,9 +173,7 @@ fn written(scan: &mut Scan<'_>, i: usize) {
     let mut ordinal = day_before.is_some_and(|o| o);
     let mut has_day = day_before.is_some();
     if day_before.is_none() {
-        let joiner = usize::from(
-            t.is_mark(at, '-') && t.joined(at) || t.is_word(at, "the") || t.is_mark(at, ','),
-        );
+        let joiner = usize::from(t.is_mark(at, '-') && t.joined(at) || t.is_word(at, "the") || t.is_mark(at, ','));
         if let Some((end, is_ordinal)) = day_at(t, at + joiner) {
             (has_day, ordinal, last, at) = (true, is_ordinal, end, end + 1);
             let range = t.is_mark(at, '-') && t.joined(at)
@@ -203,9 +181,7 @@ fn written(scan: &mut Scan<'_>, i: usize) {
                 || t.is_word(at, "through")
                 || t.is_word(at, "and")
                 || t.is_mark(at, '&');
-            if let Some((end, _)) =
-                day_at(t, at + 1).filter(|(e, _)| range && !t.has(e + 1, Cues::MEASURE))
-            {
+            if let Some((end, _)) = day_at(t, at + 1).filter(|(e, _)| range && !t.has(e + 1, Cues::MEASURE)) {
                 (last, at) = (end, end + 1);
             }
         }
@@ -224,12 +200,7 @@ fn written(scan: &mut Scan<'_>, i: usize) {
     }
     let has_year = match t.number(j) {
         Some((n, 4)) if year(n) && t.same_line(j) => true,
-        Some((_, 2))
-            if t.is_mark(j - 1, '\'')
-                || has_day && j > 0 && t.is_mark(j - 1, '-') && t.joined(j) =>
-        {
-            true
-        }
+        Some((_, 2)) if t.is_mark(j - 1, '\'') || has_day && j > 0 && t.is_mark(j - 1, '-') && t.joined(j) => true,
         None if t.is_mark(j, '\'') && t.number(j + 1).is_some_and(|(_, len)| len == 2) => {
             j += 1;
             true
@@ -269,8 +240,7 @@ fn day_at(t: &Tokens<'_>, i: usize) -> Option<(usize, bool)> {
     let s = t.at(i);
     let digits = s.bytes().take_while(u8::is_ascii_digit).count();
     let ordinal = ["st", "nd", "rd", "th"].iter().any(|e| s[digits..].eq_ignore_ascii_case(e));
-    ((1..=2).contains(&digits) && ordinal && s[..digits].parse().is_ok_and(day))
-        .then_some((i, true))
+    ((1..=2).contains(&digits) && ordinal && s[..digits].parse().is_ok_and(day)).then_some((i, true))
 }
 
 /// A day in front of the month at `i`: `3 March`, `the 3rd of March`, `12-Mar`.
@@ -295,10 +265,8 @@ fn day_at_simple(t: &Tokens<'_>, j: usize) -> Option<(usize, bool)> {
     let s = t.at(j);
     let digits = s.bytes().take_while(u8::is_ascii_digit).count();
     let ordinal = ["st", "nd", "rd", "th"].iter().any(|e| s[digits..].eq_ignore_ascii_case(e));
-    ((1..=2).contains(&digits)
-        && (ordinal || s.len() == digits)
-        && s[..digits].parse().is_ok_and(day))
-    .then_some((j, ordinal))
+    ((1..=2).contains(&digits) && (ordinal || s.len() == digits) && s[..digits].parse().is_ok_and(day))
+        .then_some((j, ordinal))
 }
 
 fn month(n: u32) -> bool {

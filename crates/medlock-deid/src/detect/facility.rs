@@ -14,9 +14,7 @@ const HEAD: Rule = Rule::new("facility-name", 47, 0.75);
 pub(super) fn produce(scan: &mut Scan<'_>) {
     let t = scan.tokens;
     for i in 0..t.list.len() {
-        if t.has(i, Cues::FACILITY)
-            || t.has(i, Cues::FACILITY_TAIL) && part(t, i) && !part(t, i + 1)
-        {
+        if t.has(i, Cues::FACILITY) || t.has(i, Cues::FACILITY_TAIL) && part(t, i) && !part(t, i + 1) {
             around(scan, i);
         } else if starts_saint(t, i) {
             saint(scan, i);
@@ -36,9 +34,7 @@ fn around(scan: &mut Scan<'_>, i: usize) {
     let mut last = i;
     let kind = Cues::FACILITY.or(Cues::FACILITY_PART).or(Cues::FACILITY_TAIL);
     while last - i < 8 {
-        let and = 1 + usize::from(
-            t.is_mark(last + 1, '&') || t.is_word(last + 1, "and") || t.is_mark(last + 1, ','),
-        );
+        let and = 1 + usize::from(t.is_mark(last + 1, '&') || t.is_word(last + 1, "and") || t.is_mark(last + 1, ','));
         let next = last + and;
         if !part(t, next)
             || !t.same_line(next)
@@ -63,9 +59,7 @@ fn around(scan: &mut Scan<'_>, i: usize) {
         (true, true) => placed || alone || first > 0 && t.is_mark(first - 1, ':'),
         // Generic words that stand where an institution stands: `treated at Central Clinic`.
         (false, false) => capital && words >= 2 && (placed || alone && words >= 3),
-        (false, true) => {
-            capital && words >= 2 && placed && !t.is_word(i, "care") && !t.is_word(i, "health")
-        }
+        (false, true) => capital && words >= 2 && placed && !t.is_word(i, "care") && !t.is_word(i, "health"),
     };
     if !enough {
         return;
@@ -73,12 +67,8 @@ fn around(scan: &mut Scan<'_>, i: usize) {
     // In lower case (`the Chicago downtown clinic`) only a place in front makes it one institution.
     if !capital
         && !(first..i).any(|j| {
-            t.tags(j).any(
-                Tags::CITY
-                    .or_tags(Tags::CITY_PHRASE)
-                    .or_tags(Tags::STATE)
-                    .or_tags(Tags::STARTS_PHRASE),
-            ) && !t.tags(j).any(Tags::SMALL)
+            t.tags(j).any(Tags::CITY.or_tags(Tags::CITY_PHRASE).or_tags(Tags::STATE).or_tags(Tags::STARTS_PHRASE))
+                && !t.tags(j).any(Tags::SMALL)
         })
     {
         return;
@@ -92,19 +82,13 @@ fn around(scan: &mut Scan<'_>, i: usize) {
         last = super::place::phrase(t, of, Tags::CITY_PHRASE).unwrap_or(of);
     } else if (t.is_word(of, "of")
         || t.is_word(of, "at") && capital
-        || t.is_word(of, "in")
-            && capital
-            && t.tags(of + 1).any(Tags::CITY.or_tags(Tags::STARTS_PHRASE)))
+        || t.is_word(of, "in") && capital && t.tags(of + 1).any(Tags::CITY.or_tags(Tags::STARTS_PHRASE)))
         && part(t, of + 1)
         && t.same_line(of + 1)
         && !t.has(of + 1, Cues::SAFE)
     {
         last = of + 1;
-        while last - of < 4
-            && part(t, last + 1)
-            && t.same_line(last + 1)
-            && !t.has(last + 1, Cues::SAFE)
-        {
+        while last - of < 4 && part(t, last + 1) && t.same_line(last + 1) && !t.has(last + 1, Cues::SAFE) {
             last += 1;
         }
     }
@@ -129,19 +113,13 @@ fn left_end(t: &Tokens<'_>, i: usize) -> Option<usize> {
             && matches!(t.at(j), "-" | "'" | "." | "&")
             && (t.joined(j) || t.is_mark(j, '&'))
             && (!t.is_mark(j, '.')
-                || j > 0
-                    && t.at(j - 1).len() <= 3
-                    && !t.has(j - 1, Cues::TITLE) | t.has(j - 1, Cues::STREET));
+                || j > 0 && t.at(j - 1).len() <= 3 && !t.has(j - 1, Cues::TITLE) | t.has(j - 1, Cues::STREET));
         let possessive = t.is_word(j, "s") && t.joined(j) && j > 0 && t.is_mark(j - 1, '\'');
         let titled = t.has(j, Cues::TITLE) && !t.has(j, Cues::STREET);
         if part(t, j) && !titled && !sentence_word(t, j) {
             first = j;
             words += 1;
-        } else if !(possessive
-            || joint
-            || little && j > 0 && part(t, j - 1)
-            || at == i && lower_kind(t, j))
-        {
+        } else if !(possessive || joint || little && j > 0 && part(t, j - 1) || at == i && lower_kind(t, j)) {
             break;
         }
         at = j;
@@ -168,17 +146,14 @@ fn lower_kind(t: &Tokens<'_>, j: usize) -> bool {
 
 /// A capital that is there because a sentence or a field begins.
 fn sentence_word(t: &Tokens<'_>, j: usize) -> bool {
-    let begins = !t.same_line(j)
-        || j == 0
-        || matches!(t.at(j - 1), "." | ":" | ";" | "\u{2022}" | "*" | "(" | "\"" | "?" | "!");
+    let begins =
+        !t.same_line(j) || j == 0 || matches!(t.at(j - 1), "." | ":" | ";" | "\u{2022}" | "*" | "(" | "\"" | "?" | "!");
     let generic = t.has(j, Cues::NOT_FACILITY);
     generic
         || begins
             && t.tags(j).any(Tags::SMALL)
             && t.get(j).is_some_and(|x| x.case == Case::Init)
-            && !t.tags(j).any(
-                Tags::CITY.or_tags(Tags::TOP_SURNAME).or_tags(Tags::TOP_FIRST).or_tags(Tags::STATE),
-            )
+            && !t.tags(j).any(Tags::CITY.or_tags(Tags::TOP_SURNAME).or_tags(Tags::TOP_FIRST).or_tags(Tags::STATE))
             && (t.has(j, Cues::SAFE) || t.has(j, Cues::ADMIT))
 }
 
@@ -188,8 +163,7 @@ fn names_something(t: &Tokens<'_>, j: usize) -> bool {
         return false;
     }
     let generic = t.has(j, Cues::FACILITY_PART);
-    let named = t.tags(j).any(Tags::TOP_FIRST.or_tags(Tags::CITY).or_tags(Tags::STATE))
-        && !t.tags(j).any(Tags::SMALL);
+    let named = t.tags(j).any(Tags::TOP_FIRST.or_tags(Tags::CITY).or_tags(Tags::STATE)) && !t.tags(j).any(Tags::SMALL);
     let medical = t.tags(j).any(Tags::MEDICAL) && !named && t.tags(j).any(Tags::ORDINARY);
     let denominational = [
         "presbyterian",
@@ -235,11 +209,7 @@ fn saint(scan: &mut Scan<'_>, i: usize) {
     while last - name < 3 && t.joined(last + 1) && t.is_mark(last + 1, '-') && part(t, last + 2) {
         last += 2;
     }
-    if t.is_mark(last + 1, '\'')
-        && t.joined(last + 1)
-        && t.is_word(last + 2, "s")
-        && t.joined(last + 2)
-    {
+    if t.is_mark(last + 1, '\'') && t.joined(last + 1) && t.is_word(last + 2, "s") && t.joined(last + 2) {
         last += 2;
     }
     scan.push(i, last, PhiClass::Location, HEAD);

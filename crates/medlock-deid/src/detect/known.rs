@@ -59,8 +59,7 @@ impl Known {
                 }
                 PhiClass::Date | PhiClass::Age | PhiClass::Url | PhiClass::Email => {}
                 PhiClass::Location => {
-                    let common =
-                        at - first == 1 && t.tags(first).any(Tags::COMMON.or_tags(Tags::MEDICAL));
+                    let common = at - first == 1 && t.tags(first).any(Tags::COMMON.or_tags(Tags::MEDICAL));
                     if !common && text.len() >= 4 {
                         self.add(t, first, text, c.class, true);
                     }
@@ -89,8 +88,8 @@ impl Known {
                 .or(Cues::PERSON)
                 .or(Cues::FACILITY),
         );
-        let weak = tags.any(Tags::SMALL.or_tags(Tags::MEDICAL))
-            && !tags.any(Tags::TOP_FIRST.or_tags(Tags::TOP_SURNAME));
+        let weak =
+            tags.any(Tags::SMALL.or_tags(Tags::MEDICAL)) && !tags.any(Tags::TOP_FIRST.or_tags(Tags::TOP_SURNAME));
         if t.at(i).chars().count() >= 3 && !safe && !weak {
             self.add(t, i, t.at(i), PhiClass::Name, true);
         }
@@ -141,10 +140,7 @@ impl Known {
 /// `Bell's palsy` in the notes of Mr. Bell.
 fn eponymous(t: &Tokens<'_>, i: usize, value: &Value) -> bool {
     let next = if t.is_mark(i + 1, '\'') && t.is_word(i + 2, "s") { i + 3 } else { i + 1 };
-    value.class == PhiClass::Name
-        && t.same_line(next)
-        && t.has(next, Cues::CONDITION)
-        && t.has(i, Cues::EPONYM)
+    value.class == PhiClass::Name && t.same_line(next) && t.has(next, Cues::CONDITION) && t.has(i, Cues::EPONYM)
 }
 
 /// How much of `text` equals `lower` but for case, ending where a word ends.

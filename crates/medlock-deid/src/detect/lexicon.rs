@@ -34,8 +34,7 @@ impl Tags {
     /// Common English.
     pub(super) const COMMON: Tags = Tags(Self::SMALL.0 | Self::MEDIUM.0);
     /// A word that is not by itself somebody's.
-    pub(super) const ORDINARY: Tags =
-        Tags(Self::COMMON.0 | Self::HUGE.0 | Self::MEDICAL.0 | Self::DRUG.0);
+    pub(super) const ORDINARY: Tags = Tags(Self::COMMON.0 | Self::HUGE.0 | Self::MEDICAL.0 | Self::DRUG.0);
 
     pub(super) const fn or_tags(self, other: Tags) -> Tags {
         Tags(self.0 | other.0)
@@ -58,8 +57,7 @@ const TAG_BITS: u64 = (1 << 14) - 1;
 
 impl Lexicon {
     pub(super) fn open() -> Self {
-        let map =
-            Map::new(BYTES).expect("the map is packed with this crate and opened by its tests");
+        let map = Map::new(BYTES).expect("the map is packed with this crate and opened by its tests");
         let mut slots = vec![0; (map.len() * 4 / 3).next_power_of_two()];
         let mask = slots.len() - 1;
         let mut words = map.stream();

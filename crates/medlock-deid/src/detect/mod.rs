@@ -56,11 +56,7 @@ impl Detector {
     /// The detector of this build. It is made once and holds no state between texts.
     pub fn shared() -> &'static Detector {
         static SHARED: OnceLock<Detector> = OnceLock::new();
-        SHARED.get_or_init(|| Detector {
-            cues: CueTable::new(),
-            lexicon: Lexicon::open(),
-            digest: OnceLock::new(),
-        })
+        SHARED.get_or_init(|| Detector { cues: CueTable::new(), lexicon: Lexicon::open(), digest: OnceLock::new() })
     }
 
     /// The identifiers in `text`: sorted, not overlapping, on character boundaries.
@@ -120,9 +116,9 @@ impl Detector {
     pub fn digest(&self) -> &str {
         self.digest.get_or_init(|| {
             let mix = |seed: u64| {
-                self.rule_bytes().flatten().fold(seed, |h, b| {
-                    (h.rotate_left(5) ^ u64::from(*b)).wrapping_mul(0x0100_0000_01b3)
-                })
+                self.rule_bytes()
+                    .flatten()
+                    .fold(seed, |h, b| (h.rotate_left(5) ^ u64::from(*b)).wrapping_mul(0x0100_0000_01b3))
             };
             format!("{:016x}{:016x}", mix(0xcbf2_9ce4_8422_2325), mix(0x9e37_79b9_7f4a_7c15))
         })
@@ -189,10 +185,7 @@ fn blocks(text: &str) -> Vec<(usize, usize)> {
     while text.len() - start > BLOCK {
         let hard = floor(text, start + BLOCK);
         let tail = floor(text, hard - OVERLAP);
-        let end = text[tail..hard]
-            .rfind('\n')
-            .or_else(|| text[tail..hard].rfind(' '))
-            .map_or(hard, |at| tail + at + 1);
+        let end = text[tail..hard].rfind('\n').or_else(|| text[tail..hard].rfind(' ')).map_or(hard, |at| tail + at + 1);
         blocks.push((start, end));
         let back = floor(text, end - OVERLAP);
         start = text[back..end].find([' ', '\n']).map_or(back, |at| back + at + 1);

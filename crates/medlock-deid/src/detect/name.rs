@@ -55,11 +55,7 @@ struct Line {
 impl Line {
     fn read(t: &Tokens<'_>, start: usize) -> Self {
         let mut line = Self::default();
-        let words = t.list[start..]
-            .iter()
-            .enumerate()
-            .take_while(|(k, x)| *k == 0 || x.gap != Gap::Line)
-            .take(400);
+        let words = t.list[start..].iter().enumerate().take_while(|(k, x)| *k == 0 || x.gap != Gap::Line).take(400);
         for (_, x) in words {
             match x.case {
                 Case::Lower => line.lower += 1,
@@ -80,9 +76,7 @@ type Found = (usize, usize, PhiClass, Rule);
 /// A name that the word at `i` announces.
 fn announced(t: &Tokens<'_>, i: usize) -> Option<Found> {
     let cues = t.cues(i);
-    let found = |last: Option<usize>, first: usize, rule: Rule| {
-        last.map(|last| (first, last, PhiClass::Name, rule))
-    };
+    let found = |last: Option<usize>, first: usize, rule: Rule| last.map(|last| (first, last, PhiClass::Name, rule));
     if cues.any(Cues::TITLE) && !(t.is_word(i, "ms") && t.get(i)?.case == Case::Upper) {
         let first = i + 1 + usize::from(t.is_mark(i + 1, '.') && t.joined(i + 1));
         let grip = if t.is_word(i, "nurse")
@@ -130,8 +124,7 @@ fn announced(t: &Tokens<'_>, i: usize) -> Option<Found> {
         let mut first = i + 1;
         while first - i < 4
             && t.same_line(first)
-            && (matches!(t.at(first), "is" | "was" | ":" | "," | "\"" | "as" | "'")
-                || t.is_word(first, "IS"))
+            && (matches!(t.at(first), "is" | "was" | ":" | "," | "\"" | "as" | "'") || t.is_word(first, "IS"))
         {
             first += 1;
         }
@@ -174,10 +167,8 @@ fn field_value(t: &Tokens<'_>, i: usize) -> Option<usize> {
             ":" | "=" | "|" | "\t" => marked = true,
             "\"" | "'" | "*" | "(" | ")" | "/" | "[" => {}
             _ if !marked
-                && (t.is_word(at, "name")
-                    || t.is_word(at, "name(s)")
-                    || t.is_word(at, "by")
-                    || t.is_word(at, "s")) => {}
+                && (t.is_word(at, "name") || t.is_word(at, "name(s)") || t.is_word(at, "by") || t.is_word(at, "s")) => {
+            }
             _ => break,
         }
         at += 1;
@@ -198,12 +189,9 @@ fn initials(t: &Tokens<'_>, i: usize) -> Option<Found> {
     }
     let before = i > 0
         && t.same_line(i)
-        && (t.has(i - 1, Cues::KIN.or(Cues::PERSON).or(Cues::NAMED).or(Cues::BY))
-            || t.is_mark(i - 1, ','));
-    let joint = t.capital(i + 4)
-        && t.same_line(i + 4)
-        && t.tags(i + 4).any(Tags::A_NAME)
-        && !t.tags(i + 4).any(Tags::COMMON);
+        && (t.has(i - 1, Cues::KIN.or(Cues::PERSON).or(Cues::NAMED).or(Cues::BY)) || t.is_mark(i - 1, ','));
+    let joint =
+        t.capital(i + 4) && t.same_line(i + 4) && t.tags(i + 4).any(Tags::A_NAME) && !t.tags(i + 4).any(Tags::COMMON);
     match (before, joint) {
         (_, true) => Some((i, i + 4, PhiClass::Name, INITIALS)),
         (true, _) => Some((i, i + 3, PhiClass::Name, INITIALS)),
@@ -215,9 +203,7 @@ fn initials(t: &Tokens<'_>, i: usize) -> Option<Found> {
 fn weighed(t: &Tokens<'_>, i: usize, line: Line) -> Option<Found> {
     let token = t.get(i)?;
     if !matches!(token.case, Case::Init | Case::Upper | Case::Single)
-        || token.cues.any(Cues::SAFE.or(Cues::TITLE))
-            && token.case != Case::Single
-            && !run::named_for_a_month(t, i)
+        || token.cues.any(Cues::SAFE.or(Cues::TITLE)) && token.case != Case::Single && !run::named_for_a_month(t, i)
     {
         return None;
     }
@@ -255,9 +241,7 @@ fn place_of(scan: &mut Scan<'_>, person: usize) {
         return;
     }
     let mut last = first;
-    while last - first < 4
-        && (place(last + 1) || t.is_mark(last + 1, '-') && t.joined(last + 1) && place(last + 2))
-    {
+    while last - first < 4 && (place(last + 1) || t.is_mark(last + 1, '-') && t.joined(last + 1) && place(last + 2)) {
         last += 1;
     }
     scan.push(first, last, PhiClass::Location, OF_PLACE);

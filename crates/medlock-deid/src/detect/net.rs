@@ -18,10 +18,9 @@ const LONGEST: usize = 2048;
 
 /// Domains that a name without `www` or a scheme may end in.
 const TOP: [&str; 40] = [
-    "com", "org", "net", "edu", "gov", "mil", "info", "biz", "health", "care", "clinic",
-    "hospital", "doctor", "io", "app", "dev", "ai", "co", "us", "uk", "ca", "au", "nz", "ie", "eu",
-    "de", "fr", "es", "nl", "ch", "se", "jp", "cn", "br", "mx", "test", "example", "local", "link",
-    "online",
+    "com", "org", "net", "edu", "gov", "mil", "info", "biz", "health", "care", "clinic", "hospital", "doctor", "io",
+    "app", "dev", "ai", "co", "us", "uk", "ca", "au", "nz", "ie", "eu", "de", "fr", "es", "nl", "ch", "se", "jp", "cn",
+    "br", "mx", "test", "example", "local", "link", "online",
 ];
 
 pub(super) fn produce(scan: &mut Scan<'_>) {
@@ -59,10 +58,7 @@ fn email(scan: &mut Scan<'_>, at: usize, done: usize) -> Option<usize> {
     // A quote, bracket or label in front is not part of the mailbox.
     start += text[start..at].find(|c: char| c.is_alphanumeric() || c == '_').unwrap_or(at - start);
     let after = &text[at + 1..];
-    let host = after
-        .find(|c: char| !(c.is_alphanumeric() || c == '-' || c == '.'))
-        .unwrap_or(after.len())
-        .min(255);
+    let host = after.find(|c: char| !(c.is_alphanumeric() || c == '-' || c == '.')).unwrap_or(after.len()).min(255);
     let host = super::floor(after, host);
     let host = after[..host].trim_end_matches(['.', '-']);
     if start == at || host.is_empty() || !host.contains('.') && host.len() < 3 {
@@ -93,8 +89,7 @@ fn url(scan: &mut Scan<'_>, at: usize) -> Option<usize> {
 /// How long the URL at the start of `rest` is, without the punctuation of the sentence around it.
 fn url_len(rest: &str) -> usize {
     let stop = |c: char| c.is_whitespace() || "<>\"'`{}[]|\\^".contains(c);
-    let end =
-        rest.char_indices().find(|(i, c)| stop(*c) || *i >= LONGEST).map_or(rest.len(), |(i, _)| i);
+    let end = rest.char_indices().find(|(i, c)| stop(*c) || *i >= LONGEST).map_or(rest.len(), |(i, _)| i);
     let mut body = rest[..end].trim_end_matches(['.', ',', ';', ':', '!', '?', '*', '_']);
     while body.ends_with(')') && !body.contains('(') {
         body = body[..body.len() - 1].trim_end_matches(['.', ',', ';', ':', '!', '?']);
@@ -137,10 +132,7 @@ fn bare_domain(scan: &mut Scan<'_>, dot: usize, done: usize) -> Option<usize> {
         return None;
     }
     let mut end = t.list[last].end as usize;
-    if more
-        || t.text[end..].starts_with(':')
-            && t.text[end + 1..].starts_with(|c: char| c.is_ascii_digit())
-    {
+    if more || t.text[end..].starts_with(':') && t.text[end + 1..].starts_with(|c: char| c.is_ascii_digit()) {
         end = (start + url_len(&t.text[start..])).max(end);
     }
     scan.push_bytes(start, end, PhiClass::Url, URL);
@@ -151,18 +143,12 @@ fn ipv4(scan: &mut Scan<'_>, i: usize) -> Option<usize> {
     let t = scan.tokens;
     let octet = |j: usize| t.number(j).is_some_and(|(n, len)| n < 256 && len <= 3);
     let dotted = (0..3).all(|k| {
-        octet(i + 2 * k)
-            && t.joined(i + 2 * k + 1)
-            && t.is_mark(i + 2 * k + 1, '.')
-            && t.joined(i + 2 * k + 2)
+        octet(i + 2 * k) && t.joined(i + 2 * k + 1) && t.is_mark(i + 2 * k + 1, '.') && t.joined(i + 2 * k + 2)
     });
     if !dotted || !octet(i + 6) {
         return None;
     }
-    let goes_on = t.joined(i + 7)
-        && t.is_mark(i + 7, '.')
-        && t.joined(i + 8)
-        && t.kind(i + 8) == Some(Kind::Number);
+    let goes_on = t.joined(i + 7) && t.is_mark(i + 7, '.') && t.joined(i + 8) && t.kind(i + 8) == Some(Kind::Number);
     let part = i > 0 && t.joined(i) && (t.is_mark(i - 1, '.') || t.kind(i - 1) == Some(Kind::Word));
     let version = i > 0 && t.has(i - 1, Cues::CODE);
     if goes_on || part || version {
@@ -211,10 +197,7 @@ fn colons(scan: &mut Scan<'_>, i: usize, done: usize) -> Option<usize> {
         scan.push_bytes(start, end, PhiClass::Device, MAC);
         return Some(end);
     }
-    if chunk.len() > 3
-        && chunk.bytes().any(|b| b.is_ascii_hexdigit())
-        && chunk.parse::<Ipv6Addr>().is_ok()
-    {
+    if chunk.len() > 3 && chunk.bytes().any(|b| b.is_ascii_hexdigit()) && chunk.parse::<Ipv6Addr>().is_ok() {
         scan.push_bytes(start, end, PhiClass::Ip, IP);
         return Some(end);
     }

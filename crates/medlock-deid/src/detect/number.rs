@@ -76,9 +76,7 @@ fn phone(scan: &mut Scan<'_>, first: usize, at: usize) -> Option<usize> {
         [1, 3, 3, 4, ..] if g.digits.starts_with('1') => (4, true),
         [3, 3, 4, ..] => (3, g.separators != " " || t.is_mark(at, '(')),
         [2, 2, 2, 2, 2] if g.digits.starts_with('0') => (5, true),
-        [3, 4] | [3, 4, _] if cue.is_some() && g.separators.starts_with(['-', '.', ' ']) => {
-            (2, true)
-        }
+        [3, 4] | [3, 4, _] if cue.is_some() && g.separators.starts_with(['-', '.', ' ']) => (2, true),
         [3, 7] if t.is_mark(at, '(') => (2, true),
         [10 | 11, ..] if cue.is_some() => (1, true),
         [n, ..]
@@ -137,9 +135,7 @@ fn grouped(scan: &mut Scan<'_>, i: usize) {
                 scan.push(i, last, PhiClass::Ssn, SSN);
             }
         }
-        [4, 4, 4, 4] | [4, 6, 5] if check::card(&g.digits) => {
-            scan.push(i, g.last, PhiClass::Account, CARD)
-        }
+        [4, 4, 4, 4] | [4, 6, 5] if check::card(&g.digits) => scan.push(i, g.last, PhiClass::Account, CARD),
         [4, 6, 5, _] if check::card(&g.digits[..15]) => {
             if let Some(last) = nth_number(t, i, 3) {
                 scan.push(i, last, PhiClass::Account, CARD);
@@ -196,39 +192,29 @@ fn whole(scan: &mut Scan<'_>, i: usize) {
 /// Too long or too mixed for a measurement, a dose, a date or a public code.
 fn loose(t: &Tokens<'_>, i: usize, last: usize, text: &str, digits: usize, letters: usize) -> bool {
     let coded = (1..=4).map_while(|k| i.checked_sub(k)).any(|j| t.has(j, Cues::CODE));
-    let measured = t.has(last + 1, Cues::MEASURE) && t.same_line(last + 1)
-        || t.is_mark(last + 1, '%') && t.joined(last + 1);
-    let fraction = t.is_mark(last + 1, ',') && t.joined(last + 1) && t.joined(last + 2)
-        || text.contains(['/', '.']);
+    let measured =
+        t.has(last + 1, Cues::MEASURE) && t.same_line(last + 1) || t.is_mark(last + 1, '%') && t.joined(last + 1);
+    let fraction = t.is_mark(last + 1, ',') && t.joined(last + 1) && t.joined(last + 2) || text.contains(['/', '.']);
     if coded || measured || fraction {
         return false;
     }
     if letters == 0 {
         let parts = text.split(['-', '_']);
-        return if i == last {
-            digits >= 7
-        } else {
-            digits >= 9 || digits >= 7 && parts.count() >= 3
-        };
+        return if i == last { digits >= 7 } else { digits >= 9 || digits >= 7 && parts.count() >= 3 };
     }
     let head: String = text.chars().take_while(char::is_ascii_alphabetic).collect();
     let public = [
-        "NCT", "PMC", "COVID", "SARS", "ICD", "CPT", "ISO", "RS", "GSE", "NDC", "NDA", "BLA",
-        "ANDA", "LOINC", "FY", "CY", "HR", "BP", "PMID",
+        "NCT", "PMC", "COVID", "SARS", "ICD", "CPT", "ISO", "RS", "GSE", "NDC", "NDA", "BLA", "ANDA", "LOINC", "FY",
+        "CY", "HR", "BP", "PMID",
     ];
     let lower = text.bytes().any(|b| b.is_ascii_lowercase());
     let tail: String = text.chars().skip_while(|c| !c.is_alphabetic()).collect();
-    let year = digits == 4
-        && text
-            .split(|c: char| !c.is_ascii_digit())
-            .any(|d| d.starts_with("19") || d.starts_with("20"));
+    let year =
+        digits == 4 && text.split(|c: char| !c.is_ascii_digit()).any(|d| d.starts_with("19") || d.starts_with("20"));
     if lower || public.contains(&head.as_str()) || year || letters > 3 * digits {
         return false;
     }
-    let unit = [
-        "MG", "MCG", "ML", "IU", "MM", "CM", "KG", "M2", "K", "X", "L", "G", "U", "H", "HR", "F",
-        "C", "M",
-    ];
+    let unit = ["MG", "MCG", "ML", "IU", "MM", "CM", "KG", "M2", "K", "X", "L", "G", "U", "H", "HR", "F", "C", "M"];
     let parts = text.contains(['-', '_']);
     !unit.contains(&tail.as_str()) && (digits >= 5 || digits >= 4 && (parts || bare_len(text) >= 7))
 }
@@ -257,8 +243,7 @@ fn iban(scan: &mut Scan<'_>, i: usize, chunk_last: usize) -> bool {
     let mut found = None;
     for j in i..i + 24 {
         let ok = j == i || j <= chunk_last || t.same_line(j);
-        if !ok || t.kind(j).is_none_or(|k| k == Kind::Mark) && !t.is_mark(j, '-') || all.len() > 34
-        {
+        if !ok || t.kind(j).is_none_or(|k| k == Kind::Mark) && !t.is_mark(j, '-') || all.len() > 34 {
             break;
         }
         if t.kind(j) != Some(Kind::Mark) {

@@ -25,10 +25,7 @@ pub(super) fn produce(scan: &mut Scan<'_>) {
     let mut done = 0;
     for i in 0..t.list.len() {
         let token = t.list[i];
-        if i < done
-            || !matches!(token.case, Case::Init | Case::Upper)
-            || token.kind != super::token::Kind::Word
-        {
+        if i < done || !matches!(token.case, Case::Init | Case::Upper) || token.kind != super::token::Kind::Word {
             if token.case == Case::Lower && t.has(i, Cues::LIVES) {
                 residence(scan, i);
             }
@@ -43,10 +40,7 @@ pub(super) fn produce(scan: &mut Scan<'_>) {
         } else if let Some(last) = town_state(scan, i) {
             done = last + 1;
         } else if let Some(last) = phrase(t, i, Tags::CITY_PHRASE) {
-            let last = last
-                + usize::from(
-                    t.is_word(last + 1, "city") && t.capital(last + 1) && t.same_line(last + 1),
-                );
+            let last = last + usize::from(t.is_word(last + 1, "city") && t.capital(last + 1) && t.same_line(last + 1));
             if town_like(t, i, last) || !all_common(t, i, last) && in_prose(t, i) {
                 scan.push(i, last, PhiClass::Location, TOWN);
                 done = last + 1;
@@ -57,11 +51,7 @@ pub(super) fn produce(scan: &mut Scan<'_>) {
             institution(scan, i);
         }
         if t.is_word(i, "county") && i > 0 && t.capital(i - 1) && t.same_line(i) {
-            let first = if i > 1
-                && t.capital(i - 2)
-                && t.same_line(i - 1)
-                && t.tags(i - 1).any(Tags::COMMON)
-            {
+            let first = if i > 1 && t.capital(i - 2) && t.same_line(i - 1) && t.tags(i - 1).any(Tags::COMMON) {
                 i - 2
             } else {
                 i - 1
@@ -71,10 +61,8 @@ pub(super) fn produce(scan: &mut Scan<'_>) {
             }
         }
         if let (Some(end), true) = (state_end(t, i), t.same_line(i + 1))
-            && let Some(last) = address::zip(
-                t,
-                end + 1 + usize::from(t.is_mark(end + 1, ',') || t.is_mark(end + 1, '.')),
-            )
+            && let Some(last) =
+                address::zip(t, end + 1 + usize::from(t.is_mark(end + 1, ',') || t.is_mark(end + 1, '.')))
         {
             scan.push(i, last, PhiClass::Location, STATE_ZIP);
         }
@@ -140,8 +128,8 @@ fn town_state(scan: &mut Scan<'_>, i: usize) -> Option<usize> {
             let listed = t.tags(i).any(Tags::CITY) || phrase(t, i, Tags::CITY_PHRASE).is_some();
             let code = address::zip(t, end + 1 + usize::from(t.is_mark(end + 1, ',')));
             // `Smith, MD` is somebody; `Baltimore, MD` is not.
-            let doubtful = t.has(at + 2, Cues::CREDENTIAL)
-                || matches!(t.at(at + 2), "OR" | "IN" | "ME" | "OK" | "HI" | "ID");
+            let doubtful =
+                t.has(at + 2, Cues::CREDENTIAL) || matches!(t.at(at + 2), "OR" | "IN" | "ME" | "OK" | "HI" | "ID");
             if t.has(i, Cues::TITLE)
                 || doubtful && !listed && code.is_none()
                 || !abbreviated && !listed && code.is_none()
@@ -153,9 +141,7 @@ fn town_state(scan: &mut Scan<'_>, i: usize) -> Option<usize> {
             return Some(last);
         }
         at += 1;
-        if t.is_mark(at, '.') && t.joined(at) && t.at(at - 1).len() <= 3
-            || t.is_mark(at, '-') && t.joined(at)
-        {
+        if t.is_mark(at, '.') && t.joined(at) && t.at(at - 1).len() <= 3 || t.is_mark(at, '-') && t.joined(at) {
             at += 1;
         }
     }
@@ -169,16 +155,12 @@ fn all_common(t: &Tokens<'_>, i: usize, last: usize) -> bool {
 /// Whether the words beside a listed town say that a place is meant.
 fn town_like(t: &Tokens<'_>, i: usize, last: usize) -> bool {
     let tags = t.tags(i);
-    if (t.has(i, Cues::SAFE.or(Cues::EPONYM).or(Cues::NOT_CITY)) || tags.any(Tags::STATE))
-        && i == last
-    {
+    if (t.has(i, Cues::SAFE.or(Cues::EPONYM).or(Cues::NOT_CITY)) || tags.any(Tags::STATE)) && i == last {
         return false;
     }
-    let before = |k: usize| {
-        i.checked_sub(k).filter(|_| t.same_line(i)).map(|j| t.cues(j)).unwrap_or_default()
-    };
-    let preposition = before(1).any(Cues::PLACE_PREP)
-        || before(1).any(Cues::DIRECTION) && before(2).any(Cues::PLACE_PREP);
+    let before = |k: usize| i.checked_sub(k).filter(|_| t.same_line(i)).map(|j| t.cues(j)).unwrap_or_default();
+    let preposition =
+        before(1).any(Cues::PLACE_PREP) || before(1).any(Cues::DIRECTION) && before(2).any(Cues::PLACE_PREP);
     let facility = t.same_line(last + 1)
         && (t.has(last + 1, Cues::FACILITY)
             || t.is_word(last + 1, "area")
@@ -213,11 +195,7 @@ fn residence(scan: &mut Scan<'_>, i: usize) {
         return;
     }
     let first = at;
-    while at - first < 4
-        && t.capital(at)
-        && t.same_line(at)
-        && !t.has(at, Cues::SAFE.or(Cues::TITLE))
-    {
+    while at - first < 4 && t.capital(at) && t.same_line(at) && !t.has(at, Cues::SAFE.or(Cues::TITLE)) {
         at += 1;
         if t.is_mark(at, '.') && t.joined(at) && t.at(at - 1).len() <= 3 {
             at += 1;
@@ -236,8 +214,7 @@ fn institution(scan: &mut Scan<'_>, i: usize) {
         return;
     }
     let placed = ["at", "from", "to"].iter().any(|w| t.is_word(i - 1, w));
-    let care = t.is_word(i - 1, "at")
-        || (2..=5).map_while(|k| i.checked_sub(k)).any(|j| t.has(j, Cues::ADMIT));
+    let care = t.is_word(i - 1, "at") || (2..=5).map_while(|k| i.checked_sub(k)).any(|j| t.has(j, Cues::ADMIT));
     let plain = !t.has(i, Cues::SAFE.or(Cues::MEASURE).or(Cues::FACILITY_PART))
         && (3..=6).contains(&t.at(i).len())
         && !t.tags(i).any(Tags::COMMON.or_tags(Tags::MEDICAL).or_tags(Tags::DRUG));
@@ -246,14 +223,9 @@ fn institution(scan: &mut Scan<'_>, i: usize) {
         return;
     }
     if t.get(i).is_some_and(|x| x.case == Case::Init) {
-        let proper = |j: usize| {
-            t.get(j).is_some_and(|x| x.case == Case::Init) && !t.has(j, Cues::SAFE.or(Cues::TITLE))
-        };
-        let second = |j: usize| {
-            t.same_line(j)
-                && (t.is_mark(j, '-') && t.joined(j) || t.is_mark(j, '&'))
-                && proper(j + 1)
-        };
+        let proper = |j: usize| t.get(j).is_some_and(|x| x.case == Case::Init) && !t.has(j, Cues::SAFE.or(Cues::TITLE));
+        let second =
+            |j: usize| t.same_line(j) && (t.is_mark(j, '-') && t.joined(j) || t.is_mark(j, '&')) && proper(j + 1);
         let ordinary = t.tags(i).any(Tags::COMMON.or_tags(Tags::MEDICAL).or_tags(Tags::DRUG))
             || t.has(i, Cues::FACILITY_PART.or(Cues::FACILITY));
         if second(i + 1) {

@@ -5,8 +5,7 @@ use super::candidate::Candidate;
 
 /// Sorted and disjoint.
 pub(super) fn resolve(mut candidates: Vec<Candidate>) -> Vec<Candidate> {
-    candidates
-        .sort_by_key(|c| (c.start, std::cmp::Reverse(c.end), std::cmp::Reverse(c.rule.priority)));
+    candidates.sort_by_key(|c| (c.start, std::cmp::Reverse(c.end), std::cmp::Reverse(c.rule.priority)));
     let mut out: Vec<Candidate> = Vec::with_capacity(candidates.len());
     for next in candidates {
         match out.last_mut() {

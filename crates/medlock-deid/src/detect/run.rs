@@ -36,9 +36,12 @@ pub(super) fn starts_chunk(t: &Tokens<'_>, i: usize) -> bool {
 
 /// How many ASCII digits and how many letters.
 pub(super) fn count(s: &str) -> (usize, usize) {
-    s.chars().fold((0, 0), |(d, l), c| {
-        if c.is_ascii_digit() { (d + 1, l) } else { (d, l + usize::from(c.is_alphabetic())) }
-    })
+    s.chars().fold(
+        (0, 0),
+        |(d, l), c| {
+            if c.is_ascii_digit() { (d + 1, l) } else { (d, l + usize::from(c.is_alphabetic())) }
+        },
+    )
 }
 
 /// A number written in groups: `(555) 123-4567`, `4111 1111 1111 1111`.
@@ -58,12 +61,7 @@ pub(super) fn groups(t: &Tokens<'_>, i: usize, most: usize) -> Option<Groups> {
     if !digits(at) {
         return None;
     }
-    let mut g = Groups {
-        last: at,
-        lens: vec![t.at(at).len()],
-        digits: t.at(at).to_owned(),
-        separators: String::new(),
-    };
+    let mut g = Groups { last: at, lens: vec![t.at(at).len()], digits: t.at(at).to_owned(), separators: String::new() };
     let note = |s: &mut String, c: char| {
         if !s.contains(c) {
             s.push(c);

@@ -13,11 +13,7 @@ use medlock_domain::{Finding, PhiClass};
 use super::Detector;
 
 fn found(text: &str) -> Vec<(PhiClass, &str)> {
-    Detector::shared()
-        .detect(text)
-        .iter()
-        .map(|f| (f.class, &text[f.span.start..f.span.end]))
-        .collect()
+    Detector::shared().detect(text).iter().map(|f| (f.class, &text[f.span.start..f.span.end])).collect()
 }
 
 /// Each text gives exactly these findings.
@@ -34,11 +30,7 @@ fn covers(class: PhiClass, cases: &[(&str, &str)]) {
         let (start, end) = (at, at + value.len());
         let findings: Vec<Finding> = Detector::shared().detect(text);
         let hit = findings.iter().find(|f| f.span.start <= start && f.span.end >= end);
-        assert!(
-            hit.is_some_and(|f| f.class == class),
-            "{value:?} as {class} in {text:?}: {:?}",
-            found(text)
-        );
+        assert!(hit.is_some_and(|f| f.class == class), "{value:?} as {class} in {text:?}: {:?}", found(text));
     }
 }
 
@@ -57,9 +49,7 @@ fn the_digest_covers_every_rule_file() {
             let path = entry.path();
             if path.is_dir() && path.file_name().unwrap() != "tests" {
                 sources(&path, into);
-            } else if path.extension().is_some_and(|e| e == "rs")
-                && path.file_name().unwrap() != "tests.rs"
-            {
+            } else if path.extension().is_some_and(|e| e == "rs") && path.file_name().unwrap() != "tests.rs" {
                 into.push(fs::read(&path).unwrap());
             }
         }

@@ -98,16 +98,7 @@ impl<'a> Tokens<'a> {
                     }
                 }
             }
-            list.push(Token {
-                start: at as u32,
-                end: end as u32,
-                kind,
-                case,
-                gap,
-                cues: found,
-                hash,
-                tags,
-            });
+            list.push(Token { start: at as u32, end: end as u32, kind, case, gap, cues: found, hash, tags });
             gap = Gap::None;
             at = end;
         }
@@ -270,11 +261,7 @@ fn plain_run(bytes: &[u8], at: usize) -> Option<(usize, Kind, Case)> {
         }
         end += 1;
     }
-    Some((
-        end,
-        kind_of(upper + lower, digits),
-        case_of(upper, lower, upper + lower, bytes[at].is_ascii_uppercase()),
-    ))
+    Some((end, kind_of(upper + lower, digits), case_of(upper, lower, upper + lower, bytes[at].is_ascii_uppercase())))
 }
 
 fn kind_of(letters: usize, digits: usize) -> Kind {

@@ -60,7 +60,9 @@ impl OutputFilter {
             return 0;
         }
         let line = self.text[raw..self.at].find('\n').map(|i| raw + i + 1).filter(|i| self.at - i >= BACK / 2);
-        let word = || self.text[raw..self.at].char_indices().find(|(_, c)| c.is_whitespace()).map(|(i, c)| raw + i + c.len_utf8());
+        let word = || {
+            self.text[raw..self.at].char_indices().find(|(_, c)| c.is_whitespace()).map(|(i, c)| raw + i + c.len_utf8())
+        };
         line.or_else(word).unwrap_or(raw)
     }
 

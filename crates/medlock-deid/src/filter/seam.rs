@@ -41,9 +41,10 @@ enum Place {
 /// words all along: a rule of a hundred dashes hides nothing.
 fn places(text: &str, at: usize, from: usize, to: usize) -> impl Iterator<Item = (usize, Place)> {
     let bare = text[at..to].find(char::is_alphanumeric).map_or(to + 1, |n| at + n);
-    text[from..to].char_indices().map(move |(i, c)| from + i + c.len_utf8()).map(move |i| {
-        (i, if i < bare { Place::Between } else { kind(text, i) })
-    })
+    text[from..to]
+        .char_indices()
+        .map(move |(i, c)| from + i + c.len_utf8())
+        .map(move |i| (i, if i < bare { Place::Between } else { kind(text, i) }))
 }
 
 fn kind(text: &str, i: usize) -> Place {

@@ -26,8 +26,12 @@ fn check(said: &str, expected: &str) {
 #[test]
 fn stand_ins_pass_in_every_shape() {
     for said in [
-        "[NAME-1] has SSN [SSN-1].", "Dr. [NAME-1], Mr. [name 1]'s <NAME_1>", "**[NAME-1]** NAME-1 (MRN [MRN-1])", "[NAME], [SSN], Dr. [NAME]",
-        "[NAME-1][SSN-1]", "Patient: [NAME-1]\nSSN: [SSN-1]\nMRN: [MRN-1]\n",
+        "[NAME-1] has SSN [SSN-1].",
+        "Dr. [NAME-1], Mr. [name 1]'s <NAME_1>",
+        "**[NAME-1]** NAME-1 (MRN [MRN-1])",
+        "[NAME], [SSN], Dr. [NAME]",
+        "[NAME-1][SSN-1]",
+        "Patient: [NAME-1]\nSSN: [SSN-1]\nMRN: [MRN-1]\n",
     ] {
         check(said, said);
     }
@@ -82,7 +86,10 @@ fn a_blocked_answer_stays_blocked() {
 fn long_runs_are_removed_and_long_rules_are_not() {
     check(&format!("a {} b", "x1".repeat(200)), "a [REMOVED] b");
     check(&format!("a {}", "Zm9v".repeat(200)), "a [REMOVED]");
-    check(&format!("{}\n{}", "-".repeat(200), "|---".repeat(50)), &format!("{}\n{}", "-".repeat(200), "|---".repeat(50)));
+    check(
+        &format!("{}\n{}", "-".repeat(200), "|---".repeat(50)),
+        &format!("{}\n{}", "-".repeat(200), "|---".repeat(50)),
+    );
     let short = format!("a {} b", "x".repeat(90));
     check(&short, &short);
 }

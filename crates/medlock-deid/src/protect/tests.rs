@@ -17,17 +17,28 @@ fn check(texts: &[&str], expected: &[&str]) {
 
 #[test]
 fn overlapping_findings_become_one_and_adjacent_ones_stay() {
-    let merged = merge(vec![finding(4, 18, Name), finding(10, 12, Date), finding(16, 20, Ssn), finding(20, 24, Phone), finding(0, 4, Mrn)]);
+    let merged = merge(vec![
+        finding(4, 18, Name),
+        finding(10, 12, Date),
+        finding(16, 20, Ssn),
+        finding(20, 24, Phone),
+        finding(0, 4, Mrn),
+    ]);
     assert_eq!(merged, [finding(0, 4, Mrn), finding(4, 20, Name), finding(20, 24, Phone)]);
     let mut issuer = Issuer::new(ProtectionMode::Tokenize, HashSet::new());
-    let got = replace("0123456789abcdefghijklmnop", &merged, ProtectionMode::Tokenize, &mut issuer, &mut Own::default());
+    let got =
+        replace("0123456789abcdefghijklmnop", &merged, ProtectionMode::Tokenize, &mut issuer, &mut Own::default());
     assert_eq!(got, "[MRN-1][NAME-1][PHONE-1]op");
 }
 
 #[test]
 fn the_same_value_gets_the_same_placeholder() {
     check(
-        &["Dr. Maria Gonzalez, SSN 219-09-9934", "MARIA  GONZALEZ called; 219 09 9934", "Dr. Robert Chen and maria gonzalez"],
+        &[
+            "Dr. Maria Gonzalez, SSN 219-09-9934",
+            "MARIA  GONZALEZ called; 219 09 9934",
+            "Dr. Robert Chen and maria gonzalez",
+        ],
         &["Dr. [NAME-1], SSN [SSN-1]", "[NAME-1] called; [SSN-1]", "Dr. [NAME-2] and [NAME-1]"],
     );
     check(&["phone (555) 010-4477 or 555.010.4477"], &["phone [PHONE-1] or [PHONE-1]"]);

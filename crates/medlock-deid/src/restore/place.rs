@@ -78,7 +78,9 @@ impl Region {
                 }
                 _ => Region::Prose,
             },
-            _ if paragraph_ends && !matches!(self, Region::Tag { quote: Some(_), .. } | Region::Raw { .. }) => Region::Prose,
+            _ if paragraph_ends && !matches!(self, Region::Tag { quote: Some(_), .. } | Region::Raw { .. }) => {
+                Region::Prose
+            }
             Region::Target { depth, angle, escaped } => target(c, before, depth, angle, escaped),
             Region::Definition { begun } => match c {
                 c if begun && c.is_whitespace() => Region::Prose,

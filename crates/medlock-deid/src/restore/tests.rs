@@ -29,8 +29,22 @@ fn check(said: &str, expected: &str) {
 #[test]
 fn deformations_are_restored() {
     for said in [
-        "[NAME-1]", "[name-1]", "[Name 1]", "[NAME_1]", "[NAME1]", "<NAME_1>", "{NAME-1}", "{{NAME-1}}", "<<name 1>>", "NAME-1", "NAME_1",
-        "[NAME-1", "NAME-1]", "[NAME-\n1]", "\\[NAME-1\\]", "[ NAME – 1 ]",
+        "[NAME-1]",
+        "[name-1]",
+        "[Name 1]",
+        "[NAME_1]",
+        "[NAME1]",
+        "<NAME_1>",
+        "{NAME-1}",
+        "{{NAME-1}}",
+        "<<name 1>>",
+        "NAME-1",
+        "NAME_1",
+        "[NAME-1",
+        "NAME-1]",
+        "[NAME-\n1]",
+        "\\[NAME-1\\]",
+        "[ NAME – 1 ]",
     ] {
         check(said, "Maria Gonzalez");
         check(&format!("Dear {said}, hello"), "Dear Maria Gonzalez, hello");
@@ -47,7 +61,18 @@ fn deformations_are_restored() {
 
 #[test]
 fn what_was_not_issued_is_not_restored() {
-    for said in ["[NAME-12]", "[NAME-2]", "[DATE-1]", "[NAME-01]", "NAME-1a", "[NAME]", "name-1", "[NAME-1.5]", "XNAME-1", "NAME-1-2"] {
+    for said in [
+        "[NAME-12]",
+        "[NAME-2]",
+        "[DATE-1]",
+        "[NAME-01]",
+        "NAME-1a",
+        "[NAME]",
+        "name-1",
+        "[NAME-1.5]",
+        "XNAME-1",
+        "NAME-1-2",
+    ] {
         check(said, said);
     }
 }
@@ -106,7 +131,8 @@ fn only_tokenize_restores() {
 fn little_is_held_back() {
     let request = request();
     let mut restorer = Restorer::new(&request, true);
-    for (piece, held) in [("Dear ", 0), ("[NA", 3), ("ME-1]", 8), (" and", 0), (" [an aside", 0), (" <", 1), ("5 ", 0)] {
+    for (piece, held) in [("Dear ", 0), ("[NA", 3), ("ME-1]", 8), (" and", 0), (" [an aside", 0), (" <", 1), ("5 ", 0)]
+    {
         restorer.push(ReleasableText::of(piece));
         assert_eq!(restorer.held.len(), held, "{piece}");
     }

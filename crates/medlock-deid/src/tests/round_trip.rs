@@ -35,7 +35,8 @@ fn identified_text_passes_both_ways() {
     assert_eq!(protected.texts[0].expose(), NOTE);
     assert!(protected.counts.total() > 6);
     assert_eq!(answer(&protected.surrogates, true, &[NOTE]), NOTE);
-    let said = "Ms. Gonzalez (born March 4, 1962) can be reached at 555-010-4477. Another patient, SSN 321-54-9876, cannot.";
+    let said =
+        "Ms. Gonzalez (born March 4, 1962) can be reached at 555-010-4477. Another patient, SSN 321-54-9876, cannot.";
     let got = answer(&protected.surrogates, false, &[said]);
     assert_eq!(got, said.replace("321-54-9876", "[SSN]"));
 }
@@ -58,7 +59,8 @@ fn two_requests_do_not_share_placeholders() {
 
 #[test]
 fn a_value_that_looks_like_a_placeholder_or_markup_triggers_nothing() {
-    let protected = tokenize(&["Patient: Maria Gonzalez, email [NAME-1](x)@example.com, see https://x.example/[NAME-1]?a=b"]);
+    let protected =
+        tokenize(&["Patient: Maria Gonzalez, email [NAME-1](x)@example.com, see https://x.example/[NAME-1]?a=b"]);
     let seen = protected.texts[0].expose();
     let got = answer(&protected.surrogates, true, &[seen]);
     assert!(!got.contains("[NAME-1]") || protected.surrogates.value(medlock_domain::PhiClass::Name, 1).is_none());
@@ -83,8 +85,19 @@ fn texts() -> impl Strategy<Value = String> {
         Just("* a list item"),
         Just("\\[escaped\\]"),
     ];
-    let gap = prop_oneof![Just(" "), Just(". "), Just(", "), Just("; "), Just("\n"), Just("\n\n"), Just(" (see) "), Just(" [ "), Just(" ] ")];
-    prop::collection::vec((piece, gap), 0..12).prop_map(|parts| parts.into_iter().map(|(p, g)| format!("{p}{g}")).collect())
+    let gap = prop_oneof![
+        Just(" "),
+        Just(". "),
+        Just(", "),
+        Just("; "),
+        Just("\n"),
+        Just("\n\n"),
+        Just(" (see) "),
+        Just(" [ "),
+        Just(" ] ")
+    ];
+    prop::collection::vec((piece, gap), 0..12)
+        .prop_map(|parts| parts.into_iter().map(|(p, g)| format!("{p}{g}")).collect())
 }
 
 proptest! {

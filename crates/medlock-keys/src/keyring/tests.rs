@@ -121,7 +121,8 @@ fn changed_swapped_and_foreign_files_are_refused_by_name() {
         fs::write(&file, &good).unwrap();
     }
     Keyring::open(&dir).unwrap();
-    for (what, bad) in [("short", vec![0; 31]), ("long", vec![0; 33]), ("foreign", fs::read(other.join(ROOT)).unwrap())] {
+    for (what, bad) in [("short", vec![0; 31]), ("long", vec![0; 33]), ("foreign", fs::read(other.join(ROOT)).unwrap())]
+    {
         fs::write(dir.join(ROOT), bad).unwrap();
         assert!(matches!(Keyring::open(&dir), Err(KeyError::Damaged(_))), "{what}");
     }

@@ -85,11 +85,7 @@ impl Local {
             expires: self.installation.clock.now().plus_ms(i64::from(ask.days) * DAY_MS),
         };
         let made = self.installation.admin.create_key(self.by(), key).await.map_err(failure)?;
-        Ok(MadeKey {
-            id: made.id.to_string(),
-            key: made.secret.expose().to_owned(),
-            expires: made.expires.rfc3339(),
-        })
+        Ok(MadeKey { id: made.id.to_string(), key: made.secret.expose().to_owned(), expires: made.expires.rfc3339() })
     }
 
     pub(super) async fn revoke_key(&self, key: &KeyId) -> Result<(), Failure> {

@@ -129,7 +129,8 @@ impl Office {
         }
         let users = self.users().await?;
         let found = users.iter().find(|u| u.username == user);
-        let found = found.ok_or_else(|| Failure::denied("there is nobody of that name; `medlock user list` shows who is"))?;
+        let found =
+            found.ok_or_else(|| Failure::denied("there is nobody of that name; `medlock user list` shows who is"))?;
         found.id.parse().map_err(|_| Failure::error("the server gave something that is no id"))
     }
 }

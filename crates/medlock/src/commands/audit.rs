@@ -29,12 +29,7 @@ pub(crate) fn directory(named: Option<PathBuf>, context: &Context) -> Result<Pat
     }
 }
 
-fn verify(
-    dir: Option<PathBuf>,
-    vkey: Option<&Path>,
-    since: Option<&Path>,
-    context: &Context,
-) -> Result<(), Failure> {
+fn verify(dir: Option<PathBuf>, vkey: Option<&Path>, since: Option<&Path>, context: &Context) -> Result<(), Failure> {
     let terminal = context.terminal;
     let dir = directory(dir, context)?;
     if !dir.join("segments").is_dir() {

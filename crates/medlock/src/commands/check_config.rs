@@ -35,11 +35,8 @@ pub(crate) fn run(context: &Context) -> Result<(), Failure> {
         return Ok(());
     }
     terminal.note(format!("{} is right", context.whereabouts.config_file().display()));
-    let rows: Vec<_> = settings
-        .resolved
-        .iter()
-        .map(|r| vec![r.key.to_owned(), r.value.clone(), r.origin.to_string()])
-        .collect();
+    let rows: Vec<_> =
+        settings.resolved.iter().map(|r| vec![r.key.to_owned(), r.value.clone(), r.origin.to_string()]).collect();
     terminal.table(&["SETTING", "VALUE", "FROM"], &rows);
     terminal.out("");
     let rows: Vec<_> = ROUTES

@@ -68,7 +68,10 @@ pub(crate) async fn run(args: Init, context: &Context) -> Result<(), Failure> {
         format!("medlock session login {} {flag}", args.admin),
         format!("medlock user add NAME --role clinician {flag}"),
         format!("medlock token create NAME --owner NAME --role clinician --purpose treatment {flag}"),
-        format!("move {} to the people who may read what the log holds, off this machine", layout.reading_key().display()),
+        format!(
+            "move {} to the people who may read what the log holds, off this machine",
+            layout.reading_key().display()
+        ),
     ]
     .iter()
     .enumerate()

@@ -38,8 +38,10 @@ fn status(context: &Context) -> Result<(), Failure> {
     }
     terminal.out(format!("root key            {} (a file beside the data)", layout.keys().join("root.key").display()));
     terminal.out(format!("log signing key     {signing} for {origin}"));
-    terminal.out(format!("audit reading key   {reading}, private half {}", if reading_here { "HERE" } else { "not here" }));
-    terminal.out(format!("keys in memory      {}", if keys.pinned() { "never swapped out" } else { "may be swapped out" }));
+    terminal
+        .out(format!("audit reading key   {reading}, private half {}", if reading_here { "HERE" } else { "not here" }));
+    terminal
+        .out(format!("keys in memory      {}", if keys.pinned() { "never swapped out" } else { "may be swapped out" }));
     terminal.note(
         "a root key beside the data gives no breach safe harbor (45 CFR 164.402): whoever copies this directory can \
          open what is in it",

@@ -95,9 +95,8 @@ fn list(sessions: &[SessionView], terminal: Terminal) {
         terminal.json(json!({"sessions": sessions}));
         return;
     }
-    let row = |s: &SessionView| {
-        vec![s.id.clone(), s.user.clone(), s.created.clone(), s.last_seen.clone(), s.expires.clone()]
-    };
+    let row =
+        |s: &SessionView| vec![s.id.clone(), s.user.clone(), s.created.clone(), s.last_seen.clone(), s.expires.clone()];
     let head = ["ID", "USER", "SINCE", "LAST SEEN", "ENDS"];
     terminal.table(&head, &sessions.iter().map(row).collect::<Vec<_>>());
 }

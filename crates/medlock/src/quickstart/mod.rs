@@ -126,7 +126,8 @@ async fn ask(demo: &Demo, layout: &Layout) -> Result<(Answer, String), Failure> 
         let value = response.headers().get(name).and_then(|v| v.to_str().ok());
         value.unwrap_or_default().to_owned()
     };
-    let (request, receipt, findings) = (header("x-request-id"), header("x-medlock-audit"), header("x-medlock-findings"));
+    let (request, receipt, findings) =
+        (header("x-request-id"), header("x-medlock-audit"), header("x-medlock-findings"));
     let status = response.status();
     let body: Value = response.json().await.map_err(|e| unreachable_server(&e))?;
     if !status.is_success() {

@@ -74,7 +74,8 @@ pub(super) fn next(terminal: Terminal, demo: &Demo, kept: bool) {
         format!("client = openai.OpenAI(base_url=\"https://{address}/v1\", api_key=\"{key}\","),
         "                       http_client=httpx.Client(verify=trust))".to_owned(),
         format!("print(client.chat.completions.create(model=\"{model}\","),
-        "    messages=[{\"role\": \"user\", \"content\": \"Hello from Jane Roe\"}]).choices[0].message.content)".to_owned(),
+        "    messages=[{\"role\": \"user\", \"content\": \"Hello from Jane Roe\"}]).choices[0].message.content)"
+            .to_owned(),
     ] {
         terminal.out(format!("  {line}"));
     }

@@ -99,7 +99,11 @@ async fn people_and_model(
     let model = registry.pull(name, &bar).await.map_err(|e| Failure::Error(e.to_string()))?;
     drop(bar);
     let model = narrator.step(&format!("model {name}"), || {
-        let how = format!("{} MB, the catalogued file, checked in {:.1} s", model.size() / 1_000_000, began.elapsed().as_secs_f64());
+        let how = format!(
+            "{} MB, the catalogued file, checked in {:.1} s",
+            model.size() / 1_000_000,
+            began.elapsed().as_secs_f64()
+        );
         Ok((model, how))
     })?;
     Ok((administrator, key, model))

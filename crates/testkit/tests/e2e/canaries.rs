@@ -97,8 +97,23 @@ fn broken(c: &Canaries) -> Vec<Vec<u8>> {
         with("metadata", json!({c.new(): {"a": c.new()}})),
     ];
     for field in [
-        "model", "temperature", "n", "seed", "stream", "stream_options", "max_tokens", "logprobs", "logit_bias", "store",
-        "service_tier", "reasoning_effort", "modalities", "functions", "safety_identifier", "prompt_cache_key", "prediction",
+        "model",
+        "temperature",
+        "n",
+        "seed",
+        "stream",
+        "stream_options",
+        "max_tokens",
+        "logprobs",
+        "logit_bias",
+        "store",
+        "service_tier",
+        "reasoning_effort",
+        "modalities",
+        "functions",
+        "safety_identifier",
+        "prompt_cache_key",
+        "prediction",
     ] {
         bodies.push(with(field, json!(c.new())));
     }
@@ -150,9 +165,12 @@ async fn good(server: &Server, c: &Canaries) -> Vec<Vec<u8>> {
             body["stream"] = json!(stream);
             let key = server.key("clinician");
             let id = c.new();
-            let answer = server.request("POST", "/v1/chat/completions", &key, &[("x-request-id", &id)], body.to_string().into()).await;
+            let answer = server
+                .request("POST", "/v1/chat/completions", &key, &[("x-request-id", &id)], body.to_string().into())
+                .await;
             assert!(answer.status == 200 || answer.code() == "model_unavailable", "{}", answer.text);
-            let whole = Answer { text: if answer.status == 200 { String::new() } else { answer.text.clone() }, ..answer };
+            let whole =
+                Answer { text: if answer.status == 200 { String::new() } else { answer.text.clone() }, ..answer };
             heard.push(seen(&whole));
         }
     }
@@ -185,9 +203,26 @@ async fn bad(server: &Server, c: &Canaries) -> Vec<Vec<u8>> {
         ("DELETE", format!("/v1/models?name={}", c.new())),
         ("QUILLON", format!("/{}", c.new())),
     ] {
-        refused(server.request(method, &path, &key, &[("x-request-id", &c.new()), ("cookie", &c.new()), ("user-agent", &c.new()), ("referer", &c.new())], vec![]).await);
+        refused(
+            server
+                .request(
+                    method,
+                    &path,
+                    &key,
+                    &[
+                        ("x-request-id", &c.new()),
+                        ("cookie", &c.new()),
+                        ("user-agent", &c.new()),
+                        ("referer", &c.new()),
+                    ],
+                    vec![],
+                )
+                .await,
+        );
     }
-    for credential in [c.new(), format!("sk-medlock-{}", c.new()), format!("ses-{}", c.new()), format!("{key}{}", c.new())] {
+    for credential in
+        [c.new(), format!("sk-medlock-{}", c.new()), format!("ses-{}", c.new()), format!("{key}{}", c.new())]
+    {
         refused(server.post(chat, &credential, everywhere(c).to_string().into()).await);
         refused(server.send("GET", "/v1/models", &[("x-api-key", &credential)], vec![]).await);
         refused(server.send("GET", "/v1/models", &[("authorization", &format!("Basic {credential}"))], vec![]).await);
@@ -211,7 +246,9 @@ async fn bad(server: &Server, c: &Canaries) -> Vec<Vec<u8>> {
         refused(server.post(path, &officer, body.to_string().into()).await);
         refused(server.post(path, &key, body.to_string().into()).await);
     }
-    for (target, headers) in [(format!("/{}%ff", c.new()), String::new()), ("/v1/models".into(), format!("{}: {}\r\n", c.new(), c.new()))] {
+    for (target, headers) in
+        [(format!("/{}%ff", c.new()), String::new()), ("/v1/models".into(), format!("{}: {}\r\n", c.new(), c.new()))]
+    {
         heard.push(server.raw("GET", &target, &headers).await.into_bytes());
     }
     let mut socket = tokio::net::TcpStream::connect(server.addr()).await.unwrap();

@@ -145,7 +145,14 @@ async fn a_policy_that_forbids_is_in_force_for_the_next_request_and_a_broken_one
     let broken = server.auth().reload_policy_from(&permit, one("permit (principal, action"), 0).await;
     assert!(broken.is_err());
     assert_eq!(server.chat(&ask("Hello.")).await.status, 200, "what was in force stays");
-    let unknown = server.auth().reload_policy_from(&permit, one("@id(\"x\") permit (principal, action == Medlock::Action::\"chat:all\", resource);"), 0).await;
+    let unknown = server
+        .auth()
+        .reload_policy_from(
+            &permit,
+            one("@id(\"x\") permit (principal, action == Medlock::Action::\"chat:all\", resource);"),
+            0,
+        )
+        .await;
     assert!(unknown.is_err());
     let none = "@id(\"nobody-chats\")\nforbid (principal, action in [Medlock::Action::\"chat\"], resource);";
     server.auth().reload_policy_from(&permit, one(none), 0).await.unwrap();

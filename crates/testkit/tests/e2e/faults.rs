@@ -26,7 +26,8 @@ struct Heard {
 /// Sends one request and listens for as long as something comes.
 async fn listen(request: reqwest::RequestBuilder) -> Heard {
     let response = request.send().await.unwrap();
-    let (status, request) = (response.status().as_u16(), response.headers()["x-request-id"].to_str().unwrap().to_string());
+    let (status, request) =
+        (response.status().as_u16(), response.headers()["x-request-id"].to_str().unwrap().to_string());
     let mut bytes = Vec::new();
     let mut stream = response.bytes_stream();
     while let Some(Ok(chunk)) = stream.next().await {
@@ -62,7 +63,12 @@ fn covered(server: &Server, disk: &FaultDisk, heard: &[Heard]) {
     for Heard { request, text, .. } in heard.iter().filter(|h| !h.text.is_empty()) {
         let records = requests.get(request).unwrap_or_else(|| panic!("{request} was answered and is not in the log"));
         let allowed = authorised(records, &key);
-        assert!(allowed.starts_with(text.as_bytes()), "{request} got {} bytes, {} are recorded", text.len(), allowed.len());
+        assert!(
+            allowed.starts_with(text.as_bytes()),
+            "{request} got {} bytes, {} are recorded",
+            text.len(),
+            allowed.len()
+        );
     }
 }
 

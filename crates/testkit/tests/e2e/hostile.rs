@@ -24,7 +24,8 @@ fn messages(n: usize, message: &Value) -> Vec<u8> {
 /// `depth` arrays in each other, as the value of `metadata`.
 fn deep(depth: usize) -> Vec<u8> {
     let nested = format!("{}{}", "[".repeat(depth), "]".repeat(depth));
-    format!("{{\"model\":\"{MODEL}\",\"messages\":[{{\"role\":\"user\",\"content\":\"x\"}}],\"metadata\":{nested}}}").into_bytes()
+    format!("{{\"model\":\"{MODEL}\",\"messages\":[{{\"role\":\"user\",\"content\":\"x\"}}],\"metadata\":{nested}}}")
+        .into_bytes()
 }
 
 #[tokio::test]
@@ -34,14 +35,22 @@ async fn bodies_that_are_none_are_refused_and_recorded() {
     let message = json!({"role": "user", "content": "x"});
     let text = |s: &str| s.as_bytes().to_vec();
     let twice = format!("{{\"model\":\"{MODEL}\",\"messages\":[],\"messages\":[{message}]}}");
-    let inner = format!("{{\"model\":\"{MODEL}\",\"messages\":[{{\"role\":\"user\",\"role\":\"system\",\"content\":\"x\"}}]}}");
-    let escaped = format!("{{\"model\":\"{MODEL}\",\"messages\":[{{\"role\":\"user\",\"content\":\"x\",\"c\\u006fntent\":\"y\"}}]}}");
+    let inner =
+        format!("{{\"model\":\"{MODEL}\",\"messages\":[{{\"role\":\"user\",\"role\":\"system\",\"content\":\"x\"}}]}}");
+    let escaped = format!(
+        "{{\"model\":\"{MODEL}\",\"messages\":[{{\"role\":\"user\",\"content\":\"x\",\"c\\u006fntent\":\"y\"}}]}}"
+    );
     let call = json!({"id": "c", "type": "function", "function": {"name": "f", "arguments": "[".repeat(100_000)}});
     let cases: Vec<(&str, Vec<u8>, u16, &str)> = vec![
         ("10 MB", ask(&"x".repeat(10 << 20)).to_string().into(), 413, "body_too_large"),
         ("10,000 messages", messages(10_000, &message), 400, "invalid_value"),
         ("a few messages too many", messages(2_049, &message), 400, "invalid_value"),
-        ("too many values", messages(1, &json!({"role": "user", "content": vec![json!({"type": "text", "text": "x"}); 70_000]})), 400, "invalid_value"),
+        (
+            "too many values",
+            messages(1, &json!({"role": "user", "content": vec![json!({"type": "text", "text": "x"}); 70_000]})),
+            400,
+            "invalid_value",
+        ),
         ("deep JSON", deep(100_000), 400, "invalid_json"),
         ("deep JSON that never closes", b"[".repeat(1_000_000), 400, "invalid_json"),
         ("deep objects", b"{\"a\":".repeat(100_000), 400, "invalid_json"),
@@ -58,9 +67,24 @@ async fn bodies_that_are_none_are_refused_and_recorded() {
         ("a key twice", text(&twice), 400, "invalid_json"),
         ("a key twice, further in", text(&inner), 400, "invalid_json"),
         ("a key twice, escaped", text(&escaped), 400, "invalid_json"),
-        ("a huge number", text(&format!("{{\"model\":\"{MODEL}\",\"messages\":[{message}],\"n\":1e999999999}}")), 400, "invalid_value"),
-        ("long digits", text(&format!("{{\"model\":\"{MODEL}\",\"messages\":[{message}],\"seed\":{}}}", "9".repeat(100_000))), 400, "invalid_value"),
-        ("a prototype", text(&format!("{{\"model\":\"{MODEL}\",\"messages\":[{message}],\"__proto__\":{{}}}}")), 400, "unsupported_field"),
+        (
+            "a huge number",
+            text(&format!("{{\"model\":\"{MODEL}\",\"messages\":[{message}],\"n\":1e999999999}}")),
+            400,
+            "invalid_value",
+        ),
+        (
+            "long digits",
+            text(&format!("{{\"model\":\"{MODEL}\",\"messages\":[{message}],\"seed\":{}}}", "9".repeat(100_000))),
+            400,
+            "invalid_value",
+        ),
+        (
+            "a prototype",
+            text(&format!("{{\"model\":\"{MODEL}\",\"messages\":[{message}],\"__proto__\":{{}}}}")),
+            400,
+            "unsupported_field",
+        ),
     ];
     for (what, body, status, code) in cases {
         let before = server.log().size();
@@ -168,7 +192,9 @@ async fn what_is_not_tls_as_it_should_be_is_refused_and_counted_in_the_log() {
             assert!(said.contains("Cipher is (NONE)"), "{said}");
             let new = openssl(&server, &["-tls1_3", "-servername", "localhost"]).await.unwrap();
             assert!(new.contains("TLS_AES_256_GCM_SHA384") || new.contains("TLS_AES_128_GCM_SHA256"), "{new}");
-            let weak = openssl(&server, &["-tls1_2", "-cipher", "AES128-SHA:AES256-SHA:DES-CBC3-SHA@SECLEVEL=0"]).await.unwrap();
+            let weak = openssl(&server, &["-tls1_2", "-cipher", "AES128-SHA:AES256-SHA:DES-CBC3-SHA@SECLEVEL=0"])
+                .await
+                .unwrap();
             assert!(weak.contains("Cipher is (NONE)"), "{weak}");
             expected.push(("tls_incompatible", 2));
         }

@@ -27,7 +27,8 @@ fn with(name: &str, value: Value) -> Value {
 }
 
 fn parts(role: &str, text: &str) -> Value {
-    let mut message = json!({"role": role, "content": [{"type": "text", "text": "First."}, {"type": "text", "text": text}]});
+    let mut message =
+        json!({"role": role, "content": [{"type": "text", "text": "First."}, {"type": "text", "text": text}]});
     if role == "tool" {
         message["tool_call_id"] = json!("call_1");
     }
@@ -175,7 +176,10 @@ async fn what_is_found_in_one_position_is_gone_from_all() {
     body["user"] = json!("48213377");
     body["metadata"] = json!({"48213377": "Okonkwo"});
     body["stop"] = json!(["Okonkwo"]);
-    body["messages"].as_array_mut().unwrap().push(json!({"role": "user", "content": "Mrs. Margaret Okonkwo, MRN 48213377."}));
+    body["messages"]
+        .as_array_mut()
+        .unwrap()
+        .push(json!({"role": "user", "content": "Mrs. Margaret Okonkwo, MRN 48213377."}));
     protected(&server, "everywhere", &body, &["48213377", "Okonkwo"]).await;
     let note = content(&server.chat(&body).await);
     assert_eq!(note, "Mrs. Margaret Okonkwo, MRN 48213377.");
@@ -216,7 +220,9 @@ fn objects(value: &Value, at: &str, out: &mut Vec<String>) {
         Value::Object(map) => {
             out.push(at.to_string());
             let own = ["parameters", "schema", "metadata"];
-            map.iter().filter(|(k, _)| !own.contains(&k.as_str())).for_each(|(k, v)| objects(v, &format!("{at}/{k}"), out));
+            map.iter()
+                .filter(|(k, _)| !own.contains(&k.as_str()))
+                .for_each(|(k, v)| objects(v, &format!("{at}/{k}"), out));
         }
         Value::Array(items) => items.iter().enumerate().for_each(|(i, v)| objects(v, &format!("{at}/{i}"), out)),
         _ => {}

@@ -1,7 +1,9 @@
 //! Every request leaves its records: opened once, closed once, and nothing reached the client that
 //! a record did not authorise before.
 
-use crate::common::{ask, authorised, by_request, closed, closes, content, of_request, opened, reading_key, streamed, verified};
+use crate::common::{
+    ask, authorised, by_request, closed, closes, content, of_request, opened, reading_key, streamed, verified,
+};
 use medlock_audit::read::StoredEntry;
 use medlock_domain::KeyId;
 use medlock_pipeline::GenerateError;
@@ -142,7 +144,10 @@ async fn each_refusal_is_opened_and_closed_with_its_code() {
         by(server.key("admin"), ("x-medlock-purpose", "treatment"), case("policy_denied", ordinary())),
         by(server.key("auditor"), ("x-medlock-purpose", "treatment"), case("policy_denied", ordinary())),
         by(session, ("x-client", "test"), case("purpose_required", ordinary())),
-        says(Say::Refuse(GenerateError::ContextLength { prompt: 9, context: 4 }), case("context_length_exceeded", ordinary())),
+        says(
+            Say::Refuse(GenerateError::ContextLength { prompt: 9, context: 4 }),
+            case("context_length_exceeded", ordinary()),
+        ),
         says(Say::Refuse(GenerateError::Unsupported("seed")), case("unsupported_value", ordinary())),
         says(Say::Refuse(GenerateError::NoSuchModel), case("model_not_found", ordinary())),
         failed(says(Say::Refuse(GenerateError::Busy(3)), case("capacity", ordinary()))),

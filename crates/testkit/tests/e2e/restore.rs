@@ -123,7 +123,8 @@ async fn nothing_is_restored_where_software_would_carry_it_away() {
         for stream in [false, true] {
             let text = answer_to(&server, NOTE, said, stream).await;
             // Where the filter has taken the address itself out, what is left is only read.
-            let fetched = ["evil", "<", "](", "]:", "mailto:", "data:", "javascript:"].iter().any(|mark| text.contains(mark));
+            let fetched =
+                ["evil", "<", "](", "]:", "mailto:", "data:", "javascript:"].iter().any(|mark| text.contains(mark));
             let restored = VALUES.iter().find(|v| text.contains(**v));
             assert!(restored.is_none() || !fetched, "{restored:?} restored in {text} (said {said})");
             tally[usize::from(fetched)] += 1;
@@ -138,7 +139,8 @@ async fn nothing_is_restored_where_software_would_carry_it_away() {
 #[tokio::test]
 async fn arguments_of_tools_that_policy_does_not_name_keep_their_placeholders() {
     let server = Server::start().await;
-    let arguments = json!({"to": "[EMAIL-1]", "text": "about [NAME-1]", "n": ["[MRN-1]"], "[SSN-1]": 48_213_377}).to_string();
+    let arguments =
+        json!({"to": "[EMAIL-1]", "text": "about [NAME-1]", "n": ["[MRN-1]"], "[SSN-1]": 48_213_377}).to_string();
     for stream in [false, true] {
         server.script().say(Say::Call { name: "send_mail".into(), arguments: arguments.clone() });
         let body = if stream { streamed(ask(NOTE)) } else { ask(NOTE) };

@@ -20,8 +20,7 @@ pub(super) enum Grip {
 const MOST_WORDS: usize = 5;
 
 /// No word of a name in the middle of a text.
-const NEVER: Cues =
-    Cues::SAFE.or(Cues::CREDENTIAL).or(Cues::MONTH).or(Cues::WEEKDAY).or(Cues::TITLE);
+const NEVER: Cues = Cues::SAFE.or(Cues::CREDENTIAL).or(Cues::MONTH).or(Cues::WEEKDAY).or(Cues::TITLE);
 
 /// The last token of the name that begins at `first`, if one does.
 pub(super) fn extent(t: &Tokens<'_>, first: usize, grip: Grip) -> Option<usize> {
@@ -53,8 +52,7 @@ pub(super) fn extent(t: &Tokens<'_>, first: usize, grip: Grip) -> Option<usize> 
 /// `V. Eikleberry`, and `J.` on its own after a title.
 fn opening_initial(t: &Tokens<'_>, i: usize) -> bool {
     let next = i + 1 + usize::from(t.is_mark(i + 1, '.'));
-    t.same_line(next) && t.capital(next) && !t.has(next, NEVER)
-        || t.is_mark(i + 1, '.') && t.joined(i + 1)
+    t.same_line(next) && t.capital(next) && !t.has(next, NEVER) || t.is_mark(i + 1, '.') && t.joined(i + 1)
 }
 
 fn begins_name(t: &Tokens<'_>, i: usize, grip: Grip) -> bool {
@@ -74,13 +72,10 @@ fn begins_name(t: &Tokens<'_>, i: usize, grip: Grip) -> bool {
             !cues.any(Cues::CREDENTIAL)
                 && (!cues.any(Cues::SAFE) || top && t.get(i).is_some_and(|x| x.case == Case::Init))
         }
-        Grip::Middling | Grip::Lower => {
-            !cues.any(NEVER.or(Cues::FIELD)) && (!ordinary || top) && !acronym
-        }
+        Grip::Middling | Grip::Lower => !cues.any(NEVER.or(Cues::FIELD)) && (!ordinary || top) && !acronym,
         Grip::Loose => {
-            !cues.any(
-                NEVER.or(Cues::EPONYM).or(Cues::FIELD).or(Cues::FACILITY).or(Cues::FACILITY_PART),
-            ) && !acronym
+            !cues.any(NEVER.or(Cues::EPONYM).or(Cues::FIELD).or(Cues::FACILITY).or(Cues::FACILITY_PART))
+                && !acronym
                 && (!ordinary || top && name_goes_on(t, i))
                 || cues.any(Cues::EPONYM) && top && name_goes_on(t, i)
         }
@@ -124,17 +119,14 @@ fn lower_begins(t: &Tokens<'_>, i: usize, grip: Grip) -> bool {
     match grip {
         _ if particle(t, i) => true,
         Grip::Lower => {
-            (rare
-                || top && !tags.any(Tags::SMALL)
-                || tags.any(Tags::TOP_FIRST) && t.tags(i + 1).any(Tags::A_NAME))
+            (rare || top && !tags.any(Tags::SMALL) || tags.any(Tags::TOP_FIRST) && t.tags(i + 1).any(Tags::A_NAME))
                 && !t.has(i, NEVER)
         }
         Grip::Middling => {
             (rare
                 || top
                     && !t.has(i, NEVER)
-                    && (!tags.any(Tags::SMALL)
-                        || tags.any(Tags::TOP_SURNAME) && t.is_mark(i - 1, '.')))
+                    && (!tags.any(Tags::SMALL) || tags.any(Tags::TOP_SURNAME) && t.is_mark(i - 1, '.')))
                 && !t.has(i, Cues::SAFE.or(Cues::FIELD))
         }
         _ => false,
@@ -144,32 +136,17 @@ fn lower_begins(t: &Tokens<'_>, i: usize, grip: Grip) -> bool {
 /// The last token of the next word of a name whose last token is `last`.
 ///
 /// `announced`: something in front says that this is a name, so that more may belong to it.
-fn following(
-    t: &Tokens<'_>,
-    last: usize,
-    lower: bool,
-    words: usize,
-    announced: bool,
-) -> Option<usize> {
+fn following(t: &Tokens<'_>, last: usize, lower: bool, words: usize, announced: bool) -> Option<usize> {
     let next = last + 1;
     // St.John
-    if t.is_mark(next, '.')
-        && t.joined(next)
-        && t.is_word(last, "st")
-        && t.joined(next + 1)
-        && t.capital(next + 1)
-    {
+    if t.is_mark(next, '.') && t.joined(next) && t.is_word(last, "st") && t.joined(next + 1) && t.capital(next + 1) {
         return Some(next + 1);
     }
     // Hyphen and period: Smith-Jones, J. Smith, Jr.
     if t.is_mark(next, '-') && t.joined(next) && t.joined(next + 1) && t.capital(next + 1) {
         return Some(next + 1);
     }
-    if t.is_mark(next, ',')
-        && t.has(next + 1, Cues::SUFFIX)
-        && t.capital(next + 1)
-        && !t.is_word(next + 1, "phd")
-    {
+    if t.is_mark(next, ',') && t.has(next + 1, Cues::SUFFIX) && t.capital(next + 1) && !t.is_word(next + 1, "phd") {
         return Some(next + 1);
     }
     let token = t.get(next).filter(|x| x.kind == Kind::Word)?;
@@ -190,29 +167,23 @@ fn following(
         }
         Case::Init | Case::Upper | Case::None => {
             let tags = t.tags(next);
-            let never = token.cues.any(NEVER.or(Cues::FACILITY).or(Cues::CONDITION))
-                && !token.cues.any(Cues::SUFFIX)
+            let never = token.cues.any(NEVER.or(Cues::FACILITY).or(Cues::CONDITION)) && !token.cues.any(Cues::SUFFIX)
                 || token.cues.any(Cues::ENDS_NAME);
             let name = tags.any(Tags::A_NAME);
-            let common = tags.any(Tags::SMALL)
-                && !tags.any(Tags::TOP_FIRST.or_tags(Tags::TOP_SURNAME))
+            let common = tags.any(Tags::SMALL) && !tags.any(Tags::TOP_FIRST.or_tags(Tags::TOP_SURNAME))
                 || tags.any(Tags::ORDINARY) && !name;
-            let upper_mix =
-                token.case == Case::Upper && t.get(last).is_some_and(|x| x.case == Case::Init);
+            let upper_mix = token.case == Case::Upper && t.get(last).is_some_and(|x| x.case == Case::Init);
             let suffix = token.cues.any(Cues::SUFFIX);
             let given = t.tags(last).any(Tags::FIRST.or_tags(Tags::TOP_FIRST))
                 && !t.tags(last).any(Tags::SMALL)
                 && t.kind(last) == Some(Kind::Word);
-            let initial =
-                t.is_mark(last, '.') || t.get(last).is_some_and(|x| x.case == Case::Single);
+            let initial = t.is_mark(last, '.') || t.get(last).is_some_and(|x| x.case == Case::Single);
             let init = token.case == Case::Init
                 && !token.cues.any(Cues::CREDENTIAL.or(Cues::TITLE).or(Cues::ENDS_NAME))
                 && t.at(next).len() >= 4;
             // `Sarah White`, `K. June`: a surname although the word is another thing as well.
-            let surname = init
-                && words <= 2
-                && (given || initial)
-                && tags.any(Tags::TOP_SURNAME.or_tags(Tags::TOP_FIRST));
+            let surname =
+                init && words <= 2 && (given || initial) && tags.any(Tags::TOP_SURNAME.or_tags(Tags::TOP_FIRST));
             // `Rivan Busing`, `Abrahim F. Blind`, `Carolyn Hire is`: an ordinary word in a surname's place.
             let in_place = init
                 && words <= 2
@@ -232,9 +203,7 @@ fn following(
         Case::Lower if lower && words < 3 => {
             let tags = t.tags(next);
             let name = tags.any(Tags::A_NAME) && !tags.any(Tags::ORDINARY)
-                || tags.any(Tags::TOP_FIRST.or_tags(Tags::TOP_SURNAME))
-                    && !token.cues.any(NEVER)
-                    && words == 1;
+                || tags.any(Tags::TOP_FIRST.or_tags(Tags::TOP_SURNAME)) && !token.cues.any(NEVER) && words == 1;
             name.then_some(next)
         }
         _ => None,
@@ -261,21 +230,16 @@ fn with_first_name_after_comma(t: &Tokens<'_>, first: usize, last: usize) -> Opt
     let tags = t.tags(next);
     let given = tags.any(Tags::FIRST.or_tags(Tags::TOP_FIRST))
         && (!tags.any(Tags::COMMON.or_tags(Tags::MEDICAL)) || tags.any(Tags::TOP_FIRST));
-    let unlisted = !tags.any(Tags::ORDINARY)
-        && !tags.any(Tags::CITY.or_tags(Tags::STATE))
-        && t.at(next).len() > 2;
-    let number_cue =
-        Cues::ID.or(Cues::MRN).or(Cues::SSN).or(Cues::PHONE).or(Cues::FAX).or(Cues::DATE_CUE);
+    let unlisted = !tags.any(Tags::ORDINARY) && !tags.any(Tags::CITY.or_tags(Tags::STATE)) && t.at(next).len() > 2;
+    let number_cue = Cues::ID.or(Cues::MRN).or(Cues::SSN).or(Cues::PHONE).or(Cues::FAX).or(Cues::DATE_CUE);
     if t.has(next, NEVER.or(Cues::FIELD).or(number_cue))
         || super::super::place::state_end(t, next).is_some()
         || !(given || unlisted)
     {
         return None;
     }
-    let middle = following(t, next, false, 1, true).filter(|m| {
-        t.get(*m)
-            .is_some_and(|x| x.case == Case::Single || x.kind == Kind::Mark || x.case == Case::Init)
-    });
+    let middle = following(t, next, false, 1, true)
+        .filter(|m| t.get(*m).is_some_and(|x| x.case == Case::Single || x.kind == Kind::Mark || x.case == Case::Init));
     Some(middle.unwrap_or(next))
 }
 
@@ -293,11 +257,9 @@ pub(super) fn plain(t: &Tokens<'_>, i: usize) -> usize {
     }
     if words == 1 && t.get(i).is_some_and(|x| x.case == Case::Init) {
         let tags = t.tags(i);
-        let given = t.tags(i + 2).any(Tags::FIRST.or_tags(Tags::TOP_FIRST))
-            && !t.tags(i + 2).any(Tags::COMMON);
+        let given = t.tags(i + 2).any(Tags::FIRST.or_tags(Tags::TOP_FIRST)) && !t.tags(i + 2).any(Tags::COMMON);
         if !tags.any(Tags::ORDINARY)
-            || (tags.any(Tags::TOP_SURNAME) || given)
-                && !tags.any(Tags::SMALL.or_tags(Tags::MEDICAL))
+            || (tags.any(Tags::TOP_SURNAME) || given) && !tags.any(Tags::SMALL.or_tags(Tags::MEDICAL))
         {
             last = with_first_name_after_comma(t, i, last).unwrap_or(last);
         }

@@ -32,10 +32,7 @@ pub(super) fn score(t: &Tokens<'_>, first: usize, last: usize, line: Line) -> i3
     if named >= 2 {
         score += 1 + i32::from(given);
     }
-    if initials > 0
-        && words.len() > 1
-        && (given || t.get(words[0]).is_some_and(|x| x.case == Case::Single))
-    {
+    if initials > 0 && words.len() > 1 && (given || t.get(words[0]).is_some_and(|x| x.case == Case::Single)) {
         score += 2;
     }
     score + left(t, first, words.len(), line) + right(t, last, words[words.len() - 1])
@@ -45,13 +42,10 @@ pub(super) fn score(t: &Tokens<'_>, first: usize, last: usize, line: Line) -> i3
 fn word(t: &Tokens<'_>, i: usize, alone: bool, line: Line) -> (i32, bool) {
     let tags = t.tags(i);
     let cues = t.cues(i);
-    let for_it =
-        [(Tags::TOP_FIRST, 3), (Tags::FIRST, 2), (Tags::TOP_SURNAME, 2), (Tags::SURNAME, 1)];
-    let against =
-        [(Tags::SMALL, 3), (Tags::MEDIUM, 2), (Tags::MEDICAL, 2), (Tags::DRUG, 2), (Tags::HUGE, 1)];
-    let weight = |list: &[(Tags, i32)]| {
-        list.iter().filter(|(tag, _)| tags.any(*tag)).map(|(_, w)| *w).max().unwrap_or(0)
-    };
+    let for_it = [(Tags::TOP_FIRST, 3), (Tags::FIRST, 2), (Tags::TOP_SURNAME, 2), (Tags::SURNAME, 1)];
+    let against = [(Tags::SMALL, 3), (Tags::MEDIUM, 2), (Tags::MEDICAL, 2), (Tags::DRUG, 2), (Tags::HUGE, 1)];
+    let weight =
+        |list: &[(Tags, i32)]| list.iter().filter(|(tag, _)| tags.any(*tag)).map(|(_, w)| *w).max().unwrap_or(0);
     let (name, mut ordinary) = (weight(&for_it), weight(&against));
     let top = tags.any(Tags::TOP_FIRST.or_tags(Tags::TOP_SURNAME));
     if top && ordinary > 0 {
@@ -64,8 +58,7 @@ fn word(t: &Tokens<'_>, i: usize, alone: bool, line: Line) -> (i32, bool) {
         ordinary += 2;
     }
     let upper = t.get(i).is_some_and(|x| x.case == Case::Upper);
-    if upper && (!top || t.at(i).len() <= 3) && (alone || tags.any(Tags::ORDINARY) || !line.prose())
-    {
+    if upper && (!top || t.at(i).len() <= 3) && (alone || tags.any(Tags::ORDINARY) || !line.prose()) {
         ordinary += if line.prose() && t.at(i).len() <= 5 { 5 } else { 2 };
     }
     let unlisted = ordinary == 0 && name < 2 && t.at(i).len() > 2;
@@ -74,8 +67,8 @@ fn word(t: &Tokens<'_>, i: usize, alone: bool, line: Line) -> (i32, bool) {
 
 fn left(t: &Tokens<'_>, first: usize, words: usize, line: Line) -> i32 {
     let starts_line = first == 0 || t.get(first).is_some_and(|x| x.gap == Gap::Line);
-    let starts_sentence = starts_line
-        || matches!(t.at(first - 1), "." | "?" | "!" | "\u{2022}" | "\"" | "*" | ":" | ";");
+    let starts_sentence =
+        starts_line || matches!(t.at(first - 1), "." | "?" | "!" | "\u{2022}" | "\"" | "*" | ":" | ";");
     let mut score = 0;
     if !starts_line {
         let cues = t.cues(first - 1);
@@ -83,20 +76,14 @@ fn left(t: &Tokens<'_>, first: usize, words: usize, line: Line) -> i32 {
             score += 2;
         }
         if cues.any(Cues::KIN.or(Cues::PERSON))
-            || t.is_mark(first - 1, ',')
-                && first > 1
-                && t.has(first - 2, Cues::KIN.or(Cues::PERSON))
+            || t.is_mark(first - 1, ',') && first > 1 && t.has(first - 2, Cues::KIN.or(Cues::PERSON))
         {
             score += 2;
         }
         if ["like", "referencing", "regarding"].iter().any(|w| t.is_word(first - 1, w)) {
             score += 1;
         }
-        if t.joined(first)
-            && !t.is_mark(first - 1, '(')
-            && !t.is_mark(first - 1, '"')
-            && !t.is_mark(first - 1, '/')
-        {
+        if t.joined(first) && !t.is_mark(first - 1, '(') && !t.is_mark(first - 1, '"') && !t.is_mark(first - 1, '/') {
             score -= 3; // inside another word or code
         }
     }
@@ -120,9 +107,7 @@ fn right(t: &Tokens<'_>, last: usize, last_word: usize) -> i32 {
         if cues.any(Cues::ENDS_NAME) && !possessive {
             score += 2;
         }
-        if cues.any(Cues::MEASURE)
-            || t.kind(next) == Some(Kind::Number) && t.has(next + 1, Cues::MEASURE)
-        {
+        if cues.any(Cues::MEASURE) || t.kind(next) == Some(Kind::Number) && t.has(next + 1, Cues::MEASURE) {
             score -= 5;
         }
         let credential = next + usize::from(t.is_mark(next, ','));

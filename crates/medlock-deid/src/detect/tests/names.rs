@@ -52,10 +52,7 @@ fn fields_of_machine_formats() {
             ("\"line\":[\"931 Doyle Corner\"]", "931 Doyle Corner"),
         ],
     );
-    nothing(&[
-        "OBX|1|NM|GLUCOSE^MASS^PLASMA||99|mg/dL",
-        "{\"family\": \"history\", \"city\": null}",
-    ]);
+    nothing(&["OBX|1|NM|GLUCOSE^MASS^PLASMA||99|mg/dL", "{\"family\": \"history\", \"city\": null}"]);
 }
 
 #[test]
@@ -75,11 +72,7 @@ fn names_by_their_weight() {
 #[test]
 fn a_name_is_found_wherever_it_stands_again() {
     let text = "Patient: Maddison Karen\n\nThen KAREN, MADDISON came back. Maddison's knee hurts, says Karen.";
-    let names: Vec<_> = found(text)
-        .into_iter()
-        .filter(|(c, _)| *c == Name)
-        .map(|(_, v)| v.to_lowercase())
-        .collect();
+    let names: Vec<_> = found(text).into_iter().filter(|(c, _)| *c == Name).map(|(_, v)| v.to_lowercase()).collect();
     assert_eq!(names, ["maddison karen", "karen", "maddison", "maddison", "karen"]);
     covers(Mrn, &[("MRN 84128127. The chart of today says 84128127 again", "84128127")]);
 }
@@ -129,10 +122,7 @@ fn places() {
                 "at 123 Main Street, Apt 4B, Springfield, IL 62701-1234.",
                 "123 Main Street, Apt 4B, Springfield, IL 62701-1234",
             ),
-            (
-                "14823 South Park Rd, Richwoods, WV 59502",
-                "14823 South Park Rd, Richwoods, WV 59502",
-            ),
+            ("14823 South Park Rd, Richwoods, WV 59502", "14823 South Park Rd, Richwoods, WV 59502"),
             ("P.O. Box 123, Dayton, OH 45402", "P.O. Box 123, Dayton, OH 45402"),
             ("mailed to 77 W 5th St. #12", "77 W 5th St. #12"),
             ("Referred by Dr. Beath of Gibson Island.", "Gibson Island"),

@@ -69,10 +69,7 @@ fn plan_account_licence_vehicle_device_and_other_numbers_after_their_cue() {
         &[
             ("serial number SN 35706569.", "35706569"),
             ("device serial: DW238752Y", "DW238752Y"),
-            (
-                "UDI (01)00844588003288(17)141231(10)A213B1",
-                "(01)00844588003288(17)141231(10)A213B1",
-            ),
+            ("UDI (01)00844588003288(17)141231(10)A213B1", "(01)00844588003288(17)141231(10)A213B1"),
             ("adapter 00:1B:44:11:3A:B7 seen", "00:1B:44:11:3A:B7"),
         ],
     );
@@ -124,49 +121,28 @@ fn social_security_telephone_and_fax() {
             ("(555) 678-1234 ext. 99", "(555) 678-1234 ext. 99"),
         ],
     );
-    covers(
-        Fax,
-        &[
-            ("Records faxed to 539-202-3511", "539-202-3511"),
-            ("fax: +1 356 735 9472", "+1 356 735 9472"),
-        ],
-    );
+    covers(Fax, &[("Records faxed to 539-202-3511", "539-202-3511"), ("fax: +1 356 735 9472", "+1 356 735 9472")]);
 }
 
 #[test]
 fn addresses_on_networks() {
     covers(
         Email,
-        &[
-            ("write to a.b+c@mail.example.org.", "a.b+c@mail.example.org"),
-            ("<JANE@EXAMPLE.COM>", "JANE@EXAMPLE.COM"),
-        ],
+        &[("write to a.b+c@mail.example.org.", "a.b+c@mail.example.org"), ("<JANE@EXAMPLE.COM>", "JANE@EXAMPLE.COM")],
     );
     covers(
         Url,
         &[
-            (
-                "see https://www.example.org/patients/372664.",
-                "https://www.example.org/patients/372664",
-            ),
+            ("see https://www.example.org/patients/372664.", "https://www.example.org/patients/372664"),
             ("(www.example.com)", "www.example.com"),
             ("portal.example.org/x?id=3 is", "portal.example.org/x?id=3"),
         ],
     );
     covers(
         Ip,
-        &[
-            ("from 94.12.213.46.", "94.12.213.46"),
-            ("host 2001:db8::8a2e:370:7334 up", "2001:db8::8a2e:370:7334"),
-        ],
+        &[("from 94.12.213.46.", "94.12.213.46"), ("host 2001:db8::8a2e:370:7334 up", "2001:db8::8a2e:370:7334")],
     );
-    nothing(&[
-        "e.g. this, i.e. that",
-        "at 10:22:00 today",
-        "version 1.2.3",
-        "given q.i.d. and p.r.n.",
-        "ratio 1:2:3",
-    ]);
+    nothing(&["e.g. this, i.e. that", "at 10:22:00 today", "version 1.2.3", "given q.i.d. and p.r.n.", "ratio 1:2:3"]);
 }
 
 #[test]

@@ -11,14 +11,8 @@ fn well_formed(text: &str) {
     let findings = Detector::shared().detect(text);
     let mut end = 0;
     for f in &findings {
-        assert!(
-            f.span.start >= end && f.span.start < f.span.end && f.span.end <= text.len(),
-            "{f:?} in {text:?}"
-        );
-        assert!(
-            text.is_char_boundary(f.span.start) && text.is_char_boundary(f.span.end),
-            "{f:?} in {text:?}"
-        );
+        assert!(f.span.start >= end && f.span.start < f.span.end && f.span.end <= text.len(), "{f:?} in {text:?}");
+        assert!(text.is_char_boundary(f.span.start) && text.is_char_boundary(f.span.end), "{f:?} in {text:?}");
         assert!((0.0..=1.0).contains(&f.confidence));
         end = f.span.end;
     }
@@ -164,9 +158,7 @@ fn a_text_of_many_blocks_is_covered_throughout() {
     let mut text = String::new();
     let mut planted = Vec::new();
     while text.len() < 5 << 19 {
-        text.push_str(
-            "The patient reports feeling well and will return to us in two weeks for a visit. ",
-        );
+        text.push_str("The patient reports feeling well and will return to us in two weeks for a visit. ");
         if planted.len() * 40_000 < text.len() {
             planted.push(text.len() + 5);
             text.push_str(&format!("SSN: 385-74-3{:03}. ", planted.len()));
