@@ -161,7 +161,8 @@ impl Door {
             Ok(Err(_gone)) => return self.app.noise(self.from, "connection_lost"),
             Err(_) => return self.app.noise(self.from, "handshake_timeout"),
         };
-        let front = Front { app: self.app, router: self.router, from: self.from };
+        let (app, from) = (self.app.clone(), self.from);
+        let front = Front { app: self.app, router: self.router, from };
         let mut http = auto::Builder::new(TokioExecutor::new());
         // Without a timer hyper's time-outs do nothing.
         http.http1().timer(TokioTimer::new()).header_read_timeout(self.limits.header_timeout);
@@ -171,7 +172,22 @@ impl Door {
             .max_header_list_size(32 << 10)
             .keep_alive_interval(Duration::from_secs(20));
         let connection = http.serve_connection(TokioIo::new(stream), front);
-        let _broken_off = watcher.watch(connection.into_owned()).await;
+        if let Err(error) = watcher.watch(connection.into_owned()).await
+            && let Some(what) = broken_http(error.as_ref())
+        {
+            app.noise(from, what);
+        }
+    }
+}
+
+/// What a connection ended with that a client in good order does not do. A client that hangs up is
+/// no such thing.
+fn broken_http(error: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
+    let error = error.downcast_ref::<hyper::Error>()?;
+    match (error.is_parse(), error.is_timeout()) {
+        (true, _) => Some("http_invalid"),
+        (_, true) => Some("http_timeout"),
+        _ => None,
     }
 }
 

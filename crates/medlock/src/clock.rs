@@ -8,7 +8,6 @@ use std::time::{SystemTime, UNIX_EPOCH};
 pub(crate) struct SystemClock;
 
 impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "the one place that reads the wall clock")]
     fn now(&self) -> Timestamp {
         #[expect(clippy::disallowed_methods, reason = "the one place that reads it")]
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

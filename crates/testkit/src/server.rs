@@ -373,6 +373,19 @@ impl Server {
         String::from_utf8_lossy(&answer).into_owned()
     }
 
+    /// What is counted, as Prometheus reads it, with the head of the answer.
+    ///
+    /// # Panics
+    /// When there is no connection.
+    pub async fn metrics(&self) -> String {
+        let mut socket = TcpStream::connect(self.metrics.expect("a metrics port")).await.expect("a connection");
+        let request = b"GET /metrics HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+        socket.write_all(request).await.expect("a connection");
+        let mut text = String::new();
+        socket.read_to_string(&mut text).await.expect("text");
+        text
+    }
+
     /// A connection that trusts the server's CA, for bytes of the test's own.
     ///
     /// # Panics

@@ -154,3 +154,21 @@ fn entries_removed_repeated_and_moved() {
     twice.insert("segments/00000002.seg".into(), files["segments/00000001.seg"].clone());
     assert_caught(&world, &twice, "segments/00000002.seg", "a segment twice");
 }
+
+#[test]
+fn a_segment_of_another_log_under_the_same_key_is_told_as_that() {
+    let world = World::new();
+    let logs = ["one", "another"].map(|text| {
+        let disk = world.created();
+        world.session(&disk, &[text]);
+        world.session(&disk, &["same"]);
+        disk.files()
+    });
+    let [mut files, other] = logs;
+    files.insert("segments/00000001.seg".into(), other["segments/00000001.seg"].clone());
+    let found = problems(&world, &files);
+    assert_eq!(
+        (&found[0].file[..], &found[0].what[..]),
+        ("segments/00000001.seg", "a segment that continues another log")
+    );
+}

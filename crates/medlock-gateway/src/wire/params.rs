@@ -11,9 +11,11 @@ const MAX_STOP: usize = 4;
 /// Most answers to one request.
 const MAX_N: u32 = 8;
 
+type IsDefault = fn(&Value) -> bool;
+
 /// Parameters that this server does not support, with what their default looks like: clients send
 /// them without meaning anything by it.
-const AT_DEFAULT: &[(&str, fn(&Value) -> bool)] = &[
+const AT_DEFAULT: &[(&str, IsDefault)] = &[
     ("logprobs", |v| v == false),
     ("top_logprobs", |v| v == 0),
     ("logit_bias", |v| v.as_object().is_some_and(serde_json::Map::is_empty)),

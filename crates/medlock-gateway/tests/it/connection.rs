@@ -118,11 +118,7 @@ async fn metrics_have_their_own_door_and_count_without_telling() {
     let body = json!({"model": MODEL, "messages": [{"role": "user", "content": note}]});
     assert_eq!(server.chat(&body).await.status, 200);
     let _plain = say_and_hear(&server, b"GET /John-Smith HTTP/1.1\r\n\r\n").await;
-    let address = server.metrics_addr().unwrap();
-    let mut socket = TcpStream::connect(address).await.unwrap();
-    socket.write_all(b"GET /metrics HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
-    let mut text = String::new();
-    socket.read_to_string(&mut text).await.unwrap();
+    let text = server.metrics().await;
     for line in [
         "medlock_requests_total{route=\"/v1/chat/completions\",status=\"200\"} 1",
         "medlock_findings_total{class=\"MRN\",direction=\"in\"} 1",
@@ -153,4 +149,15 @@ async fn http_2_is_spoken_where_it_is_asked_for() {
         assert_ne!(n, 0, "closed without an answer");
         heard.extend_from_slice(&buffer[..n]);
     }
+}
+
+#[tokio::test]
+async fn what_is_not_http_inside_tls_is_refused_and_counted() {
+    let server = Server::start().await;
+    let mut tls = server.tls(&[]).await;
+    tls.write_all(b"\x01\x02 nonsense\r\n\r\n").await.unwrap();
+    let mut heard = Vec::new();
+    let _unclean = tls.read_to_end(&mut heard).await;
+    assert!(heard.starts_with(b"HTTP/1.1 400 "), "{}", String::from_utf8_lossy(&heard));
+    eventually("it is counted", || async { server.metrics().await.contains("what=\"http_invalid\"} 1") }).await;
 }

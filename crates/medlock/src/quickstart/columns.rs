@@ -58,16 +58,19 @@ fn marked(terminal: Terminal, line: &str) -> String {
 fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
     for paragraph in text.lines() {
-        let mut line = String::new();
-        for word in paragraph.split(' ') {
+        let words = paragraph.trim_start_matches(' ');
+        let mut line = " ".repeat((paragraph.len() - words.len()).min(width / 2));
+        for word in words.split(' ') {
             let mut word: Vec<char> = word.chars().collect();
-            if !line.is_empty() && line.chars().count() + 1 + word.len() > width {
+            if !line.trim().is_empty() && line.chars().count() + 1 + word.len() > width {
                 lines.push(std::mem::take(&mut line));
-            } else if !line.is_empty() {
+            } else if !line.trim().is_empty() {
                 line.push(' ');
             }
-            while word.len() > width {
-                lines.push(word.drain(..width).collect());
+            while line.chars().count() + word.len() > width {
+                let room = width - line.chars().count();
+                line.extend(word.drain(..room));
+                lines.push(std::mem::take(&mut line));
             }
             line.extend(word);
         }

@@ -45,7 +45,8 @@ impl Narrator {
         Ok(value)
     }
 
-    fn say(&mut self, what: &str, how: &str, began: Instant) {
+    /// A step that has shown its own progress since `began`.
+    pub(super) fn say(&mut self, what: &str, how: &str, began: Instant) {
         self.number += 1;
         let (number, took) = (self.number, began.elapsed().as_secs_f64());
         self.terminal.note(format!("{number}. {what}: {how} ({took:.2} s)"));

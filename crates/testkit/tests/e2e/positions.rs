@@ -139,8 +139,10 @@ async fn no_identifier_reaches_the_model_from_any_position_and_each_comes_back()
     }
 }
 
+type PlantJson = fn(Value) -> Value;
+
 /// Where JSON of the caller's own shape can stand.
-const JSON: &[(&str, fn(Value) -> Value)] = &[
+const JSON: &[(&str, PlantJson)] = &[
     ("arguments", |v| called("call_1", "look_up", &v.to_string())),
     ("arguments nested", |v| called("call_1", "look_up", &json!({"patients": [v]}).to_string())),
     ("tool schema example", |v| tool(json!({"name": "f", "parameters": {"type": "object", "examples": [v]}}))),

@@ -1,0 +1,8 @@
+//! The shipped binary, as people and scripts run it: no terminal, temporary directories.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod command_line;
+mod offline;
+mod quickstart;
+mod serving;
+mod support;

@@ -1,0 +1,79 @@
+//! The command line and a running server.
+
+use crate::support::{Serving, medlock, models};
+use medlock_keys::totp::TotpSecret;
+use std::fs;
+use std::net::TcpListener;
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+#[test]
+fn the_command_line_works_through_the_server_and_the_server_stops_cleanly() {
+    let Some(models) = models() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path();
+    let made = medlock(data, "", &["init", "--json"]).code(0).json();
+    let config = data.join("medlock.toml");
+    let text = fs::read_to_string(&config).unwrap().replace("127.0.0.1:8443", "127.0.0.1:0");
+    fs::write(&config, format!("{text}dir = {:?}\n", models.to_str().unwrap())).unwrap();
+    let mut server = Serving::start(data, &["serve"], " serving ");
+
+    let busy = medlock(data, "", &["serve"]).code(2);
+    assert!(busy.err.contains("a server runs on"), "{}", busy.err);
+    assert!(medlock(data, "", &["user", "list"]).code(1).err.contains("not logged in"));
+
+    let admin = &made["administrator"];
+    let password = admin["password"].as_str().unwrap();
+    let wrong = medlock(data, &format!("{password}\n000000\n"), &["session", "login", "admin"]).code(1);
+    assert!(wrong.err.contains("not accepted") && !wrong.err.contains(password));
+    let secret = TotpSecret::from_base32(admin["totp_secret"].as_str().unwrap()).unwrap();
+    let input = format!("{password}\n{}\n", secret.code_at(now()));
+    medlock(data, &input, &["session", "login", "admin"]).code(0);
+    let add = ["user", "add", "dr-lee", "--role", "clinician"];
+    medlock(data, "another fine passphrase\n", &add).code(0);
+    let create = ["token", "create", "notes", "--owner", "dr-lee", "--role", "clinician", "--purpose", "treatment"];
+    let key = medlock(data, "", &create).code(0).out;
+    assert!(key.starts_with("sk-medlock-") && key.lines().count() == 1, "stdout is the key alone");
+    let sessions = medlock(data, "", &["session", "list", "--json"]).code(0).json();
+    assert_eq!(sessions["sessions"].as_array().unwrap().len(), 1);
+    medlock(data, "", &["audit", "verify"]).code(0);
+    let reading = data.join("keys/audit-reading.key");
+    let refused =
+        medlock(data, "", &["audit", "show", "--content", "--reading-key", reading.to_str().unwrap()]).code(2);
+    assert!(refused.err.contains("could not be recorded"), "{}", refused.err);
+    medlock(data, "", &["session", "logout"]).code(0);
+    assert!(!data.join("cli-session").exists());
+    medlock(data, "", &["token", "list"]).code(1);
+
+    assert_eq!(server.stop("-TERM"), 0);
+    assert!(shown(data, "server_stop").contains("server_stop"));
+    assert!(shown(data, "login_failed").contains("why=wrong_code"));
+    assert_eq!(shown(data, "login_ok").lines().count(), 1);
+    medlock(data, "", &["audit", "verify"]).code(0);
+    // The lock is free again.
+    medlock(data, "", &["user", "list"]).code(0);
+}
+
+#[test]
+fn a_killed_server_leaves_a_log_that_verifies_and_a_lock_that_is_free() {
+    let Some(models) = models() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    // A taken port: another one is used, and said.
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let listen = taken.local_addr().unwrap().to_string();
+    let args = ["quickstart", "--keep", "--listen", &listen, "--model-dir", models.to_str().unwrap()];
+    let mut server = Serving::start(dir.path(), &args, "asking over HTTPS");
+    assert_eq!(server.stop("-KILL"), -1);
+    let listed = medlock(dir.path(), "", &["user", "list"]).code(0);
+    assert!(listed.out.contains("demo-clinician"));
+    medlock(dir.path(), "", &["audit", "verify"]).code(0);
+}
+
+fn shown(data: &Path, kind: &str) -> String {
+    medlock(data, "", &["audit", "show", "--kind", kind]).code(0).out
+}
+
+#[expect(clippy::disallowed_methods, reason = "the server under test has the real clock")]
+fn now() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() as i64
+}
