@@ -14,7 +14,7 @@ use medlock_domain::{ClassCounts, PhiText};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 /// A client that takes nothing for so long has gone away.
 const STALLED: Duration = Duration::from_secs(30);
@@ -30,6 +30,8 @@ struct Inner {
     log: Log,
     generator: Arc<dyn Generator>,
     on_leak: OnLeak,
+    /// Requests under way.
+    running: watch::Sender<usize>,
 }
 
 /// Whether requests can be served, and if not, why.
@@ -44,7 +46,7 @@ pub struct Readiness {
 impl Guard {
     /// Puts the parts together.
     pub fn new(auth: Auth, log: Log, generator: Arc<dyn Generator>, on_leak: OnLeak) -> Self {
-        Self(Arc::new(Inner { auth, log, generator, on_leak }))
+        Self(Arc::new(Inner { auth, log, generator, on_leak, running: watch::Sender::new(0) }))
     }
 
     /// Whether requests can be served.
@@ -58,6 +60,13 @@ impl Guard {
         self.0.generator.models().into_iter().filter(may).collect()
     }
 
+    /// Waits until every request under way has its closing record. To be called at a stop, after the
+    /// front door has closed and before the log is.
+    pub async fn idle(&self) {
+        let mut running = self.0.running.subscribe();
+        let _the_sender_lives_in_self = running.wait_for(|n| *n == 0).await;
+    }
+
     /// Sets a request on its way. `parse` is called after the arrival has been recorded.
     pub fn start(
         &self,
@@ -67,9 +76,25 @@ impl Guard {
         let (head_tx, head) = oneshot::channel();
         let (events_tx, events) = mpsc::channel(4);
         let (delivery, delivered) = Delivery::new();
-        let inner = self.0.clone();
-        tokio::spawn(async move { inner.drive(arrival, parse, head_tx, events_tx, delivered).await });
+        let running = Running::one(self.0.clone());
+        tokio::spawn(async move { running.0.drive(arrival, parse, head_tx, events_tx, delivered).await });
         Exchange { head, events, delivery }
+    }
+}
+
+/// One request under way, counted until it is dropped, whatever ends it.
+struct Running(Arc<Inner>);
+
+impl Running {
+    fn one(inner: Arc<Inner>) -> Self {
+        inner.running.send_modify(|n| *n += 1);
+        Self(inner)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.running.send_modify(|n| *n -= 1);
     }
 }
 

@@ -14,11 +14,15 @@ use std::path::Path;
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
+/// How long a stop waits for the records of requests that were cut off.
+const CLOSING: std::time::Duration = std::time::Duration::from_secs(10);
+
 /// Everything that serves.
 pub(crate) struct Server {
     installation: Installation,
     engine: EngineHandle,
     gateway: Gateway,
+    guard: Guard,
     address: SocketAddr,
 }
 
@@ -41,11 +45,11 @@ impl Server {
         let generator = EngineGenerator::new(settings.model.name.clone(), engine.clone());
         let Installation { log, auth, admin, clock, .. } = &installation;
         let guard = Guard::new(auth.clone(), log.clone(), Arc::new(generator), settings.on_leak);
-        let parts = Parts { guard, admin: admin.clone(), auth: auth.clone(), log: log.clone(), clock: clock.clone() };
+        let parts = Parts { guard: guard.clone(), admin: admin.clone(), auth: auth.clone(), log: log.clone(), clock: clock.clone() };
         let gateway = bind(settings, parts)?;
         let address = gateway.local_addr().doing("asking where the server listens")?;
         record_start(&installation, &engine, address).await?;
-        Ok(Self { installation, engine, gateway, address })
+        Ok(Self { installation, engine, gateway, guard, address })
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -66,8 +70,12 @@ impl Server {
 
     /// Serves until `stop`, lets what is running end, and closes everything in good order.
     pub(crate) async fn run(self, stop: impl Future<Output = ()>) -> Result<(), Failure> {
-        let Self { installation, engine, gateway, .. } = self;
+        let Self { installation, engine, gateway, guard, .. } = self;
         gateway.run(stop).await;
+        // Requests are cut off by now; their closing records still have to be written.
+        if tokio::time::timeout(CLOSING, guard.idle()).await.is_err() {
+            tracing::warn!("some requests did not end in time; their records stay open");
+        }
         let entry = Entry::new(Kind::ServerStop, Actor::Server).outcome(Outcome::Ok);
         let recorded = installation.log.append(entry).await.doing("recording the stop");
         engine.shut_down().await;

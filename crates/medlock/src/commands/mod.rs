@@ -18,7 +18,6 @@ use crate::failure::{Doing, Failure};
 use crate::quickstart;
 use crate::terminal::Terminal;
 
-pub(crate) use audit_show::line;
 pub(crate) use serve::before_anything;
 
 /// What a command is given beside its own arguments.

@@ -3,17 +3,20 @@
 use super::columns::{beside, section};
 use super::evidence::Evidence;
 use super::{Answer, Demo};
-use crate::commands::line;
 use crate::show;
 use crate::terminal::Terminal;
+use medlock_audit::Fact;
+use medlock_audit::read::StoredEntry;
 use medlock_keys::digest::hex;
 use serde_json::{Value, json};
+
+const HELLO: &str = "Write a greeting to Jane Roe.";
 
 /// The whole demonstration.
 pub(super) fn print(terminal: Terminal, answer: &Answer, evidence: &Evidence) {
     beside(terminal, ("WHAT THE CLIENT SENT", &evidence.client_sent), ("WHAT THE MODEL SAW", &evidence.model_saw));
     beside(terminal, ("WHAT THE MODEL SAID", &evidence.model_said), ("WHAT THE CLIENT GOT", &answer.text));
-    section(terminal, "THE AUDIT RECORD", &records(terminal, answer, evidence));
+    section(terminal, "THE AUDIT RECORD", &records(answer, evidence));
 }
 
 /// What is shown once.
@@ -25,14 +28,15 @@ pub(super) fn administrator(terminal: Terminal, demo: &Demo) {
     show::factor(terminal, &admin.factor.otpauth_url, &admin.factor.secret);
 }
 
-fn records(terminal: Terminal, answer: &Answer, evidence: &Evidence) -> String {
-    let proof = &evidence.proof;
-    let lines: Vec<String> = evidence.entries.iter().map(|e| line(e, Terminal { color: false, ..terminal })).collect();
+fn records(answer: &Answer, evidence: &Evidence) -> String {
+    let Evidence { entries, proof, report, name, .. } = evidence;
+    let actor = entries.first().map(|e| e.actor.to_string()).unwrap_or_default();
+    let lines: Vec<String> = entries.iter().map(brief).collect();
     format!(
-        "request {}, receipt {}, found: {}\n\n{}\n\n\
+        "request   {}\nreceipt   {}\nwho       {actor}\nfound     {}\n\n{}\n\n\
          What was sent, seen and said was read out of the sealed content above with the reading key; the server itself \
          cannot open it.\n\
-         Inclusion proof of entry {}: VERIFIED, {} hashes from the leaf to the root of {} entries,\n  root {}\n  \
+         Inclusion proof of entry {}: VERIFIED, {} hashes from the leaf to the root of {} entries,\n  {}\n  \
          signed by {}\n\
          Whole log: INTACT, {} entries, {} of them with sealed content.",
         answer.request,
@@ -43,9 +47,28 @@ fn records(terminal: Terminal, answer: &Answer, evidence: &Evidence) -> String {
         proof.path.len(),
         proof.size,
         hex(&proof.root),
-        evidence.name.origin(),
-        evidence.report.size,
-        evidence.report.contents,
+        name.origin(),
+        report.size,
+        report.contents,
+    )
+}
+
+/// An entry for people who see one for the first time: digests shortened.
+fn brief(entry: &StoredEntry) -> String {
+    let fact = |(key, fact): (&str, &Fact)| match fact {
+        Fact::Digest(d) => format!("{key}={}…", hex(&d[..4])),
+        other => format!("{key}={other}"),
+    };
+    let facts: Vec<String> = entry.facts.iter().map(fact).collect();
+    let sealed = entry.content.as_ref().map(|c| format!("\n        {} bytes of content, sealed", c.len()));
+    format!(
+        "{:>4}  {}  {}, {}\n        {}{}",
+        entry.index,
+        entry.time.rfc3339(),
+        entry.kind,
+        entry.outcome,
+        facts.join(" "),
+        sealed.unwrap_or_default(),
     )
 }
 
@@ -58,26 +81,28 @@ pub(super) fn next(terminal: Terminal, demo: &Demo, kept: bool) {
     } else {
         format!("Start the server:\n\n  medlock serve --data-dir {data_dir}")
     };
-    let text = format!(
-        "{start}\n\n\
-         Ask it with curl (this demonstration key ends in an hour):\n\n  \
-         curl --cacert {ca} https://{address}/v1/chat/completions \\\n    \
-         -H 'Authorization: Bearer {key}' -H 'Content-Type: application/json' \\\n    \
-         -d '{{\"model\": \"{model}\", \"messages\": [{{\"role\": \"user\", \"content\": \"Hello from Jane Roe\"}}]}}'\n\n\
-         Or with the openai package for Python:\n"
+    section(
+        terminal,
+        "WHAT TO DO NEXT",
+        &format!("{start}\n\nAsk it with curl (this demonstration key ends in an hour):\n"),
     );
-    section(terminal, "WHAT TO DO NEXT", &text);
+    let body = format!("{{\"model\": \"{model}\", \"messages\": [{{\"role\": \"user\", \"content\": \"{HELLO}\"}}]}}");
     // Not wrapped: it is to be copied.
     for line in [
+        format!("curl --cacert {ca} https://{address}/v1/chat/completions \\"),
+        format!("  -H 'Authorization: Bearer {key}' \\"),
+        format!("  -H 'Content-Type: application/json' -d '{body}'"),
+        "\nOr with the openai package for Python:\n".to_owned(),
         "import httpx, openai, ssl".to_owned(),
         format!("trust = ssl.create_default_context(cafile=\"{ca}\")"),
-        format!("client = openai.OpenAI(base_url=\"https://{address}/v1\", api_key=\"{key}\","),
-        "                       http_client=httpx.Client(verify=trust))".to_owned(),
-        format!("print(client.chat.completions.create(model=\"{model}\","),
-        "    messages=[{\"role\": \"user\", \"content\": \"Hello from Jane Roe\"}]).choices[0].message.content)"
-            .to_owned(),
+        "client = openai.OpenAI(".to_owned(),
+        format!("    base_url=\"https://{address}/v1\", http_client=httpx.Client(verify=trust),"),
+        format!("    api_key=\"{key}\")"),
+        format!("answer = client.chat.completions.create(model=\"{model}\","),
+        format!("    messages=[{{\"role\": \"user\", \"content\": \"{HELLO}\"}}])"),
+        "print(answer.choices[0].message.content)".to_owned(),
     ] {
-        terminal.out(format!("  {line}"));
+        terminal.out(line);
     }
     terminal.out("\nLog in as the administrator and look around:\n");
     for verb in ["session login admin", "user list", "token list", "audit verify", "key status"] {

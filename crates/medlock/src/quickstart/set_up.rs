@@ -98,14 +98,8 @@ async fn people_and_model(
     let bar = Bar::new(context.terminal);
     let model = registry.pull(name, &bar).await.map_err(|e| Failure::Error(e.to_string()))?;
     drop(bar);
-    let model = narrator.step(&format!("model {name}"), || {
-        let how = format!(
-            "{} MB, the catalogued file, checked in {:.1} s",
-            model.size() / 1_000_000,
-            began.elapsed().as_secs_f64()
-        );
-        Ok((model, how))
-    })?;
+    let how = format!("{} MB, its SHA-256 is the catalogue's", model.size() / 1_000_000);
+    narrator.say(&format!("model {name}"), &how, began);
     Ok((administrator, key, model))
 }
 
