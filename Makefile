@@ -13,13 +13,14 @@ export MEDLOCK_TEST_MODEL_DIR ?= $(CURDIR)/.cache/models
 demo: release
 	@$(ENV) target/release/medlock quickstart --data-dir medlock-data --model-dir .cache/models
 
-release: setup
+release:
+	@scripts/setup.sh build
 	@$(ENV) cargo build --locked --release -p medlock
 
 test: setup lint unit clients
 
 setup:
-	@scripts/setup.sh
+	@scripts/setup.sh test
 
 lint:
 	@$(ENV) cargo fmt --all --check

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Gets what the build and the tests need and the machine lacks: a C++ toolchain for llama.cpp, the
-# default model, and the clients that the tests drive. Quick when all of it is there; after that no
-# network is needed.
+# Gets what the machine lacks: a C++ toolchain for llama.cpp and the default model; with "test", also
+# the clients that the tests drive. Quick when all of it is there; after that no network is needed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 mkdir -p .cache
+what=${1:-test}
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 stop() { say "$*"; exit 1; }
@@ -14,28 +14,47 @@ for tool in cargo gcc python3; do
 done
 
 # --- cmake, clang and libclang, for llama.cpp and its bindings
-have_libclang() { [ -n "${LIBCLANG_PATH:-}" ] || ls /usr/lib/llvm-*/lib/libclang.so* /usr/lib/x86_64-linux-gnu/libclang*.so* >/dev/null 2>&1; }
 if [ -f .cache/env.sh ]; then source .cache/env.sh; fi
-if ! command -v cmake >/dev/null || ! command -v g++ >/dev/null || ! have_libclang; then
-    packages="cmake clang libclang-dev g++"
-    root=""
-    [ "$(id -u)" = 0 ] || root="sudo -n"
-    if command -v apt-get >/dev/null && { [ -z "$root" ] || $root true 2>/dev/null; }; then
-        say "installing $packages (a minute)"
-        $root apt-get update -qq
-        DEBIAN_FRONTEND=noninteractive $root apt-get install -y -qq --no-install-recommends $packages >/dev/null
-    elif python3 -m pip --version >/dev/null 2>&1 && command -v g++ >/dev/null; then
-        say "no root: taking cmake and libclang from their Python packages"
-        python3 -m pip install --quiet --target .cache/py cmake libclang
-        {
-            echo "export PATH=\"$PWD/.cache/py/bin:\$PATH\" PYTHONPATH=\"$PWD/.cache/py\""
-            echo "export LIBCLANG_PATH=\"$PWD/.cache/py/clang/native\""
-            # The package has the library but not its headers; gcc's do.
-            echo "export BINDGEN_EXTRA_CLANG_ARGS=\"-I$(gcc -print-file-name=include)\""
-        } >.cache/env.sh
-    else
-        stop "run this as root, then again: apt-get install $packages"
+have_libclang() {
+    [ -n "${LIBCLANG_PATH:-}" ] || compgen -G '/usr/lib/llvm-*/lib/libclang*.so*' >/dev/null \
+        || compgen -G '/usr/lib/*-linux-gnu/libclang*.so*' >/dev/null || compgen -G '/usr/lib64/libclang*.so*' >/dev/null
+}
+have_pip() { python3 -m pip --version >/dev/null 2>&1; }
+have_venv() { [ "$what" != test ] || python3 -c 'import ensurepip, venv' 2>/dev/null; }
+lacking=()
+command -v cmake >/dev/null || lacking+=(cmake)
+command -v g++ >/dev/null || lacking+=(g++)
+have_libclang || lacking+=(clang libclang-dev)
+have_pip || lacking+=(python3-pip)
+have_venv || lacking+=(python3-venv)
+
+from_apt() {
+    command -v apt-get >/dev/null || return 1
+    local root=()
+    if [ "$(id -u)" != 0 ]; then
+        sudo -n true 2>/dev/null || return 1
+        root=(sudo -n)
     fi
+    say "installing ${lacking[*]} (a minute)"
+    "${root[@]}" apt-get update -qq && "${root[@]}" env DEBIAN_FRONTEND=noninteractive \
+        apt-get install -y -qq --no-install-recommends "${lacking[@]}" >/dev/null
+}
+
+# cmake and libclang have Python packages; nothing else of the list has.
+from_pip() {
+    have_pip && have_venv && command -v g++ >/dev/null || return 1
+    say "no root: taking cmake and libclang from their Python packages"
+    python3 -m pip install --quiet --disable-pip-version-check --upgrade --target .cache/py cmake libclang || return 1
+    {
+        echo "export PATH=\"$PWD/.cache/py/bin:\$PATH\" PYTHONPATH=\"$PWD/.cache/py\""
+        echo "export LIBCLANG_PATH=\"$PWD/.cache/py/clang/native\""
+        # The package has the library but not its headers; gcc's do.
+        echo "export BINDGEN_EXTRA_CLANG_ARGS=\"-I$(gcc -print-file-name=include)\""
+    } >.cache/env.sh
+}
+
+if [ ${#lacking[@]} -gt 0 ]; then
+    from_apt || from_pip || stop "run this as root, then again: apt-get install ${lacking[*]}"
 fi
 
 # --- the default model, in the layout of `medlock model pull`
@@ -57,10 +76,12 @@ PY
     rm -rf .cache/wheel
 fi
 
+[ "$what" = test ] || exit 0
+
 # --- the clients that the tests drive, each where its language is there
 if [ ! -x .cache/venv/bin/python ] || ! .cache/venv/bin/python -c 'import openai' 2>/dev/null; then
     say "fetching the openai package for Python"
-    python3 -m venv .cache/venv
+    python3 -m venv .cache/venv # makes what is missing of one that was interrupted
     .cache/venv/bin/pip install --quiet --disable-pip-version-check -r tests/clients/requirements.txt
 fi
 if command -v npm >/dev/null && [ ! -d tests/clients/node_modules/openai ]; then

@@ -106,7 +106,11 @@ pub fn protect_all(detector: &Detector, mode: ProtectionMode, inputs: Vec<Input>
 /// What the detector finds in a text, helped by what the text stands under.
 fn detect(detector: &Detector, input: &Input) -> Vec<Finding> {
     let text = input.text.expose();
-    let Some(cue) = &input.cue else { return detector.detect(text) };
+    let Some(cue) = &input.cue else {
+        let mut found = detector.detect(text);
+        found.extend(keyed(detector, text));
+        return found;
+    };
     let cue = spoken(cue.expose());
     let mut under = Zeroizing::new(String::with_capacity(cue.len() + 2 + text.len()));
     under.push_str(&cue);
@@ -118,6 +122,53 @@ fn detect(detector: &Detector, input: &Input) -> Vec<Finding> {
         f
     });
     clipped.collect()
+}
+
+/// The longest key, and the longest value under one, that is looked at.
+const KEY: usize = 64;
+const VALUE: usize = 256;
+
+/// The values in a text that is JSON or quotes some (what tools give back, mostly), each looked at
+/// under its key, where prose would not say it as the key does.
+fn keyed(detector: &Detector, text: &str) -> Vec<Finding> {
+    // A line for each, so that one search does for all: (where its value stands there, and here).
+    let mut lines = Zeroizing::new(String::new());
+    let mut values: Vec<(Span, usize)> = Vec::new();
+    for (colon, _) in text.match_indices(':') {
+        let Some(key) = key_before(&text[..colon]) else { continue };
+        let rest = &text[colon + 1..];
+        let value = rest.trim_start_matches([' ', '\n', '\r', '\t', '[', '\\', '"']);
+        let start = colon + 1 + (rest.len() - value.len());
+        let quoted = text[..start].ends_with('"');
+        let ends = |c: char| matches!(c, '"' | '\\' | '\n') || !quoted && matches!(c, ',' | '}' | ']' | ' ');
+        let end = value.char_indices().find(|(i, c)| *i >= VALUE || ends(*c)).map_or(value.len(), |(i, _)| i);
+        if lines.capacity() == 0 {
+            // More than it can come to, since a string that grows leaves a copy behind.
+            lines.reserve_exact(2 * text.len() + 4);
+        }
+        lines.extend([&spoken(key), ": "]);
+        values.push((Span { start: lines.len(), end: lines.len() + end }, start));
+        lines.extend([&value[..end], "\n\n"]);
+    }
+    let mut found = Vec::new();
+    let searched = if values.is_empty() { Vec::new() } else { detector.detect(&lines) };
+    for f in searched {
+        let first = values.partition_point(|(line, _)| line.end <= f.span.start);
+        for (line, here) in values[first..].iter().take_while(|(line, _)| line.start < f.span.end) {
+            let (start, end) = (f.span.start.max(line.start), f.span.end.min(line.end));
+            let span = Span { start: start - line.start + here, end: end - line.start + here };
+            found.push(Finding { span, ..f.clone() });
+        }
+    }
+    found
+}
+
+/// The quoted key that ends here, if it is one that nobody would say like that.
+fn key_before(text: &str) -> Option<&str> {
+    let text = text.trim_end().strip_suffix('"')?.trim_end_matches('\\');
+    let key = &text[text.rfind('"')? + 1..];
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
+    ((1..=KEY).contains(&key.len()) && key.bytes().all(plain) && spoken(key).as_str() != key).then_some(key)
 }
 
 /// `date_of_birth` and `dateOfBirth` as one says them.

@@ -45,7 +45,13 @@ impl Server {
         let generator = EngineGenerator::new(settings.model.name.clone(), engine.clone());
         let Installation { log, auth, admin, clock, .. } = &installation;
         let guard = Guard::new(auth.clone(), log.clone(), Arc::new(generator), settings.on_leak);
-        let parts = Parts { guard: guard.clone(), admin: admin.clone(), auth: auth.clone(), log: log.clone(), clock: clock.clone() };
+        let parts = Parts {
+            guard: guard.clone(),
+            admin: admin.clone(),
+            auth: auth.clone(),
+            log: log.clone(),
+            clock: clock.clone(),
+        };
         let gateway = bind(settings, parts)?;
         let address = gateway.local_addr().doing("asking where the server listens")?;
         record_start(&installation, &engine, address).await?;

@@ -23,11 +23,11 @@ const FIELDS: &[&str] = &[
 const MAX_VALUE: usize = 160;
 
 /// Starts logging.
-pub(crate) fn start(level: LevelFilter, color: bool) {
+pub(crate) fn start(level: LevelFilter) {
     let ours = tracing_subscriber::filter::filter_fn(|m: &Metadata<'_>| ours(m.target()));
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
-        .with_ansi(color)
+        .with_ansi(false)
         .event_format(Lines)
         .with_filter(level)
         .with_filter(ours);

@@ -40,11 +40,14 @@ const ONLY: &[(&str, &[&str])] = &[
     ("argon2", &["medlock-keys"]),
     ("axum", &["medlock-gateway"]),
     ("hyper", &["medlock-gateway"]),
+    ("rustls", &["medlock-gateway"]),
     ("tokio-rustls", &["medlock-gateway"]),
     ("rcgen", &["medlock-gateway"]),
     ("sqlx", &["medlock-store"]),
     ("cedar-policy", &["medlock-auth"]),
     ("llama-cpp-sys-2", &["medlock-engine"]),
+    ("landlock", &["medlock-engine"]),
+    ("seccompiler", &["medlock-engine"]),
 ];
 
 /// Reads the workspace and lists every edge that should not be.
@@ -98,6 +101,7 @@ mod tests {
             ("medlock-gateway", "medlock-store"),
             ("medlock-pipeline", "aws-lc-rs"),
             ("medlock", "sqlx"),
+            ("medlock", "rustls"),
             ("medlock", "testkit"),
             ("medlock-scan", "medlock-deid"),
         ] {

@@ -101,3 +101,19 @@ fn nothing_shows_a_value() {
     let shown = format!("{protected:?}");
     assert!(!shown.contains("219") && shown.contains("ProtectedText(11 bytes)"), "{shown}");
 }
+
+#[test]
+fn a_key_in_a_text_says_what_its_value_is_however_it_is_spelled() {
+    check(
+        &[
+            r#"{"medicalRecordNumber":90417,"doseMg":500,"patientName": "okonkwo", "ids": {"socialSecurityNumber": "90418"}}"#,
+            r#"He sent "{\"accountNumber\": [\"90419\"], \"visitType\": \"follow-up\"}" to us."#,
+            r#"{"postal_code": 94105, "bedNumber": "", "isNew": true, "": 1, "x:y": 2}"#,
+        ],
+        &[
+            r#"{"medicalRecordNumber":[MRN-1],"doseMg":500,"patientName": "[NAME-1]", "ids": {"socialSecurityNumber": "[SSN-1]"}}"#,
+            r#"He sent "{\"accountNumber\": [\"[ACCOUNT-1]\"], \"visitType\": \"follow-up\"}" to us."#,
+            r#"{"postal_code": [LOCATION-1], "bedNumber": "", "isNew": true, "": 1, "x:y": 2}"#,
+        ],
+    );
+}

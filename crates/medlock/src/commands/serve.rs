@@ -11,13 +11,12 @@ use crate::server::{self, Server};
 use crate::signals::Stop;
 use crate::telemetry;
 use medlock_model::{Launcher, ModelError};
-use std::io::IsTerminal;
 use tracing_subscriber::filter::LevelFilter;
 
 /// Runs the server until it is told to stop.
 pub(crate) fn run(context: &Context) -> Result<(), Failure> {
     let launcher = before_anything()?;
-    telemetry::start(LevelFilter::INFO, std::io::stderr().is_terminal() && context.terminal.color);
+    telemetry::start(LevelFilter::INFO);
     let settings = config::load(&context.whereabouts)?;
     block_on(serve(settings, launcher, context))
 }

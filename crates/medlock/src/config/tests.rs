@@ -32,7 +32,7 @@ fn what_is_said_is_taken_and_the_environment_wins() {
     assert_eq!(s.on_leak, medlock_deid::OnLeak::Block);
     let of = |key| s.resolved.iter().find(|r| r.key == key).unwrap().origin.clone();
     assert_eq!(of("listen"), Origin::Env("MEDLOCK_LISTEN".into()));
-    assert_eq!(of("output.on_leak"), Origin::Line(9));
+    assert_eq!(of("output.on_leak"), Origin::Line(10));
 }
 
 /// Each wrong thing by itself, with what must be said about it.

@@ -55,7 +55,7 @@ pub(crate) fn run(args: Quickstart, context: &Context) -> Result<(), Failure> {
         return Err(Failure::error("quickstart works on a data directory: name that with --data-dir"));
     }
     let launcher = before_anything()?;
-    telemetry::start(if args.keep { LevelFilter::INFO } else { LevelFilter::WARN }, context.terminal.color);
+    telemetry::start(if args.keep { LevelFilter::INFO } else { LevelFilter::WARN });
     block_on(demonstrate(args, launcher, context))
 }
 
