@@ -157,7 +157,7 @@ fn keyed(detector: &Detector, text: &str) -> Vec<Finding> {
         for (line, here) in values[first..].iter().take_while(|(line, _)| line.start < f.span.end) {
             let (start, end) = (f.span.start.max(line.start), f.span.end.min(line.end));
             let span = Span { start: start - line.start + here, end: end - line.start + here };
-            found.push(Finding { span, ..f.clone() });
+            found.push(Finding { span, ..f });
         }
     }
     found

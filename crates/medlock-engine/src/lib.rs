@@ -12,6 +12,7 @@
 
 mod bytes;
 pub mod channel;
+pub mod confine;
 mod engine;
 pub mod frame;
 pub mod gguf;

@@ -1,6 +1,7 @@
 //! What the serving process gives up before it holds anything worth taking.
 #![allow(unsafe_code, reason = "two system calls that std does not offer")]
 
+use crate::config::{KeyRef, Settings};
 use crate::failure::Failure;
 use std::io;
 
@@ -24,6 +25,18 @@ pub(crate) fn apply() -> Result<(), Failure> {
     }
     medlock_engine::zero_on_free::pin_mmap_threshold();
     Ok(())
+}
+
+/// From here on the server reaches its own files only, runs no program and connects to nobody
+/// (Landlock, where the kernel has it). Must come before the first thread.
+pub(crate) fn confine(settings: &Settings) -> Option<medlock_engine::frame::Enforced> {
+    let mut read = vec![settings.tls_cert.as_path()];
+    if let KeyRef::File(key) = &settings.tls_key {
+        read.push(key);
+    }
+    read.extend(settings.policy_dir.as_deref());
+    // A model that is not the catalogued one is moved aside, so its directory is written too.
+    medlock_engine::confine::server(&read, &[settings.layout.root(), &settings.model.dir])
 }
 
 /// Ctrl-C goes to every process of the terminal, but only the server may act on it: it lets what is

@@ -36,6 +36,8 @@ pub enum Say {
     Silence,
     /// Nothing at all: it is refused with this.
     Refuse(GenerateError),
+    /// Nothing at all: what asks it panics.
+    Panic,
 }
 
 impl Say {
@@ -140,8 +142,10 @@ impl Generator for Script {
         let given = given.map(|p| Given { position: p.position, text: p.text.expose().to_string() }).collect();
         lock(&self.0.given).push(given);
         let say = lock(&self.0.say).clone();
-        if let Say::Refuse(error) = say {
-            return Err(error);
+        match say {
+            Say::Refuse(error) => return Err(error),
+            Say::Panic => panic!("a test wanted this"),
+            _ => {}
         }
         let (tx, rx) = mpsc::channel(32);
         let script = self.clone();
@@ -166,7 +170,7 @@ impl Script {
                 tx.closed().await;
                 return None;
             }
-            Say::Refuse(_) => return Some(()),
+            Say::Refuse(_) | Say::Panic => return Some(()),
         };
         let pause = *lock(&self.0.pause);
         for choice in 0..chat.sampling.n {

@@ -10,7 +10,7 @@ use crate::progress::Bar;
 use crate::server::{self, Server};
 use crate::signals::Stop;
 use crate::telemetry;
-use medlock_model::{Launcher, ModelError};
+use medlock_model::{Enforced, Launcher, ModelError};
 use tracing_subscriber::filter::LevelFilter;
 
 /// Runs the server until it is told to stop.
@@ -18,6 +18,11 @@ pub(crate) fn run(context: &Context) -> Result<(), Failure> {
     let launcher = before_anything()?;
     telemetry::start(LevelFilter::INFO);
     let settings = config::load(&context.whereabouts)?;
+    match hardening::confine(&settings) {
+        Some(Enforced::Fully) => {}
+        Some(Enforced::Partly) => tracing::warn!("this kernel confines the server's files, not its connections"),
+        None => tracing::warn!("this kernel has no Landlock: the server process is not confined"),
+    }
     block_on(serve(settings, launcher, context))
 }
 

@@ -185,7 +185,7 @@ async fn what_is_not_tls_as_it_should_be_is_refused_and_counted_in_the_log() {
     let mut expected = vec![("plain_http", 1), ("not_tls", 1)];
     let old = ["-tls1_1", "-cipher", "DEFAULT@SECLEVEL=0"];
     match openssl(&server, &old).await {
-        None => eprintln_skipped(),
+        None => skipped(),
         Some(said) => {
             // An openssl without TLS 1.1 would fail before it has said anything to the server.
             assert!(said.contains("SSL alert number") && said.contains("Protocol  : TLSv1.1"), "{said}");
@@ -211,7 +211,10 @@ async fn what_is_not_tls_as_it_should_be_is_refused_and_counted_in_the_log() {
     assert_eq!(by_now, 0, "noise is gathered before it is recorded");
     let mut noise = Vec::new();
     for entry in server.records("noise") {
-        assert_eq!((entry.actor.to_string().as_str(), entry.facts.word("source")), ("unauthenticated", Some("127.0.0.1")));
+        assert_eq!(
+            (entry.actor.to_string().as_str(), entry.facts.word("source")),
+            ("unauthenticated", Some("127.0.0.1"))
+        );
         noise.push((entry.facts.word("what").unwrap().to_string(), entry.facts.int("count").unwrap()));
     }
     noise.sort();
@@ -221,7 +224,7 @@ async fn what_is_not_tls_as_it_should_be_is_refused_and_counted_in_the_log() {
 }
 
 #[expect(clippy::print_stderr, reason = "whoever runs the tests should know what was left out")]
-fn eprintln_skipped() {
+fn skipped() {
     eprintln!("skipped: there is no openssl to offer TLS 1.1 with");
 }
 

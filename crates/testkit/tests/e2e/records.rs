@@ -5,6 +5,7 @@ use crate::common::{
     ask, authorised, by_request, closed, closes, content, of_request, opened, reading_key, streamed, verified,
 };
 use medlock_audit::read::StoredEntry;
+use medlock_deid::OnLeak;
 use medlock_domain::KeyId;
 use medlock_pipeline::GenerateError;
 use serde_json::{Value, json};
@@ -153,6 +154,7 @@ async fn each_refusal_is_opened_and_closed_with_its_code() {
         failed(says(Say::Refuse(GenerateError::Busy(3)), case("capacity", ordinary()))),
         failed(says(Say::Refuse(GenerateError::Down), case("model_unavailable", ordinary()))),
         failed(says(Say::PiecesThenFail(vec![]), case("model_unavailable", ordinary()))),
+        failed(says(Say::Panic, case("internal_error", ordinary()))),
     ];
     for Case { say, credential, header, body, code, outcome } in cases {
         server.script().say(say);
@@ -169,6 +171,26 @@ async fn each_refusal_is_opened_and_closed_with_its_code() {
         let entries = of_request(&server, answer.header("x-request-id"));
         assert_eq!(opened(&entries[0], &reading_key(&server)), body, "the request as it came");
         assert!(!kinds(&entries).contains(&"release"), "{code}");
+    }
+    settled(&mut server).await;
+}
+
+#[tokio::test]
+async fn an_answer_that_the_filter_blocks_ends_there_and_is_recorded_as_blocked() {
+    let mut server = Server::builder().on_leak(OnLeak::Block).start().await;
+    let key = reading_key(&server);
+    let leak = "All is well with her. Her neighbour's SSN is 219-09-9934, as it happens.";
+    server.script().say(Say::cut(leak, 6));
+    for body in [ask(NOTE), streamed(ask(NOTE))] {
+        let answer = server.chat(&body).await;
+        assert_eq!((answer.status.as_u16(), answer.text.contains("219-09")), (200, false), "{}", answer.text);
+        assert!(answer.text.contains(r#""finish_reason":"content_filter""#), "{}", answer.text);
+        let close = closed(&server, answer.header("x-request-id")).await;
+        assert_eq!((ending(&close), close.facts.word("finish")), (("close", "ok", "-"), Some("content_filter")));
+        let allowed = authorised(&of_request(&server, answer.header("x-request-id")), &key);
+        assert_eq!(allowed, content(&answer).as_bytes());
+        // What it was that the model said is kept for those who review it.
+        assert!(String::from_utf8(opened(&close, &key)).unwrap().contains("219-09-9934"));
     }
     settled(&mut server).await;
 }
