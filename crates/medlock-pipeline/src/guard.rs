@@ -10,7 +10,7 @@ use futures_util::FutureExt;
 use medlock_audit::Log;
 use medlock_auth::{Ask, Auth, ChatAction, DenyCode, Permit, Principal};
 use medlock_deid::{Detector, OnLeak, ProtectedText, Surrogates, protect_all};
-use medlock_domain::{ClassCounts, PhiText};
+use medlock_domain::{ClassCounts, PhiClass, PhiText};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -293,7 +293,13 @@ impl Answer<'_> {
             }
             match self.step(piece).await {
                 Ok(ended) => open[at as usize] = !ended,
-                Err(Stop::Blocked) => {
+                Err(Stop::Blocked(class)) if self.head.is_some() && !self.stream => {
+                    return Err(Refusal::new(
+                        RefusalCode::PhiBlockedOutput,
+                        format!("the answer held an identifier that was not the request's: {class}"),
+                    ));
+                }
+                Err(Stop::Blocked(_)) => {
                     self.outlet.shut(at);
                     open[at as usize] = false;
                     self.way.recorder.finish(Finish::ContentFilter);
@@ -386,14 +392,14 @@ impl Answer<'_> {
 
 /// Why a step of the answer could not be taken.
 enum Stop {
-    /// The filter blocked the choice; others may go on.
-    Blocked,
+    /// The filter blocked the choice, for an identifier of this class; others may go on.
+    Blocked(PhiClass),
     Refused(Refusal),
 }
 
 impl From<medlock_deid::BlockedOutput> for Stop {
-    fn from(_: medlock_deid::BlockedOutput) -> Self {
-        Stop::Blocked
+    fn from(blocked: medlock_deid::BlockedOutput) -> Self {
+        Stop::Blocked(blocked.class)
     }
 }
 

@@ -181,17 +181,23 @@ async fn an_answer_that_the_filter_blocks_ends_there_and_is_recorded_as_blocked(
     let key = reading_key(&server);
     let leak = "All is well with her. Her neighbour's SSN is 219-09-9934, as it happens.";
     server.script().say(Say::cut(leak, 6));
-    for body in [ask(NOTE), streamed(ask(NOTE))] {
-        let answer = server.chat(&body).await;
-        assert_eq!((answer.status.as_u16(), answer.text.contains("219-09")), (200, false), "{}", answer.text);
-        assert!(answer.text.contains(r#""finish_reason":"content_filter""#), "{}", answer.text);
-        let close = closed(&server, answer.header("x-request-id")).await;
-        assert_eq!((ending(&close), close.facts.word("finish")), (("close", "ok", "-"), Some("content_filter")));
-        let allowed = authorised(&of_request(&server, answer.header("x-request-id")), &key);
-        assert_eq!(allowed, content(&answer).as_bytes());
-        // What it was that the model said is kept for those who review it.
-        assert!(String::from_utf8(opened(&close, &key)).unwrap().contains("219-09-9934"));
-    }
+    // In one piece, nothing has been released yet: the whole answer is refused.
+    let answer = server.chat(&ask(NOTE)).await;
+    assert_eq!((answer.status.as_u16(), answer.code().as_str()), (400, "phi_blocked_output"), "{}", answer.text);
+    assert_eq!((answer.header("x-should-retry"), answer.text.contains("219-09")), ("false", false));
+    let refused = closed(&server, answer.header("x-request-id")).await;
+    assert_eq!(ending(&refused), ("denied", "denied", "phi_blocked_output"));
+    assert!(String::from_utf8(opened(&refused, &key)).unwrap().contains("219-09-9934"));
+
+    let answer = server.chat(&streamed(ask(NOTE))).await;
+    assert_eq!((answer.status.as_u16(), answer.text.contains("219-09")), (200, false), "{}", answer.text);
+    assert!(answer.text.contains(r#""finish_reason":"content_filter""#), "{}", answer.text);
+    let close = closed(&server, answer.header("x-request-id")).await;
+    assert_eq!((ending(&close), close.facts.word("finish")), (("close", "ok", "-"), Some("content_filter")));
+    let allowed = authorised(&of_request(&server, answer.header("x-request-id")), &key);
+    assert_eq!(allowed, content(&answer).as_bytes());
+    // What it was that the model said is kept for those who review it.
+    assert!(String::from_utf8(opened(&close, &key)).unwrap().contains("219-09-9934"));
     settled(&mut server).await;
 }
 
