@@ -27,10 +27,10 @@ use crate::values::Matcher;
 /// Bytes before a step that say what its text is about.
 const BACK: usize = 256;
 /// Bytes that a step decides.
-const STEP: usize = 16;
+const STEP: usize = 32;
 /// Bytes after those that a step sees: an identifier up to this long is whole before its first
 /// byte is released.
-const AHEAD: usize = 96;
+const AHEAD: usize = 80;
 /// A finding that ends closer than this to what can be seen may go on.
 const SETTLED: usize = 24;
 /// How far beyond its bytes a step may go to end between words.
