@@ -18,16 +18,16 @@ use testkit::{MODEL, Say, Script, Server};
 const NOTE: &str = "Patient: Margaret Ellison, DOB 04/12/1951, MRN 48213377. Seen 03/14/2024 by Dr. Alan Whitfield at \
     Cedar Grove Medical Center. Phone (415) 555-0132, margaret.ellison@example.com. 72-year-old woman with type 2 \
     diabetes and hypertension. A1c 8.1 %, BP 148/86. Metformin raised to 1000 mg twice daily. ";
-const ANSWER: &str = "[NAME-1] was seen on [DATE-2] and her blood pressure was above the goal, so the dose was raised. ";
+const ANSWER: &str =
+    "[NAME-1] was seen on [DATE-2] and her blood pressure was above the goal, so the dose was raised. ";
 
 #[tokio::main]
 async fn main() {
     let script = Script::default();
     let server = Server::builder().script(script.clone()).start().await;
     let text = |n: usize| NOTE.chars().cycle().take(n).collect::<String>();
-    let body = |stream: bool| {
-        json!({"model": MODEL, "stream": stream, "messages": [{"role": "user", "content": text(1024)}]})
-    };
+    let body =
+        |stream: bool| json!({"model": MODEL, "stream": stream, "messages": [{"role": "user", "content": text(1024)}]});
     let answer: String = ANSWER.chars().cycle().take(1000).collect();
     script.say(Say::cut(&answer, 50)); // 20 pieces
 
@@ -207,7 +207,11 @@ fn quantiles(times: &mut [Duration]) -> (Duration, Duration) {
 }
 
 fn show(d: Duration) -> String {
-    if d < Duration::from_millis(1) { format!("{} µs", d.as_micros()) } else { format!("{:.2} ms", d.as_secs_f64() * 1e3) }
+    if d < Duration::from_millis(1) {
+        format!("{} µs", d.as_micros())
+    } else {
+        format!("{:.2} ms", d.as_secs_f64() * 1e3)
+    }
 }
 
 /// CPU time of this process, client and server together.
