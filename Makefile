@@ -11,7 +11,7 @@ export MEDLOCK_TEST_MODEL_DIR ?= $(CURDIR)/.cache/models
 .PHONY: demo test bench setup lint unit clients release
 
 demo: release
-	@$(ENV) target/release/medlock quickstart --data-dir medlock-data --model-dir .cache/models
+	@$(ENV) $${CARGO_TARGET_DIR:-target}/release/medlock quickstart --data-dir medlock-data --model-dir .cache/models
 
 release:
 	@scripts/setup.sh build

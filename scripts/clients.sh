@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 # The same build as the tests': choosing one package would choose other features, and build all again.
 cargo test --locked --quiet --workspace --no-run
-medlock=$PWD/target/debug/medlock
+medlock=${CARGO_TARGET_DIR:-$PWD/target}/debug/medlock
 dir=$(mktemp -d)
 export MEDLOCK_DATA_DIR=$dir/data MEDLOCK_LISTEN=127.0.0.1:0
 server=
