@@ -1,5 +1,5 @@
 //! Runs the detector over a file of documents and writes its findings:
-//! `cargo run --release -p medlock-deid --example predict -- GOLD.jsonl > PRED.jsonl`.
+//! `cargo run --release -p medlock-deid --example predict -- GOLD.jsonl [ROUNDS [PRESET]] > PRED.jsonl`.
 //! Documents have `id` and `text`; offsets out are in code points. The speed goes to stderr.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a tool")]
 
@@ -7,13 +7,14 @@ use std::error::Error;
 use std::time::Instant;
 use std::{env, fs};
 
-use medlock_deid::Detector;
+use medlock_deid::{Detector, Preset};
 use serde_json::{Value, json};
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let path = env::args().nth(1).ok_or("usage: predict GOLD.jsonl")?;
+    let path = env::args().nth(1).ok_or("usage: predict GOLD.jsonl [ROUNDS [PRESET]]")?;
     let rounds: usize = env::args().nth(2).map_or(Ok(1), |n| n.parse())?;
-    let detector = Detector::shared();
+    let preset = env::args().nth(3).map_or(Some(Preset::Balanced), |p| Preset::from_name(&p)).ok_or("no such preset")?;
+    let detector = Detector::preset(preset);
     let documents: Vec<Value> =
         fs::read_to_string(path)?.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
     let texts: Vec<&str> = documents.iter().filter_map(|d| d["text"].as_str()).collect();

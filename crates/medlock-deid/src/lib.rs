@@ -12,7 +12,9 @@ mod values;
 #[cfg(test)]
 mod tests;
 
-pub use detect::Detector;
+#[cfg(feature = "train")]
+pub use detect::train;
+pub use detect::{Detector, Explained, Preset};
 pub use filter::{BlockedOutput, OnLeak, OutputFilter, ReleasableText};
 pub use protect::{Blocked, Input, Protected, ProtectedText, protect_all};
 pub use restore::{RestoredText, Restorer};

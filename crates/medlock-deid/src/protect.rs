@@ -7,6 +7,7 @@ use medlock_domain::{ClassCounts, Finding, PhiClass, PhiText, ProtectionMode, Sp
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::Detector;
+use crate::detect::title;
 use crate::placeholder;
 use crate::surrogates::{Issuer, Own, Surrogates};
 use crate::values::Matcher;
@@ -103,8 +104,18 @@ pub fn protect_all(detector: &Detector, mode: ProtectionMode, inputs: Vec<Input>
     Ok(Protected { texts, surrogates: issuer.finish(matcher, own), findings, counts })
 }
 
-/// What the detector finds in a text, helped by what the text stands under.
+/// What the detector finds in a text, helped by what the text stands under. The title before a name
+/// stays, so that a model still reads `Dr. [NAME_1]`.
 fn detect(detector: &Detector, input: &Input) -> Vec<Finding> {
+    let mut found = search(detector, input);
+    let text = input.text.expose();
+    for f in found.iter_mut().filter(|f| f.class == PhiClass::Name) {
+        f.span.start += title::after(&text[f.span.start..f.span.end]);
+    }
+    found
+}
+
+fn search(detector: &Detector, input: &Input) -> Vec<Finding> {
     let text = input.text.expose();
     let Some(cue) = &input.cue else {
         let mut found = detector.detect(text);

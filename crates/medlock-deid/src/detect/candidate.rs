@@ -1,7 +1,8 @@
 //! What a producer proposes.
 
-use medlock_domain::PhiClass;
+use medlock_domain::{Finding, PhiClass, Span};
 
+use super::fold::Folded;
 use super::token::Tokens;
 
 /// The rule behind a candidate: its name (from a closed set, fit for a record), who wins when two
@@ -31,6 +32,16 @@ pub(super) struct Candidate {
 impl Candidate {
     pub(super) fn moved(self, by: usize) -> Self {
         Self { start: self.start + by, end: self.end + by, ..self }
+    }
+
+    /// The finding in the text as it came.
+    pub(super) fn finding(self, folded: &Folded<'_>) -> Finding {
+        Finding {
+            span: Span { start: folded.original(self.start), end: folded.original(self.end) },
+            class: self.class,
+            confidence: self.rule.confidence,
+            detector: self.rule.name,
+        }
     }
 }
 

@@ -15,6 +15,11 @@ impl Cues {
     pub(super) const fn or(self, other: Cues) -> Cues {
         Cues(self.0 | other.0)
     }
+
+    /// As a number, to be compared and hashed.
+    pub(super) const fn bits(self) -> u64 {
+        self.0
+    }
 }
 
 macro_rules! cues {
@@ -235,6 +240,24 @@ cues! {
     CITY_KEY = 51: "city town municipality county district village ciudad municipio localidad birthplace";
     NOT_CITY = 46: "of most many mobile best reading orange normal price home commerce center union industry marble
         enterprise";
+}
+
+impl Cues {
+    /// The numbers and codes that a word announces.
+    pub(super) const NUMBERED: Cues = Cues::MRN
+        .or(Cues::SSN)
+        .or(Cues::PHONE)
+        .or(Cues::FAX)
+        .or(Cues::PLAN)
+        .or(Cues::ACCOUNT)
+        .or(Cues::LICENSE)
+        .or(Cues::VEHICLE)
+        .or(Cues::DEVICE)
+        .or(Cues::ID)
+        .or(Cues::CODE)
+        .or(Cues::ZIP);
+    /// All but the words that merely stand between, or are ordinary.
+    pub(super) const TELLING: Cues = Cues(!Cues::SAFE.or(Cues::FILLER).or(Cues::NOT_FACILITY).or(Cues::NOT_CITY).0);
 }
 
 /// The table, hashed once.

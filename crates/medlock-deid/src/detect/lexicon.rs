@@ -40,7 +40,11 @@ impl Tags {
         Tags(self.0 | other.0)
     }
 
-    pub(super) fn any(self, of: Tags) -> bool {
+    pub(super) const fn without(self, other: Tags) -> Tags {
+        Tags(self.0 & !other.0)
+    }
+
+    pub(super) const fn any(self, of: Tags) -> bool {
         self.0 & of.0 != 0
     }
 }

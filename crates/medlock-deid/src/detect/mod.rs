@@ -1,6 +1,5 @@
 //! Finds identifiers by rule: a token layer, producers that propose candidates, and a resolver that
-//! makes findings of them. A later producer (a statistical tagger) joins the others in
-//! [`producers`] and changes nothing else.
+//! makes findings of them. Beside the rules a statistical tagger is heard ([`verdict`]).
 //!
 //! Linear in the text: each producer looks a bounded number of tokens around the one it stands on.
 //! A text is worked on in blocks, so that memory does not grow with it beyond the findings.
@@ -23,7 +22,12 @@ mod number;
 mod place;
 mod resolve;
 mod run;
+mod tagger;
+pub(crate) mod title;
 mod token;
+mod verdict;
+#[cfg(feature = "train")]
+pub mod train;
 
 #[cfg(test)]
 mod tests;
@@ -31,20 +35,76 @@ mod tests;
 use std::fmt;
 use std::sync::OnceLock;
 
-use medlock_domain::{Finding, Span};
+use medlock_domain::{Finding, PhiClass, Span};
 
 use self::candidate::Scan;
 use self::cue::CueTable;
 use self::fold::Folded;
 use self::known::Known;
 use self::lexicon::Lexicon;
+use self::tagger::Tagger;
 use self::token::Tokens;
 
 /// Finds the identifiers of the Safe Harbor (45 CFR 164.514(b)(2)(i)) in a text.
 pub struct Detector {
+    parts: &'static Parts,
+    preset: Preset,
+}
+
+/// How a detector weighs what it misses against what it takes wrongly.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub enum Preset {
+    /// Rules alone, with reverse logic for names and places, and no tagger: the fallback, and the fastest.
+    Rules,
+    /// Rules and tagger: the best of both errors together.
+    #[default]
+    Balanced,
+    /// The tagger is believed sooner: fewer misses, more taken that is nobody's.
+    Strict,
+}
+
+impl Preset {
+    /// Every preset.
+    pub const ALL: [Preset; 3] = [Self::Rules, Self::Balanced, Self::Strict];
+
+    /// The name, as in configuration and records.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Rules => "rules",
+            Self::Balanced => "balanced",
+            Self::Strict => "strict",
+        }
+    }
+
+    /// The preset of this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|p| p.name() == name)
+    }
+
+    /// What is added to every token's score for being nobody's.
+    fn bias(self) -> f32 {
+        match self {
+            Self::Rules | Self::Balanced => 1.0,
+            Self::Strict => -1.0,
+        }
+    }
+}
+
+/// What all detectors share; it holds no state between texts.
+struct Parts {
     cues: CueTable,
     lexicon: Lexicon,
+    tagger: OnceLock<Tagger>,
     digest: OnceLock<String>,
+}
+
+/// A finding with all that spoke for it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Explained {
+    /// What was found.
+    pub finding: Finding,
+    /// The rules that said so, each with the class it said and its confidence; the surest first.
+    pub because: Vec<(&'static str, PhiClass, f32)>,
 }
 
 /// A text longer than this is worked on in blocks of about this many bytes.
@@ -53,14 +113,50 @@ const BLOCK: usize = 1 << 20;
 const OVERLAP: usize = 512;
 
 impl Detector {
-    /// The detector of this build. It is made once and holds no state between texts.
+    /// The detector of this build, in the preset `balanced`.
     pub fn shared() -> &'static Detector {
-        static SHARED: OnceLock<Detector> = OnceLock::new();
-        SHARED.get_or_init(|| Detector { cues: CueTable::new(), lexicon: Lexicon::open(), digest: OnceLock::new() })
+        Self::preset(Preset::Balanced)
+    }
+
+    /// The detector of this build in a preset. It is made once.
+    pub fn preset(preset: Preset) -> &'static Detector {
+        static PARTS: OnceLock<Parts> = OnceLock::new();
+        static DETECTORS: [OnceLock<Detector>; Preset::ALL.len()] = [const { OnceLock::new() }; Preset::ALL.len()];
+        DETECTORS[preset as usize].get_or_init(|| {
+            let parts = PARTS.get_or_init(|| Parts {
+                cues: CueTable::new(),
+                lexicon: Lexicon::open(),
+                tagger: OnceLock::new(),
+                digest: OnceLock::new(),
+            });
+            Detector { parts, preset }
+        })
     }
 
     /// The identifiers in `text`: sorted, not overlapping, on character boundaries.
     pub fn detect(&self, text: &str) -> Vec<Finding> {
+        self.search(text, None)
+    }
+
+    /// [`Detector::detect`], and why.
+    pub fn explain(&self, text: &str) -> Vec<Explained> {
+        let mut said = Vec::new();
+        let findings = self.search(text, Some(&mut said));
+        let because = |span: Span| {
+            let mut because: Vec<_> = said
+                .iter()
+                .filter(|s| s.span.overlaps(span))
+                .map(|s| (s.detector, s.class, s.confidence))
+                .collect();
+            because.sort_by(|a, b| b.2.total_cmp(&a.2).then(a.0.cmp(b.0)));
+            because.dedup();
+            because
+        };
+        findings.into_iter().map(|finding| Explained { finding, because: because(finding.span) }).collect()
+    }
+
+    /// `said` takes in every candidate that was weighed.
+    fn search(&self, text: &str, mut said: Option<&mut Vec<Finding>>) -> Vec<Finding> {
         let folded = Folded::new(text);
         let whole = folded.text();
         let blocks = blocks(whole);
@@ -71,6 +167,13 @@ impl Detector {
             let tokens = self.tokens(&whole[start..end]);
             let mut scan = Scan::new(&tokens);
             producers(&mut scan);
+            if self.preset != Preset::Rules {
+                let tagger = self.parts.tagger.get_or_init(Tagger::open);
+                verdict::hear(&mut scan, tagger, &tagger.tag(&tokens, self.preset.bias()));
+            }
+            if let Some(said) = &mut said {
+                said.extend(scan.candidates.iter().map(|c| c.moved(start).finding(&folded)));
+            }
             let found = resolve::resolve(scan.candidates);
             known.learn(&tokens, &found);
             candidates.extend(found.into_iter().map(|c| c.moved(start)));
@@ -83,24 +186,23 @@ impl Detector {
                 None if known.is_empty() => break,
                 None => self.tokens(&whole[start..end]),
             };
-            candidates.extend(known.find(&tokens).into_iter().map(|c| c.moved(start)));
+            let again = known.find(&tokens).into_iter().map(|c| c.moved(start));
+            candidates.extend(again.inspect(|c| {
+                if let Some(said) = &mut said {
+                    said.push(c.finding(&folded));
+                }
+            }));
         }
-        resolve::resolve(candidates)
-            .into_iter()
-            .map(|c| Finding {
-                span: Span { start: folded.original(c.start), end: folded.original(c.end) },
-                class: c.class,
-                confidence: c.rule.confidence,
-                detector: c.rule.name,
-            })
-            .collect()
+        let mut found = resolve::resolve(candidates);
+        title::take_in(whole, &mut found);
+        found.into_iter().map(|c| c.finding(&folded)).collect()
     }
 
     /// Whether a lower-case word is plain English or medicine, so that it tells nobody's name by
     /// itself.
     pub(crate) fn is_ordinary(&self, lower: &str) -> bool {
         use lexicon::Tags;
-        let tags = self.lexicon.tags(lower);
+        let tags = self.parts.lexicon.tags(lower);
         // The largest word list holds surnames too.
         tags.any(Tags::COMMON.or_tags(Tags::MEDICAL).or_tags(Tags::DRUG))
             || tags.any(Tags::HUGE) && !tags.any(Tags::A_NAME)
@@ -108,13 +210,13 @@ impl Detector {
 
     /// The version of the rules, for people.
     pub fn version(&self) -> &'static str {
-        concat!("rules-1/", env!("CARGO_PKG_VERSION"))
+        concat!("rules-2/", env!("CARGO_PKG_VERSION"))
     }
 
     /// A fingerprint of rules and lists: 128 bits, hexadecimal. It tells builds apart and is no
     /// safeguard; whoever needs one hashes [`Detector::rule_bytes`].
     pub fn digest(&self) -> &str {
-        self.digest.get_or_init(|| {
+        self.parts.digest.get_or_init(|| {
             let mix = |seed: u64| {
                 self.rule_bytes()
                     .flatten()
@@ -126,7 +228,7 @@ impl Detector {
 
     /// Everything that decides what is found: the sources of the rules and the packed lists.
     pub fn rule_bytes(&self) -> impl Iterator<Item = &'static [u8]> + use<> {
-        const RULES: [&[u8]; 22] = [
+        const RULES: [&[u8]; 28] = [
             include_bytes!("mod.rs"),
             include_bytes!("address.rs"),
             include_bytes!("age.rs"),
@@ -148,13 +250,19 @@ impl Detector {
             include_bytes!("place.rs"),
             include_bytes!("resolve.rs"),
             include_bytes!("run.rs"),
+            include_bytes!("tagger/decode.rs"),
+            include_bytes!("tagger/feature.rs"),
+            include_bytes!("tagger/mod.rs"),
+            include_bytes!("tagger/weights.rs"),
+            include_bytes!("title.rs"),
             include_bytes!("token.rs"),
+            include_bytes!("verdict.rs"),
         ];
-        RULES.into_iter().chain([lexicon::BYTES])
+        RULES.into_iter().chain([lexicon::BYTES, tagger::weights::BYTES])
     }
 
     fn tokens<'a>(&'a self, block: &'a str) -> Tokens<'a> {
-        Tokens::new(block, &self.cues, &self.lexicon)
+        Tokens::new(block, &self.parts.cues, &self.parts.lexicon)
     }
 }
 

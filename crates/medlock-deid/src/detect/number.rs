@@ -49,7 +49,7 @@ pub(super) fn produce(scan: &mut Scan<'_>) {
 }
 
 /// The nearest telephone or fax cue in the eight tokens before `i`.
-fn line_cue(t: &Tokens<'_>, i: usize) -> Option<PhiClass> {
+pub(super) fn line_cue(t: &Tokens<'_>, i: usize) -> Option<PhiClass> {
     (1..=8).map_while(|k| i.checked_sub(k)).find_map(|j| {
         let cues = t.cues(j);
         if cues.any(Cues::FAX) {

@@ -1,0 +1,171 @@
+//! What the tagger says, beside the rules: its findings become candidates of a class, and what a rule
+//! only guessed is dropped where the tagger is sure that it is nobody's.
+
+use medlock_domain::PhiClass;
+
+use super::candidate::{Rule, Scan};
+use super::cue::Cues;
+use super::lexicon::Tags;
+use super::number::line_cue;
+use super::place::state_end;
+use super::tagger::{Kind, Opinion, Tagged, Tagger};
+use super::token::{self, Tokens};
+
+const TAGGER: Rule = Rule::new("tagger", 54, 0.5);
+/// A rule that guesses gives way when the tagger is so sure of every token of it.
+const GUESS: Veto = Veto { below: 48, distance: 3.0 };
+/// A rule that has something to go by, when the tagger is surer yet.
+const CLUE: Veto = Veto { below: 60, distance: 8.0 };
+
+/// What the tagger has to be sure by to take several ordinary words for a name, and for a place.
+const ORDINARY_NAME: f32 = 4.0;
+const ORDINARY_PLACE: f32 = 1.0;
+/// The same for a short word in capitals, which is an abbreviation more often than not.
+const CAPITALS: f32 = 5.0;
+/// The same for two small numbers as a date, a bare number as an age, letters as a number.
+const BARE: f32 = 4.0;
+
+/// Candidates under a priority are dropped at a distance.
+struct Veto {
+    below: u8,
+    distance: f32,
+}
+
+/// Adds what is tagged and drops what is not believed.
+pub(super) fn hear(scan: &mut Scan<'_>, tagger: &Tagger, opinion: &Opinion) {
+    let t = scan.tokens;
+    scan.candidates.retain(|c| {
+        if c.rule.priority >= CLUE.below || !matches!(c.class, PhiClass::Name | PhiClass::Location) {
+            return true;
+        }
+        let at = t.list.partition_point(|x| (x.start as usize) < c.start);
+        let words = t.list[at..].iter().zip(&opinion.distance[at..]).take_while(|(x, _)| (x.start as usize) < c.end);
+        let nearest = words.filter(|(x, _)| x.kind != token::Kind::Mark).map(|(_, d)| *d).fold(f32::MAX, f32::min);
+        !(c.rule.priority < GUESS.below && nearest > GUESS.distance || nearest > CLUE.distance)
+    });
+    for tagged in &opinion.tagged {
+        if let Some((first, last, class)) = identifies(t, tagged) {
+            let rule = Rule { confidence: tagger.confidence(tagged.margin), ..TAGGER };
+            scan.push(first, last, class, rule);
+        }
+    }
+}
+
+/// What of a tagged stretch is an identifier in the law's sense, and of which class.
+fn identifies(t: &Tokens<'_>, tagged: &Tagged) -> Option<(usize, usize, PhiClass)> {
+    let Tagged { first, last, kind, margin } = *tagged;
+    let sure = margin > BARE;
+    let class = match kind {
+        Kind::Name | Kind::Location if !believed(t, tagged) => return None,
+        Kind::Name => PhiClass::Name,
+        // A state alone identifies nobody: 164.514(b)(2)(i)(B).
+        Kind::Location if state_end(t, first).is_some_and(|end| end >= last) && !zip_after(t, last) => return None,
+        Kind::Location => PhiClass::Location,
+        // Neither does a year: (C).
+        Kind::Date if first == last && t.number(first).is_some_and(|(n, len)| len == 4 && (1850..2100).contains(&n)) => {
+            return None;
+        }
+        Kind::Date => {
+            let month = (first..=last).any(|i| t.has(i, Cues::MONTH));
+            let numbers = (first..=last).filter(|i| matches!(t.kind(*i), Some(token::Kind::Number | token::Kind::Mixed)));
+            let telling = match numbers.count() {
+                0 => month && last > first,
+                1 | 2 => month || sure || t.between(first, last).len() >= 6,
+                _ => true,
+            };
+            telling.then_some(PhiClass::Date)?
+        }
+        // Nor an age under 90.
+        Kind::Age => {
+            let over = (first..=last).any(|i| {
+                t.number(i).is_some_and(|(n, _)| (90..=130).contains(&n)) || t.has(i, Cues::NINETY) || leading(t.at(i)) >= Some(90)
+            });
+            let said = |i: usize| t.has(i, Cues::OLD.or(Cues::YEARS).or(Cues::PERSON));
+            let around = (1..=3).any(|k| first.checked_sub(k).is_some_and(said) || said(last + k));
+            (over && (sure || around)).then_some(PhiClass::Age)?
+        }
+        Kind::Phone => line_cue(t, first).unwrap_or(PhiClass::Phone),
+        Kind::Net => {
+            let text = t.between(first, last);
+            if text.contains('@') {
+                PhiClass::Email
+            } else if text.contains("//") || text.bytes().any(|b| b.is_ascii_alphabetic()) && !text.contains("::") {
+                PhiClass::Url
+            } else {
+                PhiClass::Ip
+            }
+        }
+        Kind::Id => {
+            // A number has a digit; a word alone is none.
+            let some = t.between(first, last).bytes().any(|b| b.is_ascii_digit() || b == b'*');
+            (some || sure).then(|| number_class(t, first))?
+        }
+    };
+    // `Yewmere, ME`: the state goes with the town.
+    let state = state_end(t, last + 2)
+        .filter(|_| matches!(class, PhiClass::Name | PhiClass::Location) && t.is_mark(last + 1, ',') && t.same_line(last + 2));
+    Some(match state {
+        Some(end) if t.capital(last + 2) && t.at(end).len() == 2 => (first, end, PhiClass::Location),
+        _ => (first, last, class),
+    })
+}
+
+/// Whether the words of a name or place are not rather something that lists know.
+fn believed(t: &Tokens<'_>, tagged: &Tagged) -> bool {
+    let words = || (tagged.first..=tagged.last).filter(|i| t.kind(*i) == Some(token::Kind::Word));
+    let alone = words().count() == 1;
+    let need = if words().all(|i| ordinary(t, i)) {
+        match tagged.kind {
+            _ if alone => return false,
+            Kind::Name => ORDINARY_NAME,
+            _ => ORDINARY_PLACE,
+        }
+    } else if alone && words().all(|i| abbreviation(t, i)) {
+        CAPITALS
+    } else {
+        f32::MIN
+    };
+    tagged.margin > need
+}
+
+/// A word of the language, of medicine or of forms, and of nobody's and no town's that is well known.
+fn ordinary(t: &Tokens<'_>, i: usize) -> bool {
+    let tags = t.tags(i);
+    let announces = Cues::STRONG.or(Cues::CODE).or(Cues::SAFE).or(Cues::CONDITION);
+    t.has(i, announces) && !tags.any(Tags::TOP_FIRST)
+        || tags.any(Tags::ORDINARY) && !tags.any(Tags::TOP_FIRST.or_tags(Tags::TOP_SURNAME).or_tags(Tags::CITY))
+}
+
+/// `GERD` in a line that is not all in capitals.
+fn abbreviation(t: &Tokens<'_>, i: usize) -> bool {
+    let upper = |j: usize| t.get(j).is_some_and(|x| x.case == token::Case::Upper);
+    let written_so = (1..=4).any(|k| {
+        let beside = |j: usize| t.get(j).is_some_and(|x| matches!(x.case, token::Case::Lower | token::Case::Init));
+        i.checked_sub(k).is_some_and(beside) || beside(i + k)
+    });
+    upper(i) && t.at(i).len() <= 5 && written_so && !t.tags(i).any(Tags::TOP_FIRST.or_tags(Tags::TOP_SURNAME))
+}
+
+fn leading(s: &str) -> Option<u32> {
+    let digits = s.bytes().take_while(u8::is_ascii_digit).count();
+    s.get(..digits.min(4))?.parse().ok()
+}
+
+fn zip_after(t: &Tokens<'_>, last: usize) -> bool {
+    t.number(last).is_some_and(|(_, len)| len == 5) || t.tags(last) == Tags::NONE && t.number(last).is_some()
+}
+
+/// The class that the nearest word on the left of a number says it is of.
+fn number_class(t: &Tokens<'_>, first: usize) -> PhiClass {
+    const SAYS: [(Cues, PhiClass); 7] = [
+        (Cues::SSN, PhiClass::Ssn),
+        (Cues::MRN, PhiClass::Mrn),
+        (Cues::VEHICLE, PhiClass::Vehicle),
+        (Cues::DEVICE, PhiClass::Device),
+        (Cues::LICENSE, PhiClass::License),
+        (Cues::PLAN, PhiClass::HealthPlan),
+        (Cues::ACCOUNT, PhiClass::Account),
+    ];
+    let said = |i: usize| SAYS.iter().find(|(cue, _)| t.has(i, *cue)).map(|(_, class)| *class);
+    (0..=10).map_while(|k| first.checked_sub(k)).find_map(said).unwrap_or(PhiClass::Id)
+}
