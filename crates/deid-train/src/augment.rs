@@ -52,7 +52,10 @@ fn renamed(d: &Document, values: &Values, rng: &mut Rng) -> Document {
                 .map(|word| {
                     n += 1;
                     let letters: String = word.chars().filter(|c| c.is_alphabetic()).collect();
-                    if letters.chars().count() < 2 || word.contains(['@', '#', '_', '\'', '-']) || !word.chars().next().is_some_and(char::is_alphabetic) {
+                    if letters.chars().count() < 2
+                        || word.contains(['@', '#', '_', '\'', '-'])
+                        || !word.chars().next().is_some_and(char::is_alphabetic)
+                    {
                         return word.to_owned();
                     }
                     let last = n == words && words > 1 || piece.contains(',') && n == 1;
@@ -72,7 +75,9 @@ fn renamed(d: &Document, values: &Values, rng: &mut Rng) -> Document {
                 .collect();
             out.join(" ")
         }
-        Some(Some(PhiClass::Location)) if !piece.contains(|c: char| c == ' ' || c.is_ascii_digit()) && piece.len() > 3 => {
+        Some(Some(PhiClass::Location))
+            if !piece.contains(|c: char| c == ' ' || c.is_ascii_digit()) && piece.len() > 3 =>
+        {
             known.entry(piece.to_owned()).or_insert_with(|| values.city(rng)).clone()
         }
         _ => piece.to_owned(),

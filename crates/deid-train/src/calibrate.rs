@@ -32,7 +32,13 @@ pub(crate) fn calibrate(packed: Packed, held_out: &[Document]) -> Packed {
         m.sort_by(f64::total_cmp);
         if let Some(most) = m.len().checked_sub(1) {
             let at = |q: usize| m[most * q / 100];
-            eprintln!("margins where {right}: 1% {:.1}, 10% {:.1}, 50% {:.1}, 90% {:.1}", at(1), at(10), at(50), at(90));
+            eprintln!(
+                "margins where {right}: 1% {:.1}, 10% {:.1}, 50% {:.1}, 90% {:.1}",
+                at(1),
+                at(10),
+                at(50),
+                at(90)
+            );
         }
     }
     // Gradient descent: there are few mistakes, and Newton's steps would overshoot.

@@ -29,19 +29,70 @@ pub(crate) struct Person {
 }
 
 const STATES: [(&str, &str); 51] = [
-    ("AL", "Alabama"), ("AK", "Alaska"), ("AZ", "Arizona"), ("AR", "Arkansas"), ("CA", "California"),
-    ("CO", "Colorado"), ("CT", "Connecticut"), ("DE", "Delaware"), ("DC", "District of Columbia"), ("FL", "Florida"),
-    ("GA", "Georgia"), ("HI", "Hawaii"), ("ID", "Idaho"), ("IL", "Illinois"), ("IN", "Indiana"), ("IA", "Iowa"),
-    ("KS", "Kansas"), ("KY", "Kentucky"), ("LA", "Louisiana"), ("ME", "Maine"), ("MD", "Maryland"),
-    ("MA", "Massachusetts"), ("MI", "Michigan"), ("MN", "Minnesota"), ("MS", "Mississippi"), ("MO", "Missouri"),
-    ("MT", "Montana"), ("NE", "Nebraska"), ("NV", "Nevada"), ("NH", "New Hampshire"), ("NJ", "New Jersey"),
-    ("NM", "New Mexico"), ("NY", "New York"), ("NC", "North Carolina"), ("ND", "North Dakota"), ("OH", "Ohio"),
-    ("OK", "Oklahoma"), ("OR", "Oregon"), ("PA", "Pennsylvania"), ("RI", "Rhode Island"), ("SC", "South Carolina"),
-    ("SD", "South Dakota"), ("TN", "Tennessee"), ("TX", "Texas"), ("UT", "Utah"), ("VT", "Vermont"),
-    ("VA", "Virginia"), ("WA", "Washington"), ("WV", "West Virginia"), ("WI", "Wisconsin"), ("WY", "Wyoming"),
+    ("AL", "Alabama"),
+    ("AK", "Alaska"),
+    ("AZ", "Arizona"),
+    ("AR", "Arkansas"),
+    ("CA", "California"),
+    ("CO", "Colorado"),
+    ("CT", "Connecticut"),
+    ("DE", "Delaware"),
+    ("DC", "District of Columbia"),
+    ("FL", "Florida"),
+    ("GA", "Georgia"),
+    ("HI", "Hawaii"),
+    ("ID", "Idaho"),
+    ("IL", "Illinois"),
+    ("IN", "Indiana"),
+    ("IA", "Iowa"),
+    ("KS", "Kansas"),
+    ("KY", "Kentucky"),
+    ("LA", "Louisiana"),
+    ("ME", "Maine"),
+    ("MD", "Maryland"),
+    ("MA", "Massachusetts"),
+    ("MI", "Michigan"),
+    ("MN", "Minnesota"),
+    ("MS", "Mississippi"),
+    ("MO", "Missouri"),
+    ("MT", "Montana"),
+    ("NE", "Nebraska"),
+    ("NV", "Nevada"),
+    ("NH", "New Hampshire"),
+    ("NJ", "New Jersey"),
+    ("NM", "New Mexico"),
+    ("NY", "New York"),
+    ("NC", "North Carolina"),
+    ("ND", "North Dakota"),
+    ("OH", "Ohio"),
+    ("OK", "Oklahoma"),
+    ("OR", "Oregon"),
+    ("PA", "Pennsylvania"),
+    ("RI", "Rhode Island"),
+    ("SC", "South Carolina"),
+    ("SD", "South Dakota"),
+    ("TN", "Tennessee"),
+    ("TX", "Texas"),
+    ("UT", "Utah"),
+    ("VT", "Vermont"),
+    ("VA", "Virginia"),
+    ("WA", "Washington"),
+    ("WV", "West Virginia"),
+    ("WI", "Wisconsin"),
+    ("WY", "Wyoming"),
 ];
 const MONTHS: [&str; 12] = [
-    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
     "December",
 ];
 const DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
@@ -51,28 +102,134 @@ const SYLLABLES: [&str; 40] = [
     "ob", "ire", "oko", "wen", "ly", "ram", "cho",
 ];
 const ENDINGS: [&str; 24] = [
-    "son", "ton", "ley", "man", "ez", "ski", "ova", "berg", "wood", "field", "sen", "ini", "oglu", "ian", "wala", "nen",
-    "eau", "ford", "er", "a", "o", "i", "us", "",
+    "son", "ton", "ley", "man", "ez", "ski", "ova", "berg", "wood", "field", "sen", "ini", "oglu", "ian", "wala",
+    "nen", "eau", "ford", "er", "a", "o", "i", "us", "",
 ];
 /// Slots that are read from the list of the same name and identify nobody.
 const SAFE_LISTS: [&str; 27] = [
-    "drug", "brand", "dx", "eponym", "sign", "test", "device_generic", "org", "symptom", "procedure", "anatomy",
-    "allergy", "food", "specialty", "role", "language", "ethnicity", "organism", "gene", "vaccine", "insurance_type",
-    "freq", "reltime", "heading", "lab_name", "score_name", "country_plain",
+    "drug",
+    "brand",
+    "dx",
+    "eponym",
+    "sign",
+    "test",
+    "device_generic",
+    "org",
+    "symptom",
+    "procedure",
+    "anatomy",
+    "allergy",
+    "food",
+    "specialty",
+    "role",
+    "language",
+    "ethnicity",
+    "organism",
+    "gene",
+    "vaccine",
+    "insurance_type",
+    "freq",
+    "reltime",
+    "heading",
+    "lab_name",
+    "score_name",
+    "country_plain",
 ];
 /// Slots that a person fills.
 const PERSONAL: [&str; 16] = [
-    "name", "first", "last", "initials", "lastfirst", "fullupper", "nameinit", "firstinit", "username", "email", "he",
-    "his", "him", "He", "His", "Him",
+    "name",
+    "first",
+    "last",
+    "initials",
+    "lastfirst",
+    "fullupper",
+    "nameinit",
+    "firstinit",
+    "username",
+    "email",
+    "he",
+    "his",
+    "him",
+    "He",
+    "His",
+    "Him",
 ];
 const OTHERS: [&str; 75] = [
-    "city", "county", "street", "address", "citystate", "zip", "facility", "facility_short", "school", "church",
-    "employer", "foreign_address", "foreign_city", "country", "state", "date", "dateiso", "dateus", "datelong",
-    "dateshort", "datemy", "dateday", "dob", "weekdaydate", "datehl7", "age90", "phone", "fax", "ext", "url", "ip", "ssn",
-    "ssn4", "mrn", "plan", "account", "license", "npi", "dea", "vin", "plate", "device", "udi", "id", "card", "iban",
-    "passport", "accession", "age", "year", "time", "num", "dose", "lab", "vital", "score", "spine", "stage", "icd",
-    "cpt", "loinc", "ndc", "lot", "trial", "pmid", "duration", "ratio", "range", "middle", "lower_name", "month",
-    "weekday", "relname", "mac", "imei",
+    "city",
+    "county",
+    "street",
+    "address",
+    "citystate",
+    "zip",
+    "facility",
+    "facility_short",
+    "school",
+    "church",
+    "employer",
+    "foreign_address",
+    "foreign_city",
+    "country",
+    "state",
+    "date",
+    "dateiso",
+    "dateus",
+    "datelong",
+    "dateshort",
+    "datemy",
+    "dateday",
+    "dob",
+    "weekdaydate",
+    "datehl7",
+    "age90",
+    "phone",
+    "fax",
+    "ext",
+    "url",
+    "ip",
+    "ssn",
+    "ssn4",
+    "mrn",
+    "plan",
+    "account",
+    "license",
+    "npi",
+    "dea",
+    "vin",
+    "plate",
+    "device",
+    "udi",
+    "id",
+    "card",
+    "iban",
+    "passport",
+    "accession",
+    "age",
+    "year",
+    "time",
+    "num",
+    "dose",
+    "lab",
+    "vital",
+    "score",
+    "spine",
+    "stage",
+    "icd",
+    "cpt",
+    "loinc",
+    "ndc",
+    "lot",
+    "trial",
+    "pmid",
+    "duration",
+    "ratio",
+    "range",
+    "middle",
+    "lower_name",
+    "month",
+    "weekday",
+    "relname",
+    "mac",
+    "imei",
 ];
 
 fn read(path: &Path) -> Result<Vec<String>, String> {
@@ -98,8 +255,19 @@ impl Values {
         }
         lists.insert("country_plain".to_owned(), lists.get("country").cloned().unwrap_or_default());
         for needed in SAFE_LISTS.iter().chain(&[
-            "facility_word", "facility_pattern", "street_suffix", "street_name", "foreign_first", "foreign_last",
-            "foreign_city", "foreign_address", "country", "employer", "school_pattern", "church_pattern", "saint",
+            "facility_word",
+            "facility_pattern",
+            "street_suffix",
+            "street_name",
+            "foreign_first",
+            "foreign_last",
+            "foreign_city",
+            "foreign_address",
+            "country",
+            "employer",
+            "school_pattern",
+            "church_pattern",
+            "saint",
         ]) {
             if lists.get(*needed).is_none_or(Vec::is_empty) {
                 return Err(format!("data/lists/{needed}.txt is missing or empty"));
@@ -110,7 +278,8 @@ impl Values {
             Ok(read(&src.join(file))?.iter().map(|w| w.to_lowercase()).filter(|w| w.len() > 1).collect())
         };
         let (surnames, given) = (words("surnames.txt")?, words("first-names.txt")?);
-        let common = |of: &[String], top: fn(&str) -> bool| of.iter().filter(|w| top(w)).map(|w| title(w)).collect::<Vec<_>>();
+        let common =
+            |of: &[String], top: fn(&str) -> bool| of.iter().filter(|w| top(w)).map(|w| title(w)).collect::<Vec<_>>();
         let common_surnames = common(&surnames, |w| medlock_deid::train::is_common_name(w).1);
         let common_given = common(&given, |w| medlock_deid::train::is_common_name(w).0);
         Ok(Self {
@@ -158,7 +327,10 @@ impl Values {
         match rng.below(100) {
             0..5 => format!("{name}-{}", one(rng)),
             5..7 => format!("O'{name}"),
-            7 => format!("{} {name}", rng.pick(&["de", "van", "von", "de la", "van der", "del", "Al", "El", "St.", "Le", "Di", "da"])),
+            7 => format!(
+                "{} {name}",
+                rng.pick(&["de", "van", "von", "de la", "van der", "del", "Al", "El", "St.", "Le", "Di", "da"])
+            ),
             8 => format!("{name} {}", one(rng)),
             _ => name,
         }
@@ -168,8 +340,16 @@ impl Values {
         match rng.below(100) {
             0..74 => rng.pick(&self.cities).to_owned(),
             74..86 => rng.pick(self.list("foreign_city")).to_owned(),
-            86..92 => format!("{} {}", rng.pick(&["North", "South", "East", "West", "New", "Fort", "Mount", "Lake", "Port", "Saint", "Upper"]), invented(rng)),
-            92..96 => format!("{}{}", invented(rng), rng.pick(&["ville", "burg", "ton", " Falls", " Springs", " Creek", " Heights", "dale", " Grove"])),
+            86..92 => format!(
+                "{} {}",
+                rng.pick(&["North", "South", "East", "West", "New", "Fort", "Mount", "Lake", "Port", "Saint", "Upper"]),
+                invented(rng)
+            ),
+            92..96 => format!(
+                "{}{}",
+                invented(rng),
+                rng.pick(&["ville", "burg", "ton", " Falls", " Springs", " Creek", " Heights", "dale", " Grove"])
+            ),
             _ => invented(rng),
         }
     }
@@ -187,8 +367,12 @@ impl Values {
                 "city" => self.city(rng),
                 "word" => rng.pick(self.list("facility_word")).to_owned(),
                 "saint" => rng.pick(self.list("saint")).to_owned(),
-                "color" => rng.pick(&["Green", "Blue", "Red", "White", "Silver", "Golden", "Amber", "Indigo", "Grey"]).to_owned(),
-                "tree" => rng.pick(&["Oak", "Maple", "Cedar", "Pine", "Elm", "Willow", "Birch", "Magnolia", "Aspen", "Juniper"]).to_owned(),
+                "color" => rng
+                    .pick(&["Green", "Blue", "Red", "White", "Silver", "Golden", "Amber", "Indigo", "Grey"])
+                    .to_owned(),
+                "tree" => rng
+                    .pick(&["Oak", "Maple", "Cedar", "Pine", "Elm", "Willow", "Birch", "Magnolia", "Aspen", "Juniper"])
+                    .to_owned(),
                 "state" => STATES[rng.below(STATES.len())].1.to_owned(),
                 "county" => self.county(rng),
                 "street_name" => rng.pick(self.list("street_name")).to_owned(),
@@ -197,7 +381,21 @@ impl Values {
                 "street_suffix" => rng.pick(self.list("street_suffix")).to_owned(),
                 "country" => rng.pick(self.list("country")).to_owned(),
                 "num" => rng.range(1, 999).to_string(),
-                "postcode" => { let p = *rng.pick_copy(&["#####", "####", "@@# #@@", "@# #@@", "#### @@", "### ##", "##-###", "######", "@#@ #@#", "#####-###"]); rng.fill(p) },
+                "postcode" => {
+                    let p = *rng.pick_copy(&[
+                        "#####",
+                        "####",
+                        "@@# #@@",
+                        "@# #@@",
+                        "#### @@",
+                        "### ##",
+                        "##-###",
+                        "######",
+                        "@#@ #@#",
+                        "#####-###",
+                    ]);
+                    rng.fill(p)
+                }
                 other => other.to_owned(),
             };
             out.push_str(&value);
@@ -212,11 +410,66 @@ impl Values {
 
     fn facility(&self, rng: &mut Rng) -> String {
         match rng.below(100) {
-            0..72 => { let p = rng.pick(self.list("facility_pattern")).to_owned(); self.pattern(&p, rng) },
-            72..86 => format!("{} {} {}", rng.pick(self.list("facility_word")), rng.pick(self.list("facility_word")),
-                rng.pick(&["Hospital", "Clinic", "Medical Center", "Health", "Health Center", "Medical Group", "Family Practice", "Associates", "Doctors", "Pediatrics", "Physicians", "Care Center", "Surgery Center", "Rehab", "Hospice"])),
-            86..93 => format!("{} {}", self.city(rng), rng.pick(&["Hospital", "General", "Clinic", "Memorial", "Medical Center", "Community Hospital", "Regional", "Health", "VA", "Urgent Care", "General Hospital", "Family Medicine"])),
-            _ => format!("{} {}", self.family_name(rng), rng.pick(&["Clinic", "Hospital", "Institute", "Pavilion", "Memorial", "Center", "Foundation", "Family Practice", "Nursing Home", "House"])),
+            0..72 => {
+                let p = rng.pick(self.list("facility_pattern")).to_owned();
+                self.pattern(&p, rng)
+            }
+            72..86 => format!(
+                "{} {} {}",
+                rng.pick(self.list("facility_word")),
+                rng.pick(self.list("facility_word")),
+                rng.pick(&[
+                    "Hospital",
+                    "Clinic",
+                    "Medical Center",
+                    "Health",
+                    "Health Center",
+                    "Medical Group",
+                    "Family Practice",
+                    "Associates",
+                    "Doctors",
+                    "Pediatrics",
+                    "Physicians",
+                    "Care Center",
+                    "Surgery Center",
+                    "Rehab",
+                    "Hospice"
+                ])
+            ),
+            86..93 => format!(
+                "{} {}",
+                self.city(rng),
+                rng.pick(&[
+                    "Hospital",
+                    "General",
+                    "Clinic",
+                    "Memorial",
+                    "Medical Center",
+                    "Community Hospital",
+                    "Regional",
+                    "Health",
+                    "VA",
+                    "Urgent Care",
+                    "General Hospital",
+                    "Family Medicine"
+                ])
+            ),
+            _ => format!(
+                "{} {}",
+                self.family_name(rng),
+                rng.pick(&[
+                    "Clinic",
+                    "Hospital",
+                    "Institute",
+                    "Pavilion",
+                    "Memorial",
+                    "Center",
+                    "Foundation",
+                    "Family Practice",
+                    "Nursing Home",
+                    "House"
+                ])
+            ),
         }
     }
 
@@ -226,7 +479,11 @@ impl Values {
             1 => rng.range(10_000, 29_999).to_string(),
             _ => rng.range(1, 9_999).to_string(),
         };
-        let side = if rng.percent(15) { rng.pick(&["N ", "S ", "E ", "W ", "N. ", "North ", "South ", "West ", "East ", "SW ", "NE "]) } else { "" };
+        let side = if rng.percent(15) {
+            rng.pick(&["N ", "S ", "E ", "W ", "N. ", "North ", "South ", "West ", "East ", "SW ", "NE "])
+        } else {
+            ""
+        };
         let name = match rng.below(10) {
             0..5 => rng.pick(self.list("street_name")).to_owned(),
             5..7 => self.family_name(rng),
@@ -235,12 +492,25 @@ impl Values {
             _ => self.city(rng),
         };
         let suffix = match rng.below(10) {
-            0..7 => rng.pick(&["St", "Street", "Ave", "Avenue", "Rd", "Road", "Lane", "Ln", "Dr", "Drive", "Blvd", "Ct", "Court", "Way", "Place", "Circle", "Terrace", "Pkwy"]).to_owned(),
+            0..7 => rng
+                .pick(&[
+                    "St", "Street", "Ave", "Avenue", "Rd", "Road", "Lane", "Ln", "Dr", "Drive", "Blvd", "Ct", "Court",
+                    "Way", "Place", "Circle", "Terrace", "Pkwy",
+                ])
+                .to_owned(),
             _ => title(rng.pick(self.list("street_suffix"))),
         };
         let dot = if suffix.len() <= 4 && rng.percent(15) { "." } else { "" };
         let unit = match rng.below(100) {
-            0..14 => format!("{}{}{}", rng.pick(&[", ", " "]), rng.pick(&["Apt ", "Apt. ", "Suite ", "Unit ", "#", "Ste ", "Apartment ", "Rm ", "Floor "]), { let p = *rng.pick_copy(&["#", "##", "###", "#@", "@", "##@"]); rng.fill(p) }),
+            0..14 => format!(
+                "{}{}{}",
+                rng.pick(&[", ", " "]),
+                rng.pick(&["Apt ", "Apt. ", "Suite ", "Unit ", "#", "Ste ", "Apartment ", "Rm ", "Floor "]),
+                {
+                    let p = *rng.pick_copy(&["#", "##", "###", "#@", "@", "##@"]);
+                    rng.fill(p)
+                }
+            ),
             _ => String::new(),
         };
         format!("{number} {side}{name} {suffix}{dot}{unit}")
@@ -261,7 +531,11 @@ impl Values {
             return self.pattern(&p, rng);
         }
         let joint = *rng.pick_copy(&[", ", ", ", ", ", "\n", " ", "; "]);
-        let zip = if rng.percent(85) { format!("{}{}", rng.pick(&[" ", " ", " ", ", ", "  "]), Self::zip(rng)) } else { String::new() };
+        let zip = if rng.percent(85) {
+            format!("{}{}", rng.pick(&[" ", " ", " ", ", ", "  "]), Self::zip(rng))
+        } else {
+            String::new()
+        };
         format!("{}{joint}{}{zip}", self.street(rng), self.city_state(rng))
     }
 
@@ -280,14 +554,30 @@ impl Values {
             0 => format!("{}.org", plain(&self.city(rng))),
             1 => format!("mail.{}.edu", plain(&self.family_name(rng))),
             2 => format!("{}health.com", plain(&self.family_name(rng))),
-            _ => rng.pick(&["gmail.com", "yahoo.com", "outlook.com", "example.com", "example.org", "hotmail.com", "aol.com", "icloud.com", "patient.example.net", "comcast.net"]).to_owned(),
+            _ => rng
+                .pick(&[
+                    "gmail.com",
+                    "yahoo.com",
+                    "outlook.com",
+                    "example.com",
+                    "example.org",
+                    "hotmail.com",
+                    "aol.com",
+                    "icloud.com",
+                    "patient.example.net",
+                    "comcast.net",
+                ])
+                .to_owned(),
         };
         format!("{user}@{host}")
     }
 
     /// A value for a slot, and its label where it is one that training should count or leave out.
     pub(crate) fn make(&self, slot: &str, person: Option<&Person>, rng: &mut Rng) -> (String, Option<Label>) {
-        use PhiClass::{Account, Age, Date, Device, Email, Fax, HealthPlan, Id, Ip, License, Location, Mrn, Name, Phone, Ssn, Url, Vehicle};
+        use PhiClass::{
+            Account, Age, Date, Device, Email, Fax, HealthPlan, Id, Ip, License, Location, Mrn, Name, Phone, Ssn, Url,
+            Vehicle,
+        };
         if SAFE_LISTS.contains(&slot) {
             // A word that begins a sentence, a bullet or a cell looks like a name.
             let word = rng.pick(self.list(slot));
@@ -310,7 +600,10 @@ impl Values {
         let phi = |class: PhiClass, value: String| (value, Some(Some(class)));
         let either_way = |value: String| (value, Some(None));
         let safe = |value: String| (value, None);
-        let pat = |rng: &mut Rng, of: &[&'static str]| { let p = of[rng.below(of.len())]; rng.fill(p) };
+        let pat = |rng: &mut Rng, of: &[&'static str]| {
+            let p = of[rng.below(of.len())];
+            rng.fill(p)
+        };
         match slot {
             "name" | "relname" => phi(Name, person.full(rng)),
             "first" => phi(Name, person.given.clone()),
@@ -318,45 +611,98 @@ impl Values {
             "middle" => phi(Name, person.middle.clone()),
             "lower_name" => phi(Name, format!("{} {}", person.given, person.family).to_lowercase()),
             "lastfirst" => phi(Name, person.last_first(rng)),
-            "fullupper" => phi(Name, if rng.percent(70) { format!("{} {}", person.given, person.family) } else { person.last_first(rng) }.to_uppercase()),
-            "nameinit" => phi(Name, if rng.percent(80) { format!("{}. {}", initial(&person.given), person.family) } else { format!("{} {}", initial(&person.given), person.family) }),
-            "firstinit" => phi(Name, format!("{} {}{}", person.given, initial(&person.family), if rng.percent(75) { "." } else { "" })),
-            "initials" => phi(Name, match rng.below(4) {
-                0 => format!("{}.{}.", initial(&person.given), initial(&person.family)),
-                1 => format!("{}. {}.", initial(&person.given), initial(&person.family)),
-                2 => format!("{}{}{}", initial(&person.given), initial(&person.middle), initial(&person.family)),
-                _ => format!("{}{}", initial(&person.given), initial(&person.family)),
-            }),
+            "fullupper" => phi(
+                Name,
+                if rng.percent(70) { format!("{} {}", person.given, person.family) } else { person.last_first(rng) }
+                    .to_uppercase(),
+            ),
+            "nameinit" => phi(
+                Name,
+                if rng.percent(80) {
+                    format!("{}. {}", initial(&person.given), person.family)
+                } else {
+                    format!("{} {}", initial(&person.given), person.family)
+                },
+            ),
+            "firstinit" => phi(
+                Name,
+                format!("{} {}{}", person.given, initial(&person.family), if rng.percent(75) { "." } else { "" }),
+            ),
+            "initials" => phi(
+                Name,
+                match rng.below(4) {
+                    0 => format!("{}.{}.", initial(&person.given), initial(&person.family)),
+                    1 => format!("{}. {}.", initial(&person.given), initial(&person.family)),
+                    2 => format!("{}{}{}", initial(&person.given), initial(&person.middle), initial(&person.family)),
+                    _ => format!("{}{}", initial(&person.given), initial(&person.family)),
+                },
+            ),
             "he" => safe(if person.male { "he" } else { "she" }.to_owned()),
             "his" => safe(if person.male { "his" } else { "her" }.to_owned()),
             "him" => safe(if person.male { "him" } else { "her" }.to_owned()),
             "He" => safe(if person.male { "He" } else { "She" }.to_owned()),
             "His" => safe(if person.male { "His" } else { "Her" }.to_owned()),
             "Him" => safe(if person.male { "Him" } else { "Her" }.to_owned()),
-            "username" => phi(Id, { let (g, f) = (plain(&person.given), plain(&person.family)); match rng.below(3) { 0 => format!("{}{f}", &g[..g.len().min(1)]), 1 => format!("{f}{}", rng.digits(2)), _ => format!("{g}_{}", rng.digits(3)) } }),
+            "username" => phi(Id, {
+                let (g, f) = (plain(&person.given), plain(&person.family));
+                match rng.below(3) {
+                    0 => format!("{}{f}", &g[..g.len().min(1)]),
+                    1 => format!("{f}{}", rng.digits(2)),
+                    _ => format!("{g}_{}", rng.digits(3)),
+                }
+            }),
             "email" => phi(Email, self.mail(person, rng)),
             "city" => phi(Location, self.city(rng)),
-            "county" => phi(Location, { let c = self.county(rng); if rng.percent(70) { format!("{c} County") } else { c } }),
+            "county" => phi(Location, {
+                let c = self.county(rng);
+                if rng.percent(70) { format!("{c} County") } else { c }
+            }),
             "street" => phi(Location, self.street(rng)),
             "address" => phi(Location, self.address(rng)),
             "citystate" => phi(Location, self.city_state(rng)),
             "zip" => phi(Location, Self::zip(rng)),
             "facility" => phi(Location, self.facility(rng)),
-            "facility_short" => phi(Location, match rng.below(6) {
-                0 => format!("St. {}'s", rng.pick(self.list("saint"))),
-                1 => format!("{} & {}", self.family_name(rng), rng.pick(&["Women's", "Children's", "Sons", "Associates"])),
-                2 => format!("Mount {}", rng.pick(self.list("saint"))),
-                3 => format!("{} {}", self.city(rng), rng.pick(&["General", "Memorial", "Regional", "Methodist", "Baptist", "VA", "Presbyterian"])),
-                4 => rng.capitals(3) + rng.pick(&["", "H", "MC", " Health", " Medical"]),
-                _ => self.family_name(rng),
+            "facility_short" => phi(
+                Location,
+                match rng.below(6) {
+                    0 => format!("St. {}'s", rng.pick(self.list("saint"))),
+                    1 => format!(
+                        "{} & {}",
+                        self.family_name(rng),
+                        rng.pick(&["Women's", "Children's", "Sons", "Associates"])
+                    ),
+                    2 => format!("Mount {}", rng.pick(self.list("saint"))),
+                    3 => format!(
+                        "{} {}",
+                        self.city(rng),
+                        rng.pick(&["General", "Memorial", "Regional", "Methodist", "Baptist", "VA", "Presbyterian"])
+                    ),
+                    4 => rng.capitals(3) + rng.pick(&["", "H", "MC", " Health", " Medical"]),
+                    _ => self.family_name(rng),
+                },
+            ),
+            "school" => phi(Location, {
+                let p = rng.pick(self.list("school_pattern")).to_owned();
+                self.pattern(&p, rng)
             }),
-            "school" => phi(Location, { let p = rng.pick(self.list("school_pattern")).to_owned(); self.pattern(&p, rng) }),
-            "church" => phi(Location, { let p = rng.pick(self.list("church_pattern")).to_owned(); self.pattern(&p, rng) }),
-            "employer" => either_way({ let p = rng.pick(self.list("employer")).to_owned(); self.pattern(&p, rng) }),
-            "foreign_address" => phi(Location, { let p = rng.pick(self.list("foreign_address")).to_owned(); self.pattern(&p, rng) }),
+            "church" => phi(Location, {
+                let p = rng.pick(self.list("church_pattern")).to_owned();
+                self.pattern(&p, rng)
+            }),
+            "employer" => either_way({
+                let p = rng.pick(self.list("employer")).to_owned();
+                self.pattern(&p, rng)
+            }),
+            "foreign_address" => phi(Location, {
+                let p = rng.pick(self.list("foreign_address")).to_owned();
+                self.pattern(&p, rng)
+            }),
             "foreign_city" => phi(Location, rng.pick(self.list("foreign_city")).to_owned()),
             "country" => either_way(rng.pick(self.list("country")).to_owned()),
-            "state" => either_way({ let (s, l) = STATES[rng.below(STATES.len())]; if rng.percent(25) { s } else { l }.to_owned() }),
+            "state" => either_way({
+                let (s, l) = STATES[rng.below(STATES.len())];
+                if rng.percent(25) { s } else { l }.to_owned()
+            }),
             "date" => phi(Date, any_date(rng)),
             "dob" => phi(Date, any_date(rng)),
             "dateiso" => phi(Date, Day::new(rng).iso()),
@@ -365,45 +711,313 @@ impl Values {
             "dateshort" => phi(Date, Day::new(rng).short(rng)),
             "datemy" => phi(Date, Day::new(rng).month_year(rng)),
             "dateday" => phi(Date, Day::new(rng).day_month(rng)),
-            "weekdaydate" => phi(Date, format!("{}, {}", DAYS[rng.below(7)], if rng.percent(60) { Day::new(rng).long(rng) } else { Day::new(rng).day_month(rng) })),
-            "datehl7" => phi(Date, { let d = Day::new(rng); format!("{:04}{:02}{:02}{}", d.year, d.month, d.day, if rng.percent(30) { rng.fill("1#3###") } else { String::new() }) }),
+            "weekdaydate" => phi(
+                Date,
+                format!(
+                    "{}, {}",
+                    DAYS[rng.below(7)],
+                    if rng.percent(60) { Day::new(rng).long(rng) } else { Day::new(rng).day_month(rng) }
+                ),
+            ),
+            "datehl7" => phi(Date, {
+                let d = Day::new(rng);
+                format!(
+                    "{:04}{:02}{:02}{}",
+                    d.year,
+                    d.month,
+                    d.day,
+                    if rng.percent(30) { rng.fill("1#3###") } else { String::new() }
+                )
+            }),
             "age90" => phi(Age, rng.range(90, 109).to_string()),
             "phone" => phi(Phone, phone(rng)),
             "fax" => phi(Fax, phone(rng)),
-            "ext" => either_way({ let n = rng.range(2, 5); rng.digits(n) }),
-            "url" => phi(Url, format!("{}{}{}", rng.pick(&["https://", "http://", "www.", "https://portal."]), plain(&self.family_name(rng)), pat(rng, &[".org/patient/######", ".example.com/r/@#@#@#", ".com", ".net/chart?id=#####", ".example.org/~user##", ".io/visit/%%%%%%"]).to_lowercase())),
-            "ip" => phi(Ip, if rng.percent(88) { format!("{}.{}.{}.{}", rng.range(1, 223), rng.below(256), rng.below(256), rng.range(1, 254)) } else { format!("2001:db8:{:x}:{:x}::{:x}", rng.below(65_536), rng.below(65_536), rng.below(65_536)) }),
-            "ssn" => phi(Ssn, pat(rng, &["###-##-####", "###-##-####", "###-##-####", "### ## ####", "#########", "***-**-####", "XXX-XX-####"])),
+            "ext" => either_way({
+                let n = rng.range(2, 5);
+                rng.digits(n)
+            }),
+            "url" => phi(
+                Url,
+                format!(
+                    "{}{}{}",
+                    rng.pick(&["https://", "http://", "www.", "https://portal."]),
+                    plain(&self.family_name(rng)),
+                    pat(
+                        rng,
+                        &[
+                            ".org/patient/######",
+                            ".example.com/r/@#@#@#",
+                            ".com",
+                            ".net/chart?id=#####",
+                            ".example.org/~user##",
+                            ".io/visit/%%%%%%"
+                        ]
+                    )
+                    .to_lowercase()
+                ),
+            ),
+            "ip" => phi(
+                Ip,
+                if rng.percent(88) {
+                    format!("{}.{}.{}.{}", rng.range(1, 223), rng.below(256), rng.below(256), rng.range(1, 254))
+                } else {
+                    format!("2001:db8:{:x}:{:x}::{:x}", rng.below(65_536), rng.below(65_536), rng.below(65_536))
+                },
+            ),
+            "ssn" => phi(
+                Ssn,
+                pat(
+                    rng,
+                    &[
+                        "###-##-####",
+                        "###-##-####",
+                        "###-##-####",
+                        "### ## ####",
+                        "#########",
+                        "***-**-####",
+                        "XXX-XX-####",
+                    ],
+                ),
+            ),
             "ssn4" => phi(Ssn, rng.fill("####")),
-            "mrn" => phi(Mrn, pat(rng, &["#######", "########", "######", "MRN-######", "@@-#####", "@######", "@@######", "##-##-##", "###-##-###", "@@@-####", "#####-##", "00######", "MR######", "@#-####-@", "###.###.###"])),
-            "plan" => phi(HealthPlan, pat(rng, &["@@@#########", "#########", "@##########", "@@#######", "HP-####-####", "####-####-##", "#@@#-@@#-@@##", "@@@-##-####", "W#########", "XYZ######", "###########-##", "@@@@-#######", "PLN#####"])),
-            "account" => phi(Account, pat(rng, &["########", "##########", "ACCT-######", "@#########", "####-#####", "ACC######", "#### #### ####", "######-###", "F########", "INV-####-###"])),
-            "license" => phi(License, pat(rng, &["@#######", "@########", "@@######", "####-##-####", "@###-####-####", "##@###@##", "MD######", "RN-######", "DL#######"])),
+            "mrn" => phi(
+                Mrn,
+                pat(
+                    rng,
+                    &[
+                        "#######",
+                        "########",
+                        "######",
+                        "MRN-######",
+                        "@@-#####",
+                        "@######",
+                        "@@######",
+                        "##-##-##",
+                        "###-##-###",
+                        "@@@-####",
+                        "#####-##",
+                        "00######",
+                        "MR######",
+                        "@#-####-@",
+                        "###.###.###",
+                    ],
+                ),
+            ),
+            "plan" => phi(
+                HealthPlan,
+                pat(
+                    rng,
+                    &[
+                        "@@@#########",
+                        "#########",
+                        "@##########",
+                        "@@#######",
+                        "HP-####-####",
+                        "####-####-##",
+                        "#@@#-@@#-@@##",
+                        "@@@-##-####",
+                        "W#########",
+                        "XYZ######",
+                        "###########-##",
+                        "@@@@-#######",
+                        "PLN#####",
+                    ],
+                ),
+            ),
+            "account" => phi(
+                Account,
+                pat(
+                    rng,
+                    &[
+                        "########",
+                        "##########",
+                        "ACCT-######",
+                        "@#########",
+                        "####-#####",
+                        "ACC######",
+                        "#### #### ####",
+                        "######-###",
+                        "F########",
+                        "INV-####-###",
+                    ],
+                ),
+            ),
+            "license" => phi(
+                License,
+                pat(
+                    rng,
+                    &[
+                        "@#######",
+                        "@########",
+                        "@@######",
+                        "####-##-####",
+                        "@###-####-####",
+                        "##@###@##",
+                        "MD######",
+                        "RN-######",
+                        "DL#######",
+                    ],
+                ),
+            ),
             "npi" => phi(License, rng.fill("1#########")),
             "dea" => phi(License, rng.fill("@@#######")),
             "vin" => phi(Vehicle, pat(rng, &["1%%%%%%%#%#######"])),
-            "plate" => phi(Vehicle, pat(rng, &["@@@-####", "@@@ ####", "#@@@###", "@@##@@@", "###-@@@", "@##-@@#", "@@@####", "##-@@@-#"])),
-            "device" => phi(Device, pat(rng, &["SN-#######", "@@@######", "#########", "@#@####@", "####-@@-####", "DEV-@##-####", "@@-####-####", "@%%%%%%%%", "SN########"])),
-            "udi" => phi(Device, pat(rng, &["(01)##############(17)######(21)@@####", "(01)##############(21)#######", "+H###@@########/$$#######"])),
+            "plate" => phi(
+                Vehicle,
+                pat(rng, &["@@@-####", "@@@ ####", "#@@@###", "@@##@@@", "###-@@@", "@##-@@#", "@@@####", "##-@@@-#"]),
+            ),
+            "device" => phi(
+                Device,
+                pat(
+                    rng,
+                    &[
+                        "SN-#######",
+                        "@@@######",
+                        "#########",
+                        "@#@####@",
+                        "####-@@-####",
+                        "DEV-@##-####",
+                        "@@-####-####",
+                        "@%%%%%%%%",
+                        "SN########",
+                    ],
+                ),
+            ),
+            "udi" => phi(
+                Device,
+                pat(
+                    rng,
+                    &[
+                        "(01)##############(17)######(21)@@####",
+                        "(01)##############(21)#######",
+                        "+H###@@########/$$#######",
+                    ],
+                ),
+            ),
             "imei" => phi(Device, rng.fill("35#############")),
-            "mac" => phi(Device, format!("{:02X}:{:02X}:{:02X}:{:02X}:{:02X}:{:02X}", rng.below(256), rng.below(256), rng.below(256), rng.below(256), rng.below(256), rng.below(256))),
-            "id" => phi(Id, pat(rng, &["@@#######", "#######", "@-#####-##", "CASE-####-##", "########", "@@@-#####", "%%%%%%%%", "####/####", "REF#######", "@##@##@##", "##-######", "#######@"])),
-            "accession" => phi(Id, pat(rng, &["S##-#####", "@@-##-######", "A########", "##-@@-####", "ACC-########", "#########", "@@@##-####"])),
+            "mac" => phi(
+                Device,
+                format!(
+                    "{:02X}:{:02X}:{:02X}:{:02X}:{:02X}:{:02X}",
+                    rng.below(256),
+                    rng.below(256),
+                    rng.below(256),
+                    rng.below(256),
+                    rng.below(256),
+                    rng.below(256)
+                ),
+            ),
+            "id" => phi(
+                Id,
+                pat(
+                    rng,
+                    &[
+                        "@@#######",
+                        "#######",
+                        "@-#####-##",
+                        "CASE-####-##",
+                        "########",
+                        "@@@-#####",
+                        "%%%%%%%%",
+                        "####/####",
+                        "REF#######",
+                        "@##@##@##",
+                        "##-######",
+                        "#######@",
+                    ],
+                ),
+            ),
+            "accession" => phi(
+                Id,
+                pat(
+                    rng,
+                    &[
+                        "S##-#####",
+                        "@@-##-######",
+                        "A########",
+                        "##-@@-####",
+                        "ACC-########",
+                        "#########",
+                        "@@@##-####",
+                    ],
+                ),
+            ),
             "passport" => phi(Id, pat(rng, &["@########", "#########", "@@#######", "@-#####-##"])),
-            "card" => phi(Account, pat(rng, &["4### #### #### ####", "5###-####-####-####", "4###############", "3### ###### #####"])),
+            "card" => phi(
+                Account,
+                pat(rng, &["4### #### #### ####", "5###-####-####-####", "4###############", "3### ###### #####"]),
+            ),
             "iban" => phi(Account, pat(rng, &["@@## #### #### #### #### ##", "@@##@@@@##############"])),
-            "age" => safe({ let n = rng.below(90); n.to_string() }),
+            "age" => safe({
+                let n = rng.below(90);
+                n.to_string()
+            }),
             "year" => safe(rng.range(1950, 2029).to_string()),
             "month" => safe(MONTHS[rng.below(12)].to_owned()),
             "weekday" => safe(DAYS[rng.below(7)].to_owned()),
-            "time" => safe(match rng.below(4) { 0 => format!("{:02}:{:02}", rng.below(24), rng.below(60)), 1 => format!("{}:{:02} {}", rng.range(1, 12), rng.below(60), rng.pick(&["AM", "PM", "am", "pm", "a.m.", "p.m."])), 2 => format!("{:02}{:02}", rng.below(24), rng.below(60)), _ => format!("{}{}", rng.range(1, 12), rng.pick(&["am", "pm", " PM", " o'clock"])) }),
-            "num" => safe({ let n = rng.range(1, 4); rng.digits(n) }),
-            "dose" => safe(match rng.below(5) { 0 => format!("{}/{} mg", rng.range(5, 900), rng.range(5, 200)), 1 => format!("0.{} mg", rng.range(1, 99)), 2 => format!("{}mg", rng.range(1, 1000)), 3 => format!("{} {}", rng.range(1, 60), rng.pick(&["units", "mcg", "mL", "mEq", "g", "tabs", "puffs"])), _ => format!("{} mg", rng.range(1, 1000)) }),
-            "lab" => safe(format!("{} {}", rng.pick(self.list("lab_name")), match rng.below(4) { 0 => rng.fill("#.#"), 1 => rng.fill("##"), 2 => rng.fill("1##"), _ => rng.fill("##.#") })),
-            "vital" => safe(match rng.below(8) { 0 => format!("BP {}/{}", rng.range(80, 199), rng.range(40, 110)), 1 => format!("HR {}", rng.range(40, 150)), 2 => format!("T {}.{}", rng.range(96, 103), rng.below(10)), 3 => format!("SpO2 {}% RA", rng.range(85, 100)), 4 => format!("RR {}", rng.range(8, 32)), 5 => format!("BMI {}.{}", rng.range(17, 48), rng.below(10)), 6 => format!("Wt {} lb", rng.range(90, 350)), _ => format!("{}/{}", rng.range(80, 199), rng.range(40, 110)) }),
-            "score" => safe(format!("{} {}", rng.pick(self.list("score_name")), match rng.below(3) { 0 => rng.range(0, 30).to_string(), 1 => format!("{}/{}", rng.range(0, 30), rng.pick(&["30", "15", "10", "27", "24"])), _ => format!("of {}", rng.range(0, 20)) })),
-            "spine" => safe(match rng.below(3) { 0 => format!("L{}-L{}", rng.range(1, 4), rng.range(2, 5)), 1 => format!("C{}-{}", rng.range(2, 6), rng.range(3, 7)), _ => format!("{}{}", rng.pick(&["T", "L", "C", "S"]), rng.range(1, 12)) }),
-            "stage" => safe(format!("{}T{}N{}M{}", rng.pick(&["", "p", "c"]), rng.range(0, 4), rng.range(0, 3), rng.range(0, 1))),
+            "time" => safe(match rng.below(4) {
+                0 => format!("{:02}:{:02}", rng.below(24), rng.below(60)),
+                1 => format!(
+                    "{}:{:02} {}",
+                    rng.range(1, 12),
+                    rng.below(60),
+                    rng.pick(&["AM", "PM", "am", "pm", "a.m.", "p.m."])
+                ),
+                2 => format!("{:02}{:02}", rng.below(24), rng.below(60)),
+                _ => format!("{}{}", rng.range(1, 12), rng.pick(&["am", "pm", " PM", " o'clock"])),
+            }),
+            "num" => safe({
+                let n = rng.range(1, 4);
+                rng.digits(n)
+            }),
+            "dose" => safe(match rng.below(5) {
+                0 => format!("{}/{} mg", rng.range(5, 900), rng.range(5, 200)),
+                1 => format!("0.{} mg", rng.range(1, 99)),
+                2 => format!("{}mg", rng.range(1, 1000)),
+                3 => format!("{} {}", rng.range(1, 60), rng.pick(&["units", "mcg", "mL", "mEq", "g", "tabs", "puffs"])),
+                _ => format!("{} mg", rng.range(1, 1000)),
+            }),
+            "lab" => safe(format!(
+                "{} {}",
+                rng.pick(self.list("lab_name")),
+                match rng.below(4) {
+                    0 => rng.fill("#.#"),
+                    1 => rng.fill("##"),
+                    2 => rng.fill("1##"),
+                    _ => rng.fill("##.#"),
+                }
+            )),
+            "vital" => safe(match rng.below(8) {
+                0 => format!("BP {}/{}", rng.range(80, 199), rng.range(40, 110)),
+                1 => format!("HR {}", rng.range(40, 150)),
+                2 => format!("T {}.{}", rng.range(96, 103), rng.below(10)),
+                3 => format!("SpO2 {}% RA", rng.range(85, 100)),
+                4 => format!("RR {}", rng.range(8, 32)),
+                5 => format!("BMI {}.{}", rng.range(17, 48), rng.below(10)),
+                6 => format!("Wt {} lb", rng.range(90, 350)),
+                _ => format!("{}/{}", rng.range(80, 199), rng.range(40, 110)),
+            }),
+            "score" => safe(format!(
+                "{} {}",
+                rng.pick(self.list("score_name")),
+                match rng.below(3) {
+                    0 => rng.range(0, 30).to_string(),
+                    1 => format!("{}/{}", rng.range(0, 30), rng.pick(&["30", "15", "10", "27", "24"])),
+                    _ => format!("of {}", rng.range(0, 20)),
+                }
+            )),
+            "spine" => safe(match rng.below(3) {
+                0 => format!("L{}-L{}", rng.range(1, 4), rng.range(2, 5)),
+                1 => format!("C{}-{}", rng.range(2, 6), rng.range(3, 7)),
+                _ => format!("{}{}", rng.pick(&["T", "L", "C", "S"]), rng.range(1, 12)),
+            }),
+            "stage" => safe(format!(
+                "{}T{}N{}M{}",
+                rng.pick(&["", "p", "c"]),
+                rng.range(0, 4),
+                rng.range(0, 3),
+                rng.range(0, 1)
+            )),
             "icd" => safe(pat(rng, &["@##.#", "@##.##", "@##", "@##.###", "###.##"])),
             "cpt" => safe(rng.fill("9####")),
             "loinc" => safe(rng.fill("####-#")),
@@ -411,9 +1025,20 @@ impl Values {
             "lot" => safe(pat(rng, &["@@####", "#####@", "@#####@", "##@###"])),
             "trial" => safe(rng.fill("NCT0#######")),
             "pmid" => safe(rng.fill("3#######")),
-            "duration" => safe(format!("{} {}", rng.range(1, 30), rng.pick(&["weeks", "days", "months", "years", "hours", "wks", "minutes", "week", "yr"]))),
-            "ratio" => safe(match rng.below(3) { 0 => format!("{}/5", rng.range(0, 5)), 1 => format!("20/{}", rng.range(15, 200)), _ => format!("{}/{}", rng.range(1, 10), rng.range(2, 12)) }),
-            "range" => safe({ let a = rng.range(1, 20); format!("{a}-{}", a + rng.range(1, 9)) }),
+            "duration" => safe(format!(
+                "{} {}",
+                rng.range(1, 30),
+                rng.pick(&["weeks", "days", "months", "years", "hours", "wks", "minutes", "week", "yr"])
+            )),
+            "ratio" => safe(match rng.below(3) {
+                0 => format!("{}/5", rng.range(0, 5)),
+                1 => format!("20/{}", rng.range(15, 200)),
+                _ => format!("{}/{}", rng.range(1, 10), rng.range(2, 12)),
+            }),
+            "range" => safe({
+                let a = rng.range(1, 20);
+                format!("{a}-{}", a + rng.range(1, 9))
+            }),
             other => safe(format!("[{other}]")),
         }
     }
@@ -421,7 +1046,12 @@ impl Values {
 
 impl Person {
     pub(crate) fn new(values: &Values, rng: &mut Rng) -> Self {
-        Self { given: values.given_name(rng), middle: values.given_name(rng), family: values.family_name(rng), male: rng.percent(50) }
+        Self {
+            given: values.given_name(rng),
+            middle: values.given_name(rng),
+            family: values.family_name(rng),
+            male: rng.percent(50),
+        }
     }
 
     /// The name in one of the ways that people write it.
@@ -486,9 +1116,47 @@ pub(crate) fn invented(rng: &mut Rng) -> String {
 
 fn phone(rng: &mut Rng) -> String {
     let pattern = match rng.below(100) {
-        0..60 => *rng.pick_copy(&["(###) ###-####", "###-###-####", "###-###-####", "###.###.####", "(###)###-####", "### ### ####", "##########", "1-###-###-####", "+1 ### ### ####", "+1-###-###-####", "+1 (###) ###-####"]),
-        60..74 => *rng.pick_copy(&["###-####", "###-###-#### x###", "(###) ###-#### ext. ####", "###-###-#### ext ##", "x#####", "###/###-####", "(###) ### - ####"]),
-        _ => *rng.pick_copy(&["+44 20 #### ####", "0## #### ####", "+49 ## #######", "+33 # ## ## ## ##", "0# ## ## ## ##", "+34 ### ### ###", "+91 ##### #####", "+61 # #### ####", "0### ######", "+86 1## #### ####", "+52 55 #### ####", "(0##) ########", "+39 ### #######", "+55 (##) #####-####", "00## ## ### ####", "0###-#######", "+81-##-####-####"]),
+        0..60 => *rng.pick_copy(&[
+            "(###) ###-####",
+            "###-###-####",
+            "###-###-####",
+            "###.###.####",
+            "(###)###-####",
+            "### ### ####",
+            "##########",
+            "1-###-###-####",
+            "+1 ### ### ####",
+            "+1-###-###-####",
+            "+1 (###) ###-####",
+        ]),
+        60..74 => *rng.pick_copy(&[
+            "###-####",
+            "###-###-#### x###",
+            "(###) ###-#### ext. ####",
+            "###-###-#### ext ##",
+            "x#####",
+            "###/###-####",
+            "(###) ### - ####",
+        ]),
+        _ => *rng.pick_copy(&[
+            "+44 20 #### ####",
+            "0## #### ####",
+            "+49 ## #######",
+            "+33 # ## ## ## ##",
+            "0# ## ## ## ##",
+            "+34 ### ### ###",
+            "+91 ##### #####",
+            "+61 # #### ####",
+            "0### ######",
+            "+86 1## #### ####",
+            "+52 55 #### ####",
+            "(0##) ########",
+            "+39 ### #######",
+            "+55 (##) #####-####",
+            "00## ## ### ####",
+            "0###-#######",
+            "+81-##-####-####",
+        ]),
     };
     rng.fill(pattern)
 }
@@ -512,7 +1180,11 @@ impl Day {
     fn us(&self, rng: &mut Rng) -> String {
         let s = *rng.pick_copy(&["/", "/", "/", "-", "."]);
         let year = if rng.percent(65) { self.year.to_string() } else { format!("{:02}", self.year % 100) };
-        let (m, d) = if rng.percent(60) { (format!("{:02}", self.month), format!("{:02}", self.day)) } else { (self.month.to_string(), self.day.to_string()) };
+        let (m, d) = if rng.percent(60) {
+            (format!("{:02}", self.month), format!("{:02}", self.day))
+        } else {
+            (self.month.to_string(), self.day.to_string())
+        };
         match rng.below(10) {
             0 => format!("{d}{s}{m}{s}{year}"),
             1 => format!("{}{s}{m}{s}{d}", self.year),
@@ -531,7 +1203,15 @@ impl Day {
 
     fn ordinal(&self) -> String {
         let d = self.day;
-        format!("{d}{}", match (d % 10, d / 10) { (1, n) if n != 1 => "st", (2, n) if n != 1 => "nd", (3, n) if n != 1 => "rd", _ => "th" })
+        format!(
+            "{d}{}",
+            match (d % 10, d / 10) {
+                (1, n) if n != 1 => "st",
+                (2, n) if n != 1 => "nd",
+                (3, n) if n != 1 => "rd",
+                _ => "th",
+            }
+        )
     }
 
     fn long(&self, rng: &mut Rng) -> String {

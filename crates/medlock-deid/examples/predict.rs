@@ -13,7 +13,8 @@ use serde_json::{Value, json};
 fn main() -> Result<(), Box<dyn Error>> {
     let path = env::args().nth(1).ok_or("usage: predict GOLD.jsonl [ROUNDS [PRESET]]")?;
     let rounds: usize = env::args().nth(2).map_or(Ok(1), |n| n.parse())?;
-    let preset = env::args().nth(3).map_or(Some(Preset::Balanced), |p| Preset::from_name(&p)).ok_or("no such preset")?;
+    let preset =
+        env::args().nth(3).map_or(Some(Preset::Balanced), |p| Preset::from_name(&p)).ok_or("no such preset")?;
     let detector = Detector::preset(preset);
     let documents: Vec<Value> =
         fs::read_to_string(path)?.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;

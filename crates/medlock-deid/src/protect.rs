@@ -104,14 +104,10 @@ pub fn protect_all(detector: &Detector, mode: ProtectionMode, inputs: Vec<Input>
     Ok(Protected { texts, surrogates: issuer.finish(matcher, own), findings, counts })
 }
 
-/// What the detector finds in a text, helped by what the text stands under. The title before a name
-/// stays, so that a model still reads `Dr. [NAME_1]`.
+/// What the detector finds in a text, helped by what the text stands under.
 fn detect(detector: &Detector, input: &Input) -> Vec<Finding> {
     let mut found = search(detector, input);
-    let text = input.text.expose();
-    for f in found.iter_mut().filter(|f| f.class == PhiClass::Name) {
-        f.span.start += title::after(&text[f.span.start..f.span.end]);
-    }
+    title::leave(input.text.expose(), &mut found);
     found
 }
 

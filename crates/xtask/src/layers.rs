@@ -83,7 +83,9 @@ fn fault(from: &str, to: &str) -> Option<String> {
         Some(other) if other >= own && !SIDEWAYS.contains(&(from, to)) => {
             Some(format!("{from} (layer {own}) depends on {to} (layer {other}): dependencies point down"))
         }
-        None if matches!(to, "testkit" | "xtask" | "deid-train") => Some(format!("{from} ships {to}, which is for tests")),
+        None if matches!(to, "testkit" | "xtask" | "deid-train") => {
+            Some(format!("{from} ships {to}, which is for tests"))
+        }
         _ => None,
     }
 }

@@ -25,9 +25,9 @@ mod run;
 mod tagger;
 pub(crate) mod title;
 mod token;
-mod verdict;
 #[cfg(feature = "train")]
 pub mod train;
+mod verdict;
 
 #[cfg(test)]
 mod tests;
@@ -143,11 +143,8 @@ impl Detector {
         let mut said = Vec::new();
         let findings = self.search(text, Some(&mut said));
         let because = |span: Span| {
-            let mut because: Vec<_> = said
-                .iter()
-                .filter(|s| s.span.overlaps(span))
-                .map(|s| (s.detector, s.class, s.confidence))
-                .collect();
+            let mut because: Vec<_> =
+                said.iter().filter(|s| s.span.overlaps(span)).map(|s| (s.detector, s.class, s.confidence)).collect();
             because.sort_by(|a, b| b.2.total_cmp(&a.2).then(a.0.cmp(b.0)));
             because.dedup();
             because

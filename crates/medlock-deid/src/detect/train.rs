@@ -51,7 +51,9 @@ pub fn lower_words(text: &str) -> Vec<(u64, usize, usize)> {
         .filter(|i| {
             let tags = tokens.tags(*i);
             let ordinary = tags.any(Tags::COMMON.or_tags(Tags::MEDICAL).or_tags(Tags::DRUG));
-            ordinary && !tags.any(Tags::STATE) && (tags.any(Tags::SMALL) && tokens.at(*i).len() <= 3 || !tags.any(person))
+            ordinary
+                && !tags.any(Tags::STATE)
+                && (tags.any(Tags::SMALL) && tokens.at(*i).len() <= 3 || !tags.any(person))
         })
         .map(|i| (tokens.list[i].hash, tokens.list[i].start as usize, tokens.list[i].end as usize))
         .collect()

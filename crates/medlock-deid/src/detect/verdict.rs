@@ -25,6 +25,9 @@ const CAPITALS: f32 = 5.0;
 /// The same for two small numbers as a date, a bare number as an age, letters as a number.
 const BARE: f32 = 4.0;
 
+/// What a number can be sure of that nothing beside it explains.
+const UNSAID: f32 = 0.6;
+
 /// Candidates under a priority are dropped at a distance.
 struct Veto {
     below: u8,
@@ -43,12 +46,44 @@ pub(super) fn hear(scan: &mut Scan<'_>, tagger: &Tagger, opinion: &Opinion) {
         let nearest = words.filter(|(x, _)| x.kind != token::Kind::Mark).map(|(_, d)| *d).fold(f32::MAX, f32::min);
         !(c.rule.priority < GUESS.below && nearest > GUESS.distance || nearest > CLUE.distance)
     });
-    for tagged in &opinion.tagged {
-        if let Some((first, last, class)) = identifies(t, tagged) {
-            let rule = Rule { confidence: tagger.confidence(tagged.margin), ..TAGGER };
+    for tagged in opinion.tagged.iter().flat_map(|tagged| apart(t, *tagged)) {
+        if let Some((first, last, class)) = identifies(t, &tagged) {
+            // A number that no word announces is more surely a number than one of this class.
+            let unsaid = matches!(tagged.kind, Kind::Id | Kind::Phone) && !said(t, first);
+            let most = if unsaid { UNSAID } else { 1.0 };
+            let rule = Rule { confidence: tagger.confidence(tagged.margin).min(most), ..TAGGER };
             scan.push(first, last, class, rule);
         }
     }
+}
+
+/// `555-010-4477 or 555-010-4478` are two: numbers end where a word stands between spaces.
+fn apart(t: &Tokens<'_>, tagged: Tagged) -> Vec<Tagged> {
+    if !matches!(tagged.kind, Kind::Phone | Kind::Net) {
+        return vec![tagged];
+    }
+    let between = |i: usize| {
+        t.get(i)
+            .is_some_and(|x| x.kind == token::Kind::Word && x.case == token::Case::Lower && x.gap != token::Gap::None)
+            && !t.joined(i + 1)
+            && !t.at(i).starts_with(['x', 'e'])
+    };
+    let mut out = Vec::new();
+    let mut first = tagged.first;
+    for i in (tagged.first..=tagged.last).filter(|i| between(*i)) {
+        if i > first {
+            out.push(Tagged { first, last: i - 1, ..tagged });
+        }
+        first = i + 1;
+    }
+    if first <= tagged.last {
+        out.push(Tagged { first, ..tagged });
+    }
+    out
+}
+
+fn said(t: &Tokens<'_>, first: usize) -> bool {
+    (0..=10).map_while(|k| first.checked_sub(k)).any(|i| t.has(i, Cues::NUMBERED))
 }
 
 /// What of a tagged stretch is an identifier in the law's sense, and of which class.
@@ -62,12 +97,15 @@ fn identifies(t: &Tokens<'_>, tagged: &Tagged) -> Option<(usize, usize, PhiClass
         Kind::Location if state_end(t, first).is_some_and(|end| end >= last) && !zip_after(t, last) => return None,
         Kind::Location => PhiClass::Location,
         // Neither does a year: (C).
-        Kind::Date if first == last && t.number(first).is_some_and(|(n, len)| len == 4 && (1850..2100).contains(&n)) => {
+        Kind::Date
+            if first == last && t.number(first).is_some_and(|(n, len)| len == 4 && (1850..2100).contains(&n)) =>
+        {
             return None;
         }
         Kind::Date => {
             let month = (first..=last).any(|i| t.has(i, Cues::MONTH));
-            let numbers = (first..=last).filter(|i| matches!(t.kind(*i), Some(token::Kind::Number | token::Kind::Mixed)));
+            let numbers =
+                (first..=last).filter(|i| matches!(t.kind(*i), Some(token::Kind::Number | token::Kind::Mixed)));
             let telling = match numbers.count() {
                 0 => month && last > first,
                 1 | 2 => month || sure || t.between(first, last).len() >= 6,
@@ -78,11 +116,20 @@ fn identifies(t: &Tokens<'_>, tagged: &Tagged) -> Option<(usize, usize, PhiClass
         // Nor an age under 90.
         Kind::Age => {
             let over = (first..=last).any(|i| {
-                t.number(i).is_some_and(|(n, _)| (90..=130).contains(&n)) || t.has(i, Cues::NINETY) || leading(t.at(i)) >= Some(90)
+                t.number(i).is_some_and(|(n, _)| (90..=130).contains(&n))
+                    || t.has(i, Cues::NINETY)
+                    || leading(t.at(i)) >= Some(90)
             });
             let said = |i: usize| t.has(i, Cues::OLD.or(Cues::YEARS).or(Cues::PERSON));
-            let around = (1..=3).any(|k| first.checked_sub(k).is_some_and(said) || said(last + k));
-            (over && (sure || around)).then_some(PhiClass::Age)?
+            let around = t.kind(last) == Some(token::Kind::Mixed)
+                || (1..=3).any(|k| first.checked_sub(k).is_some_and(said) || said(last + k));
+            (over && around).then_some(PhiClass::Age)?
+        }
+        // Five digits alone are a ZIP code sooner than a telephone.
+        Kind::Phone
+            if first == last && t.number(first).is_some_and(|(_, len)| len == 5) && line_cue(t, first).is_none() =>
+        {
+            PhiClass::Location
         }
         Kind::Phone => line_cue(t, first).unwrap_or(PhiClass::Phone),
         Kind::Net => {
@@ -103,7 +150,8 @@ fn identifies(t: &Tokens<'_>, tagged: &Tagged) -> Option<(usize, usize, PhiClass
     };
     // `Yewmere, ME`: the state goes with the town.
     let state = state_end(t, last + 2)
-        .filter(|_| matches!(class, PhiClass::Name | PhiClass::Location) && t.is_mark(last + 1, ',') && t.same_line(last + 2));
+        .filter(|_| class == PhiClass::Location || class == PhiClass::Name && !t.has(last + 2, Cues::CREDENTIAL))
+        .filter(|_| t.is_mark(last + 1, ',') && t.same_line(last + 2));
     Some(match state {
         Some(end) if t.capital(last + 2) && t.at(end).len() == 2 => (first, end, PhiClass::Location),
         _ => (first, last, class),

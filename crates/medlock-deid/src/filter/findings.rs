@@ -6,6 +6,7 @@
 use medlock_domain::{Finding, PhiClass, ProtectionMode, Span};
 
 use super::{BACK, OutputFilter};
+use crate::detect::title;
 use crate::placeholder;
 use crate::protect::merge;
 use crate::values::{Words, is_title};
@@ -24,6 +25,7 @@ impl OutputFilter {
         let left = self.left();
         let window = &self.text[left..end];
         let mut found = self.detector.detect(window);
+        title::leave(window, &mut found);
         found.extend(self.met.find(window));
         let identified = self.surrogates.mode() == ProtectionMode::Identified;
         if !identified {

@@ -47,8 +47,8 @@ fn the_same_value_gets_the_same_placeholder() {
 #[test]
 fn a_value_is_replaced_wherever_it_stands() {
     check(
-        &["is gonzalez better? Gonzalezia is a plant", "Patient: Maria Gonzalez, MRN 44-102233", "44-102233 today"],
-        &["is [NAME-1] better? Gonzalezia is a plant", "Patient: [NAME-2], MRN [MRN-1]", "[MRN-1] today"],
+        &["is gonzalez better? a gonzalezian plant", "Patient: Maria Gonzalez, MRN 44-102233", "44-102233 today"],
+        &["is [NAME-1] better? a gonzalezian plant", "Patient: [NAME-2], MRN [MRN-1]", "[MRN-1] today"],
     );
 }
 

@@ -158,7 +158,8 @@ impl<'a, 't> Evidence<'a, 't> {
             }
             let mark = |i: usize| tokens.list[i].kind == Kind::Mark;
             let (mut first, mut last) = (at, end);
-            while first < last && mark(first) && !matches!(text[tokens.list[first].start as usize], b'+' | b'#' | b'@') {
+            while first < last && mark(first) && !matches!(text[tokens.list[first].start as usize], b'+' | b'#' | b'@')
+            {
                 first += 1;
             }
             while last > first && mark(last - 1) {
@@ -195,7 +196,8 @@ impl<'a, 't> Evidence<'a, 't> {
                     s.shape = s.low;
                     s.class = mix(s.low, 5);
                     s.plain = true; // unless it stands beside something
-                    (s.run, s.run_short) = if (first..last).contains(&i) { (s.run, s.run_short) } else { (s.shape, s.shape) };
+                    (s.run, s.run_short) =
+                        if (first..last).contains(&i) { (s.run, s.run_short) } else { (s.shape, s.shape) };
                     continue;
                 }
                 s.low = token.hash;
@@ -213,7 +215,8 @@ impl<'a, 't> Evidence<'a, 't> {
                 }
                 let word = low.of(tokens.str(token)).as_bytes();
                 let n = word.len();
-                let part = |from: usize, to: usize| word[from.min(n)..to.min(n)].iter().fold(11, |h, b| mix(h, u64::from(*b)));
+                let part =
+                    |from: usize, to: usize| word[from.min(n)..to.min(n)].iter().fold(11, |h, b| mix(h, u64::from(*b)));
                 s.affixes = [
                     part(0, 2),
                     part(0, 3),
@@ -448,8 +451,8 @@ impl<'e, 'a, 't> Features<'e, 'a, 't> {
         f(35, mix(t.run, t.run_place));
         f(36, mix(t.run_short, t.run_place));
         f(37, t.run_digits << 8 | t.run_place << 4 | t.case);
-        let (left, left_far) = self.cue((line.start..i).rev(), FAR);
-        let (right, _) = self.cue(i + 1..line.end, NEAR);
+        let (left, left_far) = self.cue((line.start..i).rev().take(3 * FAR), FAR);
+        let (right, _) = self.cue((i + 1..line.end).take(3 * NEAR), NEAR);
         f(38, mix(left, t.case));
         f(39, mix(left, t.run));
         f(40, mix(left_far, t.run_short));

@@ -7,6 +7,7 @@ pub(crate) mod decode;
 pub(crate) mod feature;
 pub(crate) mod weights;
 
+#[cfg(feature = "train")]
 use medlock_domain::PhiClass;
 
 use self::decode::{Path, decode};
@@ -33,6 +34,7 @@ impl Kind {
         [Kind::Name, Kind::Location, Kind::Date, Kind::Age, Kind::Phone, Kind::Net, Kind::Id];
 
     /// The kind that a class is learned as.
+    #[cfg(feature = "train")]
     pub(crate) fn of(class: PhiClass) -> Self {
         match class {
             PhiClass::Name => Kind::Name,
@@ -54,6 +56,7 @@ const UNIT: f32 = 20.0;
 pub(crate) const OUTSIDE: u8 = 0;
 
 /// The tag of a kind's first token.
+#[cfg(feature = "train")]
 pub(crate) const fn first(kind: Kind) -> u8 {
     1 + 2 * kind as u8
 }
@@ -87,7 +90,10 @@ pub(super) struct Opinion {
 
 impl Tagger {
     pub(super) fn open() -> Self {
-        Self { weights: Weights::unpack(weights::BYTES).expect("the weights are packed with this crate and opened by its tests") }
+        Self {
+            weights: Weights::unpack(weights::BYTES)
+                .expect("the weights are packed with this crate and opened by its tests"),
+        }
     }
 
     /// How sure a margin is, from 0 to 1.

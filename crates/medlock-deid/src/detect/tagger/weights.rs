@@ -27,6 +27,7 @@ pub(crate) struct Weights {
 }
 
 impl Weights {
+    #[cfg(any(test, feature = "train"))]
     /// From full-precision weights: `[row * TAGS + tag]`, transitions as [`Transitions`].
     pub(crate) fn quantised(weights: &[f32], transitions: &[f32], plain: Vec<u64>) -> Self {
         // The largest weights may be cut: what matters is the many in the middle.
@@ -65,6 +66,7 @@ impl Weights {
         1.0 / (1.0 + (-(self.curve.0 * margin + self.curve.1)).exp())
     }
 
+    #[cfg(any(test, feature = "train"))]
     /// As bytes: a header, the plain words, then of the rows a mask of the tags that have a weight and
     /// the weights; a mask of zero is followed by how many rows more are empty.
     pub(crate) fn pack(&self) -> Vec<u8> {
@@ -139,6 +141,7 @@ impl<'a> Reader<'a> {
 
 /// Words by their hashes.
 pub(crate) struct Plain {
+    #[cfg(any(test, feature = "train"))]
     sorted: Vec<u64>,
     slots: Vec<u64>,
 }
@@ -156,7 +159,11 @@ impl Plain {
             }
             slots[at] = *hash;
         }
-        Self { sorted: hashes, slots }
+        Self {
+            #[cfg(any(test, feature = "train"))]
+            sorted: hashes,
+            slots,
+        }
     }
 
     #[inline]
