@@ -77,7 +77,7 @@ pub fn protect_all(detector: &Detector, mode: ProtectionMode, inputs: Vec<Input>
     let mut matcher = Matcher::default();
     let mut findings: Vec<Vec<Finding>> = Vec::with_capacity(inputs.len());
     for input in &inputs {
-        let found = detect(detector, input);
+        let found = find(detector, input.cue.as_ref().map(PhiText::expose), input.text.expose());
         for f in &found {
             matcher.add(detector, f.class, f.confidence, slice(&input.text, f.span));
         }
@@ -104,14 +104,13 @@ pub fn protect_all(detector: &Detector, mode: ProtectionMode, inputs: Vec<Input>
 }
 
 /// What the detector finds in a text, helped by what the text stands under.
-fn detect(detector: &Detector, input: &Input) -> Vec<Finding> {
-    let text = input.text.expose();
-    let Some(cue) = &input.cue else {
+pub(crate) fn find(detector: &Detector, cue: Option<&str>, text: &str) -> Vec<Finding> {
+    let Some(cue) = cue else {
         let mut found = detector.detect(text);
         found.extend(keyed(detector, text));
         return found;
     };
-    let cue = spoken(cue.expose());
+    let cue = spoken(cue);
     let mut under = Zeroizing::new(String::with_capacity(cue.len() + 2 + text.len()));
     under.push_str(&cue);
     under.push_str(": ");
