@@ -17,8 +17,9 @@ pub(super) fn date(value: &str, calendar: Calendar, this_year: Option<i32>) -> O
     (year >= oldest && this_year.is_none_or(|now| year <= now + 1)).then(|| format!("{year:04}"))
 }
 
-/// Ages up to 89 stay; the others are one category.
-pub(super) fn age(value: &str) -> String {
+/// Ages up to 89 stay; the others are one category, in a field of its own (`alone`) that has a bare
+/// number its lowest.
+pub(super) fn age(value: &str, alone: bool) -> String {
     let numbers: Vec<u32> =
         value.split(|c: char| !c.is_ascii_digit()).filter(|n| !n.is_empty()).filter_map(|n| n.parse().ok()).collect();
     let spelled = value.chars().any(char::is_numeric);
@@ -29,7 +30,7 @@ pub(super) fn age(value: &str) -> String {
         return value.to_owned();
     }
     let bare = value.trim().bytes().all(|b| b.is_ascii_digit()) && !value.trim().is_empty();
-    if bare { "90".to_owned() } else { "90 or older".to_owned() }
+    if bare && alone { "90".to_owned() } else { "90 or older".to_owned() }
 }
 
 /// How much of a location may stay.
@@ -111,8 +112,13 @@ mod tests {
             ("٩٤", "90 or older"),
             ("9 4", "90 or older"),
         ] {
-            assert_eq!(age(from), to, "{from}");
+            assert_eq!(age(from, true), to, "{from}");
         }
+    }
+
+    #[test]
+    fn an_age_in_a_text_says_that_it_is_a_category() {
+        assert_eq!(age("94", false), "90 or older");
     }
 
     /// 45 CFR 164.514(b)(2)(i)(B) and the guidance's list, brought up to the census of 2020.

@@ -44,7 +44,7 @@ pub(super) fn timeless(written: &str, calendar: Calendar) -> String {
     let day = ends.iter().rev().find(|i| {
         let head = &written[..**i];
         let colon = head.contains(':') || head.len() > 8 && head.bytes().all(|b| b.is_ascii_digit());
-        !colon && read(head, calendar).is_some_and(|w| w.day.is_some() || w.month.is_some())
+        !colon && read(head, calendar).is_some_and(|w| w.month.is_some() || head.len() == written.len())
     });
     let at = day.copied().unwrap_or(0);
     let time: String = written[at..].chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();

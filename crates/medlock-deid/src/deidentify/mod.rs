@@ -217,20 +217,20 @@ impl<'a, V: Vault> Deidentifier<'a, V> {
             Action::Redact => removed(),
             Action::Mask => mask::mask(class, value, self.calendar),
             Action::Tokenize => token::token(&mut self.desk(class, text), class, value)?,
-            Action::Generalise => self.less(class, value).unwrap_or_else(removed),
+            Action::Generalise => self.less(class, value, value.len() == text.len()).unwrap_or_else(removed),
             Action::Shift => self.shifted(value)?.unwrap_or_else(removed),
             Action::Surrogate => self.stand_in(class, value, text)?.unwrap_or_else(removed),
         })
     }
 
-    fn less(&self, class: PhiClass, value: &str) -> Option<String> {
+    fn less(&self, class: PhiClass, value: &str, alone: bool) -> Option<String> {
         let detail = match self.profile.method() {
             Method::LimitedDataSet => generalise::Detail::City,
             _ => generalise::Detail::State,
         };
         match class {
             PhiClass::Date => generalise::date(value, self.calendar, self.this_year),
-            PhiClass::Age => Some(generalise::age(value)),
+            PhiClass::Age => Some(generalise::age(value, alone)),
             PhiClass::Location => generalise::location(value, detail),
             _ => None,
         }
@@ -240,7 +240,7 @@ impl<'a, V: Vault> Deidentifier<'a, V> {
         match class {
             PhiClass::Date if *self.profile.method() == Method::SafeHarbor => self.any_day(value),
             PhiClass::Date => self.shifted(value),
-            PhiClass::Age => Ok(surrogate::age(&mut self.desk(class, text), value)?),
+            PhiClass::Age => Ok(surrogate::age(&mut self.desk(class, text), value, value.len() == text.len())?),
             _ => Ok(surrogate::stand_in(&mut self.desk(class, text), class, value)?),
         }
     }

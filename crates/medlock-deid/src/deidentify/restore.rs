@@ -42,7 +42,8 @@ pub(crate) struct StandIns {
 struct Literal {
     stand_in: Secret,
     original: Secret,
-    name: bool,
+    /// Of the kind whose case is that of the text it stands in.
+    cased: bool,
 }
 
 /// A word as it is written in each case.
@@ -67,7 +68,7 @@ impl StandIns {
                     out.initials(e, key, &entries);
                 }
             } else {
-                out.literal(&e.replacement, &e.original, false);
+                out.literal(&e.replacement, &e.original, e.class == PhiClass::Location && !e.key.starts_with(TOKEN));
             }
         }
         // As it was written goes before what might be made of it.
@@ -83,7 +84,7 @@ impl StandIns {
         self.literals.is_empty() && self.words.is_empty()
     }
 
-    fn literal(&mut self, stand_in: &str, original: &str, name: bool) {
+    fn literal(&mut self, stand_in: &str, original: &str, cased: bool) {
         let stand_in = stand_in.trim();
         let telling = stand_in.chars().filter(|c| c.is_alphanumeric()).count() >= TELLS;
         if !telling || stand_in == original || self.literals.iter().any(|l| l.stand_in.expose() == stand_in) {
@@ -94,7 +95,7 @@ impl StandIns {
             self.begun.insert(lower[..n].iter().collect());
         }
         self.heads.entry(lower.iter().collect()).or_default().push(self.literals.len());
-        self.literals.push(Literal { stand_in: Secret::new(stand_in), original: Secret::new(original.trim()), name });
+        self.literals.push(Literal { stand_in: Secret::new(stand_in), original: Secret::new(original.trim()), cased });
     }
 
     fn word(&mut self, e: &Entry) {
@@ -192,11 +193,23 @@ impl Literal {
         }
     }
 
+    /// The original, in the case of what was seen where that is another than the stand-in's.
     fn back(&self, seen: &str) -> Secret {
-        let capitals = self.name && seen != self.stand_in.expose() && Case::of(seen) == Case::Upper;
         let original = self.original.expose();
-        Secret::new(if capitals { original.to_uppercase() } else { original.to_owned() })
+        let (now, was) = (Case::of(seen), Case::of(self.stand_in.expose()));
+        if !self.cased || now == was {
+            return Secret::new(original);
+        }
+        match now {
+            Case::Title if Case::of(original) != Case::Title => Secret::new(words_titled(original)),
+            Case::Title => Secret::new(original),
+            case => Secret::new(case.write(original)),
+        }
     }
+}
+
+fn words_titled(text: &str) -> String {
+    text.split_inclusive(|c: char| !c.is_alphanumeric()).map(titled).collect()
 }
 
 fn lower(c: char) -> char {

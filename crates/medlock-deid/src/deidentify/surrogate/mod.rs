@@ -80,16 +80,16 @@ pub(super) fn stand_in(desk: &mut impl Desk, class: PhiClass, value: &str) -> Re
 }
 
 /// An age over 89 becomes another one; what is no such figure is made less of.
-pub(super) fn age(desk: &mut impl Desk, value: &str) -> Result<Option<String>, VaultError> {
+pub(super) fn age(desk: &mut impl Desk, value: &str, alone: bool) -> Result<Option<String>, VaultError> {
     let digits = value.find(|c: char| c.is_ascii_digit()).map(|from| {
         let len = value[from..].bytes().take_while(u8::is_ascii_digit).count();
         (from, from + len)
     });
-    let Some((from, to)) = digits else { return Ok(Some(super::generalise::age(value))) };
+    let Some((from, to)) = digits else { return Ok(Some(super::generalise::age(value, alone))) };
     let others = value[..from].chars().chain(value[to..].chars()).any(char::is_numeric);
     let Ok(age) = value[from..to].parse::<u32>() else { return Ok(None) };
     if others || age < 90 {
-        return Ok(Some(super::generalise::age(value)));
+        return Ok(Some(super::generalise::age(value, alone)));
     }
     let key = age.to_string();
     let new = match desk.known(PhiClass::Age, &key)? {
@@ -117,19 +117,28 @@ fn whole<D: Desk>(
         return Ok(None);
     }
     if let Some(known) = desk.known(class, &key)? {
-        return Ok(Some(poured(&known, value)));
+        return Ok(Some(like(class, &known, value)));
     }
     for _ in 0..TRIES {
         let drawn = draw(desk, value)?;
         let folded = fold(&drawn);
         if folded != key && !check::could_be_real(&folded) && desk.is_free(&drawn)? {
-            return desk.keep(class, &key, value, &drawn).map(|kept| Some(poured(&kept, value)));
+            return desk.keep(class, &key, value, &drawn).map(|kept| Some(like(class, &kept, value)));
         }
     }
     Ok(None)
 }
 
-/// A known stand-in, written as `like` is: its letters and digits in the other's punctuation.
+/// A known stand-in, written as `value` is.
+fn like(class: PhiClass, known: &str, value: &str) -> String {
+    match class {
+        PhiClass::Phone | PhiClass::Ssn | PhiClass::Id => poured(known, value),
+        _ => Case::of(value).write(known),
+    }
+}
+
+/// A number, written as `like` is: its letters and digits in the other's
+/// punctuation.
 pub(super) fn poured(known: &str, like: &str) -> String {
     let slots = like.chars().filter(|c| c.is_alphanumeric()).count();
     let mut fill = known.chars().filter(|c| c.is_alphanumeric());
