@@ -38,9 +38,9 @@ impl Auth {
             let code = if with_factor(&case, p, ask, purpose) { DenyCode::MfaRequired } else { DenyCode::PolicyDenied };
             Denied { code, policies }
         })?;
-        // Only placeholders can be turned back.
+        // Only placeholders and stand-ins can be turned back.
         let restore = match mode {
-            ProtectionMode::Tokenize => case.ask(Action::Restore, Some(purpose)),
+            ProtectionMode::Tokenize | ProtectionMode::Surrogate => case.ask(Action::Restore, Some(purpose)),
             _ => Verdict::default(),
         };
         let may_restore = restore.allowed;

@@ -19,6 +19,7 @@
 //! ```
 
 mod action;
+mod chat;
 mod date;
 mod desk;
 mod fold;
@@ -40,9 +41,8 @@ pub use profile::{Method, Profile, ProfileError};
 pub use restore::{Restoration, RestoreStream};
 pub use vault::{Entry, Holder, MemoryVault, Vault, VaultError};
 
+pub(crate) use chat::{ChatStandIns, is_nobodys};
 pub(crate) use restore::StandIns;
-pub(crate) use seen::Seen;
-pub(crate) use vault::Page;
 
 use std::fmt;
 
@@ -51,7 +51,9 @@ use zeroize::Zeroizing;
 
 use self::date::{Calendar, Day};
 use self::desk::ScopeDesk;
+use self::seen::Seen;
 use self::surrogate::Desk;
+use self::vault::Page;
 use crate::Detector;
 use crate::placeholder;
 use crate::protect::{find, merge};

@@ -123,6 +123,11 @@ impl Profile {
         Self { name: method.to_string(), method, rules }
     }
 
+    /// The same for every class.
+    pub(super) fn uniform(method: Method, action: Action, scope: Scope) -> Self {
+        Self { name: method.to_string(), method, rules: [(action, scope); PhiClass::ALL.len()] }
+    }
+
     /// A profile from its TOML, as [`fmt::Display`] writes it:
     ///
     /// ```

@@ -80,8 +80,24 @@ impl StandIns {
         out
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.literals.is_empty() && self.words.is_empty()
+    /// Whether a stand-in is known again for certain and comes back as what it stands for.
+    pub(crate) fn tells(&self, class: PhiClass, stand_in: &str, original: &str) -> bool {
+        let letters = stand_in.chars().filter(|c| c.is_alphanumeric()).count();
+        let figures = stand_in.chars().any(|c| c.is_ascii_digit());
+        let told = match class {
+            PhiClass::Age => false,
+            PhiClass::Date => figures && letters >= TELLS,
+            _ => letters >= TELLS,
+        };
+        told && stand_in != original && *self.back(stand_in) == *original
+    }
+
+    /// A whole text, restored.
+    fn back(&self, text: &str) -> Zeroizing<String> {
+        let mut stream = RestoreStream { stand_ins: self, held: Zeroizing::default(), before: None };
+        let mut out = Zeroizing::new(stream.push(text));
+        out.push_str(&stream.finish());
+        out
     }
 
     fn literal(&mut self, stand_in: &str, original: &str, cased: bool) {
@@ -235,10 +251,7 @@ impl Restoration {
 
     /// A whole text, restored. It is PHI.
     pub fn restore(&self, text: &str) -> String {
-        let mut stream = self.stream();
-        let mut out = stream.push(text);
-        out.push_str(&stream.finish());
-        out
+        String::clone(&self.0.back(text))
     }
 
     /// Restores a text that comes in pieces: what comes out is the same wherever it was split.

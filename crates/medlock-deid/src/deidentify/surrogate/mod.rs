@@ -11,7 +11,7 @@ mod number;
 mod place;
 pub(super) mod pools;
 
-pub(super) use name::{INITIAL, PHRASE, SPELLING};
+pub(super) use name::{INITIAL, PARTICLES, PHRASE, SPELLING};
 
 use medlock_domain::PhiClass;
 use zeroize::Zeroizing;

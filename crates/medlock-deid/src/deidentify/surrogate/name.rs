@@ -10,7 +10,7 @@ use crate::deidentify::vault::VaultError;
 use crate::values::is_title;
 
 /// Words that belong to a name but are nobody's.
-const PARTICLES: [&str; 27] = [
+pub(in crate::deidentify) const PARTICLES: [&str; 27] = [
     "van", "von", "der", "den", "de", "la", "las", "los", "le", "du", "des", "del", "da", "dos", "das", "di", "el",
     "al", "bin", "ibn", "ben", "bint", "y", "e", "und", "and", "or",
 ];
@@ -88,7 +88,9 @@ pub(super) fn stand_in<D: Desk>(desk: &mut D, value: &str) -> Result<Option<Stri
         out.push_str(new);
     }
     out.push_str(rest);
-    if list.iter().any(|w| w.role == Role::Initial) && list.iter().any(|w| matches!(w.role, Role::Given | Role::Family))
+    let particle = |w: &Word<'_>| w.role == Role::Fixed && PARTICLES.contains(&w.lower.as_str());
+    if list.iter().any(|w| w.role == Role::Initial || particle(w))
+        && list.iter().any(|w| matches!(w.role, Role::Given | Role::Family))
     {
         desk.keep(PhiClass::Name, &format!("{PHRASE}{}", value.to_lowercase()), value, &out)?;
     }

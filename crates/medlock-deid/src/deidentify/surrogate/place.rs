@@ -2,7 +2,7 @@
 
 use medlock_domain::PhiClass;
 
-use super::{Desk, number, pools, whole};
+use super::{Desk, PHRASE, number, pools, whole};
 use crate::deidentify::fold::Case;
 use crate::deidentify::place::{FACILITIES, STREETS, Segment, segments, words};
 use crate::deidentify::vault::VaultError;
@@ -24,6 +24,9 @@ pub(super) fn stand_in<D: Desk>(desk: &mut D, value: &str) -> Result<Option<Stri
             Some(new) => out.push_str(&new),
             None => return Ok(None),
         }
+    }
+    if segments(value).len() > 1 {
+        desk.keep(PhiClass::Location, &format!("{PHRASE}{}", value.to_lowercase()), value, &out)?;
     }
     Ok(Some(out))
 }
