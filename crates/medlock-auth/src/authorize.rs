@@ -172,10 +172,11 @@ fn purpose(case: &Case<'_>, p: &Principal, ask: &Ask, prefers: bool) -> Result<P
     }
 }
 
-/// The modes that the caller accepts, the first to be tried first.
+/// The modes that the caller accepts, the first to be tried first. Stand-ins show the model more than
+/// placeholders: who does not ask for them gets them only where a policy prefers them.
 fn acceptable(ask: &Ask) -> impl Iterator<Item = ProtectionMode> {
     let least = ask.at_least.unwrap_or(ProtectionMode::Tokenize);
-    ProtectionMode::ALL.into_iter().filter(move |m| *m >= least)
+    ProtectionMode::ALL.into_iter().filter(move |m| *m >= least && (*m != ProtectionMode::Surrogate || *m == least))
 }
 
 /// The first mode that is permitted, with the policies that did; else those that forbade.

@@ -31,6 +31,7 @@ const HEAD: usize = 3;
 #[derive(Default)]
 pub(crate) struct StandIns {
     literals: Vec<Literal>,
+    known: HashSet<Secret>,
     /// By their first characters in lower case; and all that those begin with.
     heads: HashMap<String, Vec<usize>>,
     begun: HashSet<String>,
@@ -60,12 +61,13 @@ impl StandIns {
         for e in names().filter(|e| is_word(e)) {
             out.word(e);
         }
+        let families: HashMap<&str, &Entry> = names().map(|e| (e.key.as_str(), *e)).collect();
         for e in &entries {
             if e.class == PhiClass::Name && !e.key.starts_with(TOKEN) {
                 if e.key.starts_with(PHRASE) {
                     out.literal(&e.replacement, &e.original, true);
                 } else if let Some(key) = e.key.strip_prefix(INITIAL) {
-                    out.initials(e, key, &entries);
+                    out.initials(e, key, &families);
                 }
             } else {
                 out.literal(&e.replacement, &e.original, e.class == PhiClass::Location && !e.key.starts_with(TOKEN));
@@ -103,7 +105,7 @@ impl StandIns {
     fn literal(&mut self, stand_in: &str, original: &str, cased: bool) {
         let stand_in = stand_in.trim();
         let telling = stand_in.chars().filter(|c| c.is_alphanumeric()).count() >= TELLS;
-        if !telling || stand_in == original || self.literals.iter().any(|l| l.stand_in.expose() == stand_in) {
+        if !telling || stand_in == original || !self.known.insert(Secret::new(stand_in)) {
             return;
         }
         let lower: Vec<char> = stand_in.chars().take(HEAD).map(lower).collect();
@@ -130,9 +132,9 @@ impl StandIns {
     }
 
     /// `E. Harlow` of one whose surname is known.
-    fn initials(&mut self, e: &Entry, key: &str, entries: &[&Entry]) {
+    fn initials(&mut self, e: &Entry, key: &str, families: &HashMap<&str, &Entry>) {
         let Some((_, family)) = key.split_once(' ').filter(|(_, f)| !f.is_empty()) else { return };
-        let Some(family) = entries.iter().find(|f| f.class == PhiClass::Name && f.key == family) else { return };
+        let Some(family) = families.get(family) else { return };
         let title = |w: &str| if Case::of(w) == Case::Title { w.to_owned() } else { titled(w) };
         for dot in [". ", " "] {
             let stand_in = format!("{}{dot}{}", e.replacement, family.replacement);
