@@ -38,9 +38,9 @@ impl Auth {
             let code = if with_factor(&case, p, ask, purpose) { DenyCode::MfaRequired } else { DenyCode::PolicyDenied };
             Denied { code, policies }
         })?;
-        // Only placeholders can be turned back.
+        // Only placeholders and stand-ins can be turned back.
         let restore = match mode {
-            ProtectionMode::Tokenize => case.ask(Action::Restore, Some(purpose)),
+            ProtectionMode::Tokenize | ProtectionMode::Surrogate => case.ask(Action::Restore, Some(purpose)),
             _ => Verdict::default(),
         };
         let may_restore = restore.allowed;
@@ -172,10 +172,11 @@ fn purpose(case: &Case<'_>, p: &Principal, ask: &Ask, prefers: bool) -> Result<P
     }
 }
 
-/// The modes that the caller accepts, the first to be tried first.
+/// The modes that the caller accepts, the first to be tried first. Stand-ins show the model more than
+/// placeholders: who does not ask for them gets them only where a policy prefers them.
 fn acceptable(ask: &Ask) -> impl Iterator<Item = ProtectionMode> {
     let least = ask.at_least.unwrap_or(ProtectionMode::Tokenize);
-    ProtectionMode::ALL.into_iter().filter(move |m| *m >= least)
+    ProtectionMode::ALL.into_iter().filter(move |m| *m >= least && (*m != ProtectionMode::Surrogate || *m == least))
 }
 
 /// The first mode that is permitted, with the policies that did; else those that forbade.

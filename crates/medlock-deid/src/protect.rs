@@ -1,16 +1,17 @@
 //! From what a caller sent to what a model may see.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use medlock_domain::{ClassCounts, Finding, PhiClass, PhiText, ProtectionMode, Span};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::Detector;
+use crate::deidentify::{ChatStandIns, StandIns};
 use crate::detect::title;
 use crate::placeholder;
 use crate::surrogates::{Issuer, Own, Surrogates};
-use crate::values::Matcher;
+use crate::values::{Matcher, Secret};
 
 /// A text of a request, and what it stands under.
 #[derive(Debug, Clone)]
@@ -74,11 +75,19 @@ pub struct Blocked {
 /// same value gets the same placeholder throughout. A part of a name that stands alone (`Maria
 /// Gonzalez` … `Gonzalez`) gets a placeholder of its own, since what comes back is the placeholder's
 /// whole value and nobody wrote the full name there.
-pub fn protect_all(detector: &Detector, mode: ProtectionMode, inputs: Vec<Input>) -> Result<Protected, Blocked> {
+///
+/// `random` fills a buffer with bytes that nobody can foresee; only stand-ins need them. A value whose
+/// stand-in could not be told from other text (an age, a month) gets a placeholder in that mode.
+pub fn protect_all(
+    detector: &Detector,
+    mode: ProtectionMode,
+    inputs: Vec<Input>,
+    random: &mut dyn FnMut(&mut [u8]),
+) -> Result<Protected, Blocked> {
     let mut matcher = Matcher::default();
     let mut findings: Vec<Vec<Finding>> = Vec::with_capacity(inputs.len());
     for input in &inputs {
-        let found = detect(detector, input);
+        let found = find(detector, input.cue.as_ref().map(PhiText::expose), input.text.expose());
         for f in &found {
             matcher.add(detector, f.class, f.confidence, slice(&input.text, f.span));
         }
@@ -93,32 +102,35 @@ pub fn protect_all(detector: &Detector, mode: ProtectionMode, inputs: Vec<Input>
     if mode == ProtectionMode::Block && counts.total() > 0 {
         return Err(Blocked { counts });
     }
+    let (chosen, stand_ins) = match mode {
+        ProtectionMode::Surrogate => stand_ins(detector, &inputs, &findings, random),
+        _ => Default::default(),
+    };
     let mut issuer = Issuer::new(mode, typed(&inputs));
     let mut own = Own::default();
     let texts: Vec<ProtectedText> = inputs
         .iter()
         .zip(&findings)
-        .map(|(input, found)| ProtectedText(replace(input.text.expose(), found, mode, &mut issuer, &mut own)))
+        .map(|(input, found)| ProtectedText(replace(input.text.expose(), found, &chosen, &mut issuer, &mut own)))
         .collect();
     own.texts(texts.iter().map(ProtectedText::expose));
-    Ok(Protected { texts, surrogates: issuer.finish(matcher, own), findings, counts })
+    Ok(Protected { texts, surrogates: issuer.finish(matcher, own, stand_ins), findings, counts })
 }
 
 /// What the detector finds in a text, helped by what the text stands under.
-fn detect(detector: &Detector, input: &Input) -> Vec<Finding> {
-    let mut found = search(detector, input);
-    title::leave(input.text.expose(), &mut found);
+pub(crate) fn find(detector: &Detector, cue: Option<&str>, text: &str) -> Vec<Finding> {
+    let mut found = search(detector, cue, text);
+    title::leave(text, &mut found);
     found
 }
 
-fn search(detector: &Detector, input: &Input) -> Vec<Finding> {
-    let text = input.text.expose();
-    let Some(cue) = &input.cue else {
+fn search(detector: &Detector, cue: Option<&str>, text: &str) -> Vec<Finding> {
+    let Some(cue) = cue else {
         let mut found = detector.detect(text);
         found.extend(keyed(detector, text));
         return found;
     };
-    let cue = spoken(cue.expose());
+    let cue = spoken(cue);
     let mut under = Zeroizing::new(String::with_capacity(cue.len() + 2 + text.len()));
     under.push_str(&cue);
     under.push_str(": ");
@@ -224,7 +236,41 @@ pub(crate) fn merge(mut found: Vec<Finding>) -> Vec<Finding> {
     out
 }
 
-fn replace(text: &str, found: &[Finding], mode: ProtectionMode, issuer: &mut Issuer, own: &mut Own) -> String {
+/// Stand-ins for the values that can have one, and how to turn them back.
+fn stand_ins(
+    detector: &Detector,
+    inputs: &[Input],
+    findings: &[Vec<Finding>],
+    random: &mut dyn FnMut(&mut [u8]),
+) -> (HashMap<(PhiClass, Secret), Secret>, StandIns) {
+    let values = || {
+        let each = inputs.iter().zip(findings);
+        each.flat_map(|(input, found)| found.iter().map(|f| (f.class, slice(&input.text, f.span), input.text.expose())))
+    };
+    let mut chat = ChatStandIns::new(detector, random);
+    inputs.iter().flat_map(|i| [Some(&i.text), i.cue.as_ref()]).flatten().for_each(|t| chat.read(t.expose()));
+    values().for_each(|(class, value, _)| chat.value(class, value));
+    let mut chosen = HashMap::new();
+    for (class, value, text) in values() {
+        let key = (class, Secret::new(value));
+        if !chosen.contains_key(&key)
+            && let Some(new) = chat.draw(class, value, text)
+        {
+            chosen.insert(key, Secret::new(new));
+        }
+    }
+    let stand_ins = chat.finish();
+    chosen.retain(|(class, value), new| stand_ins.tells(*class, new.expose(), value.expose()));
+    (chosen, stand_ins)
+}
+
+fn replace(
+    text: &str,
+    found: &[Finding],
+    chosen: &HashMap<(PhiClass, Secret), Secret>,
+    issuer: &mut Issuer,
+    own: &mut Own,
+) -> String {
     // Room for the longest placeholder each, since a string that grows leaves a copy behind.
     let mut out = String::with_capacity(text.len() + found.len() * 20);
     let mut at = 0;
@@ -232,13 +278,18 @@ fn replace(text: &str, found: &[Finding], mode: ProtectionMode, issuer: &mut Iss
         let value = &text[f.span.start..f.span.end];
         out.push_str(&text[at..f.span.start]);
         at = f.span.end;
+        if let Some(new) = chosen.get(&(f.class, Secret::new(value))) {
+            issuer.number(f.class, value);
+            out.push_str(new.expose());
+            continue;
+        }
         let number = issuer.number(f.class, value);
-        match mode {
+        match issuer.mode() {
             ProtectionMode::Identified => {
                 own.value(f.class, value);
                 out.push_str(value);
             }
-            ProtectionMode::Tokenize => out.push_str(&placeholder::render(f.class, number)),
+            ProtectionMode::Tokenize | ProtectionMode::Surrogate => out.push_str(&placeholder::render(f.class, number)),
             ProtectionMode::Redact | ProtectionMode::Block => out.push_str(&placeholder::mark(f.class)),
         }
     }

@@ -1,5 +1,5 @@
-//! From what may be released to what the caller gets: this request's placeholders become values
-//! again, in prose. Never in a URL, an image or link target, a tag or its attributes, where a
+//! From what may be released to what the caller gets: this request's placeholders
+//! and stand-ins become values again, in prose. Never in a URL, an image or link target, a tag or its attributes, where a
 //! reader's software would carry a value away by itself; code is read by people and counts as
 //! prose.
 //!
@@ -16,6 +16,7 @@ use self::place::Place;
 use crate::filter::ReleasableText;
 use crate::placeholder::{self, More};
 use crate::surrogates::Surrogates;
+use crate::values::Secret;
 
 /// Text for the caller: filtered, its placeholders restored where that is allowed. Made here only.
 #[derive(PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
@@ -89,11 +90,10 @@ impl Restorer {
             match self.next(&held[at..], last) {
                 Err(More) => break,
                 Ok((len, Some(value))) => {
-                    parts.value(&held[..at], value);
+                    parts.value(&held[..at], value.expose());
                     at += len;
                     parts.from = at;
-                    let value = Zeroizing::new(value.to_owned());
-                    value.chars().for_each(|c| self.place.feed(c));
+                    value.expose().chars().for_each(|c| self.place.feed(c));
                 }
                 Ok((len, None)) => {
                     held[at..at + len].chars().for_each(|c| self.place.feed(c));
@@ -108,14 +108,17 @@ impl Restorer {
 
     /// How far the next unit of `text` goes, and the value to put in its place, if any. A value is
     /// put in as it is and never looked at again for placeholders.
-    fn next<'s>(&'s self, text: &str, last: bool) -> Result<(usize, Option<&'s str>), More> {
+    fn next(&self, text: &str, last: bool) -> Result<(usize, Option<Secret>), More> {
         let first = text.chars().next().map_or(1, char::len_utf8);
-        let Some(seen) = placeholder::parse(text, self.place.before(), last)? else { return Ok((first, None)) };
-        let Some(value) = self.surrogates.value(seen.class, seen.number) else { return Ok((first, None)) };
-        if !self.place.is_prose() || placeholder::host_follows(&text[seen.len..], last)? {
-            return Ok((seen.len, None));
+        let found = match placeholder::parse(text, self.place.before(), last)? {
+            Some(seen) => self.surrogates.value(seen.class, seen.number).map(|v| (seen.len, Secret::new(v))),
+            None => self.surrogates.stand_ins().next(text, self.place.before(), last)?,
+        };
+        let Some((len, value)) = found else { return Ok((first, None)) };
+        if !self.place.is_prose() || placeholder::host_follows(&text[len..], last)? {
+            return Ok((len, None));
         }
-        Ok((seen.len, Some(value)))
+        Ok((len, Some(value)))
     }
 }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use medlock_domain::{PhiClass, ProtectionMode, Span};
 use zeroize::Zeroizing;
 
+use crate::deidentify::StandIns;
 use crate::values::{Matcher, Secret, Words, is_title, key};
 
 /// A request's own placeholders and values. Cheap to clone; wiped when the last clone goes.
@@ -20,6 +21,7 @@ struct Table {
     numbered: HashMap<(PhiClass, u32), usize>,
     matcher: Matcher,
     own: Own,
+    stand_ins: StandIns,
 }
 
 impl Surrogates {
@@ -42,6 +44,11 @@ impl Surrogates {
     pub(crate) fn value(&self, class: PhiClass, number: u32) -> Option<&str> {
         let at = *self.0.numbered.get(&(class, number))?;
         Some(self.0.values[at].1.expose())
+    }
+
+    /// The stand-ins that this request issued.
+    pub(crate) fn stand_ins(&self) -> &StandIns {
+        &self.0.stand_ins
     }
 
     /// Where the request's own values are found again.
@@ -76,6 +83,10 @@ impl Issuer {
         Self { mode, taken, last: HashMap::new(), known: HashMap::new(), values: Vec::new() }
     }
 
+    pub(crate) fn mode(&self) -> ProtectionMode {
+        self.mode
+    }
+
     /// The number of a value: the same for the same value, a new one otherwise.
     pub(crate) fn number(&mut self, class: PhiClass, value: &str) -> u32 {
         let known = (class, key(class, value));
@@ -92,12 +103,14 @@ impl Issuer {
         *last
     }
 
-    pub(crate) fn finish(self, matcher: Matcher, own: Own) -> Surrogates {
+    pub(crate) fn finish(self, matcher: Matcher, own: Own, stand_ins: StandIns) -> Surrogates {
         let numbered = match self.mode {
-            ProtectionMode::Tokenize => self.known.iter().map(|((class, _), (at, n))| ((*class, *n), *at)).collect(),
+            ProtectionMode::Tokenize | ProtectionMode::Surrogate => {
+                self.known.iter().map(|((class, _), (at, n))| ((*class, *n), *at)).collect()
+            }
             _ => HashMap::new(),
         };
-        Surrogates(Arc::new(Table { mode: self.mode, values: self.values, numbered, matcher, own }))
+        Surrogates(Arc::new(Table { mode: self.mode, values: self.values, numbered, matcher, own, stand_ins }))
     }
 }
 
@@ -216,7 +229,7 @@ mod tests {
         assert_eq!(issuer.number(Name, "Bob"), 4);
         assert_eq!(issuer.number(Name, "ANN"), 2);
         assert_eq!(issuer.number(Date, "Ann"), 1);
-        let surrogates = issuer.finish(Matcher::default(), Own::default());
+        let surrogates = issuer.finish(Matcher::default(), Own::default(), StandIns::default());
         assert_eq!(surrogates.value(Name, 4), Some("Bob"));
         assert_eq!(surrogates.value(Name, 1), None);
         assert_eq!(format!("{surrogates:?}"), "Surrogates(3 values, tokenize)");

@@ -6,6 +6,9 @@ use std::str::FromStr;
 pub enum ProtectionMode {
     /// Raw PHI to the model: only a verified local model, only with a permit that says so.
     Identified,
+    /// Realistic stand-ins of the same kind, restored in the answer. They show more than placeholders: a
+    /// number's pattern, a name's gender, what lies between two dates.
+    Surrogate,
     /// Typed placeholders such as `[NAME-1]`, restored in the answer.
     Tokenize,
     /// The class only, such as `[NAME]`; nothing can be restored.
@@ -16,12 +19,13 @@ pub enum ProtectionMode {
 
 impl ProtectionMode {
     /// Every mode there is, weakest first.
-    pub const ALL: [ProtectionMode; 4] = [Self::Identified, Self::Tokenize, Self::Redact, Self::Block];
+    pub const ALL: [ProtectionMode; 5] = [Self::Identified, Self::Surrogate, Self::Tokenize, Self::Redact, Self::Block];
 
     /// The word that policies, configuration and records use.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Identified => "identified",
+            Self::Surrogate => "surrogate",
             Self::Tokenize => "tokenize",
             Self::Redact => "redact",
             Self::Block => "block",
@@ -38,9 +42,9 @@ impl fmt::Display for ProtectionMode {
 impl FromStr for ProtectionMode {
     type Err = crate::BadId;
     fn from_str(s: &str) -> Result<Self, Self::Err> {
-        Self::ALL
-            .into_iter()
-            .find(|m| m.as_str() == s)
-            .ok_or(crate::BadId { kind: "protection mode", expected: "identified, tokenize, redact or block" })
+        Self::ALL.into_iter().find(|m| m.as_str() == s).ok_or(crate::BadId {
+            kind: "protection mode",
+            expected: "identified, surrogate, tokenize, redact or block",
+        })
     }
 }

@@ -69,7 +69,7 @@ fn wishes(headers: &HeaderMap) -> Result<(Option<Purpose>, Option<ProtectionMode
     }
     let purpose =
         wish(headers, "x-medlock-purpose", "treatment, payment, operations, research, emergency or patient-request")?;
-    let at_least = wish(headers, "x-medlock-protection", "identified, tokenize, redact or block")?;
+    let at_least = wish(headers, "x-medlock-protection", "identified, surrogate, tokenize, redact or block")?;
     Ok((purpose, at_least))
 }
 

@@ -240,12 +240,13 @@ async fn protect(chat: Chat<PhiText>, permit: &Permit) -> Result<Guarded, Refusa
                 medlock_deid::Input { cue: placed.key, text: placed.text }
             })
             .collect();
-        let protected = protect_all(Detector::shared(), mode, inputs).map_err(|blocked| {
-            Refusal::new(
-                RefusalCode::PhiBlockedInput,
-                format!("the request holds identifiers, which policy blocks: {}", blocked.counts),
-            )
-        })?;
+        let protected =
+            protect_all(Detector::shared(), mode, inputs, &mut medlock_keys::random::fill).map_err(|blocked| {
+                Refusal::new(
+                    RefusalCode::PhiBlockedInput,
+                    format!("the request holds identifiers, which policy blocks: {}", blocked.counts),
+                )
+            })?;
         let safe = chat
             .rebuild(protected.texts)
             .ok_or_else(|| Refusal::new(RefusalCode::Internal, "protection lost a text; nothing was passed on"))?;

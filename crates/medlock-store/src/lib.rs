@@ -10,10 +10,12 @@ mod mac;
 mod migrate;
 mod session;
 mod user;
+mod vault;
 
 pub use api_key::ApiKeyRow;
 pub use session::SessionRow;
 pub use user::{UserCounters, UserRow};
+pub use vault::VaultStore;
 
 use mac::RowMac;
 use medlock_keys::seal::DataKey;
@@ -102,6 +104,8 @@ impl Store {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
+            // What is erased is overwritten.
+            .pragma("secure_delete", "ON")
             .busy_timeout(Duration::from_secs(5));
         let pool = SqlitePoolOptions::new().max_connections(4).connect_with(options).await?;
         migrate::run(&pool).await?;

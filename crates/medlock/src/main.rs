@@ -6,6 +6,8 @@ mod cli;
 mod clock;
 mod commands;
 mod config;
+#[cfg_attr(not(test), expect(dead_code, reason = "for `medlock deid`, which opens it"))]
+mod deid_vault;
 mod failure;
 mod hardening;
 mod init;

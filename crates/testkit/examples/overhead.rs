@@ -89,11 +89,18 @@ async fn stages(server: &Server, text: &impl Fn(usize) -> String, answer: &str) 
         let text = text(n);
         let run = || {
             let input = Input::from(PhiText::new(text.as_str()));
-            drop(protect_all(d, ProtectionMode::Tokenize, vec![input]));
+            drop(protect_all(d, ProtectionMode::Tokenize, vec![input], &mut medlock_keys::random::fill));
         };
         print(&format!("protect {} KB", n / 1024), time(1000, run));
     }
-    let p = protect_all(d, ProtectionMode::Tokenize, vec![Input::from(PhiText::new(text(1024)))]).ok().unwrap();
+    let p = protect_all(
+        d,
+        ProtectionMode::Tokenize,
+        vec![Input::from(PhiText::new(text(1024)))],
+        &mut medlock_keys::random::fill,
+    )
+    .ok()
+    .unwrap();
     let run = || {
         let mut filter = OutputFilter::new(d, &p.surrogates, OnLeak::Redact);
         let mut restorer = Restorer::new(&p.surrogates, true);

@@ -24,6 +24,7 @@ impl Action {
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Chat(ProtectionMode::Identified) => "chat:identified",
+            Self::Chat(ProtectionMode::Surrogate) => "chat:surrogate",
             Self::Chat(ProtectionMode::Tokenize) => "chat:tokenize",
             Self::Chat(ProtectionMode::Redact) => "chat:redact",
             Self::Chat(ProtectionMode::Block) => "chat:block",

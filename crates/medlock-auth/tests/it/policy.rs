@@ -96,6 +96,7 @@ async fn the_caller_may_only_tighten_and_says_so_for_raw_phi() {
     assert_eq!(mode(None, true), (Tokenize, true));
     assert_eq!(mode(Some(Identified), true), (Identified, false));
     assert_eq!(mode(Some(Identified), false), (Tokenize, true), "raw PHI stays on this machine");
+    assert_eq!(mode(Some(Surrogate), false), (Surrogate, true));
     assert_eq!(mode(Some(Redact), true), (Redact, false));
     assert_eq!(mode(Some(Block), true), (Block, false));
 }

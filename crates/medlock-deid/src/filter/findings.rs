@@ -6,6 +6,7 @@
 use medlock_domain::{Finding, PhiClass, ProtectionMode, Span};
 
 use super::{BACK, OutputFilter};
+use crate::deidentify::is_nobodys;
 use crate::detect::title;
 use crate::placeholder;
 use crate::protect::merge;
@@ -68,7 +69,7 @@ impl OutputFilter {
         line.or_else(word).unwrap_or(raw)
     }
 
-    /// Where this request's placeholders stand, and bare classes, which stand for nothing.
+    /// Where this request's placeholders and stand-ins stand, and bare classes, which stand for nothing.
     fn stand_ins(&self, window: &str) -> Vec<Span> {
         let mut out = Vec::new();
         let mut before = None;
@@ -80,7 +81,8 @@ impl OutputFilter {
                 .flatten()
                 .filter(|s| self.surrogates.value(s.class, s.number).is_some())
                 .map(|s| s.len)
-                .or_else(|| mark(rest));
+                .or_else(|| mark(rest))
+                .or_else(|| self.surrogates.stand_ins().next(rest, before, true).ok().flatten().map(|(len, _)| len));
             let len = known.unwrap_or(c.len_utf8());
             if known.is_some() {
                 out.push(Span { start: at, end: at + len });
@@ -112,7 +114,10 @@ fn rest(window: &str, f: Finding, stand_ins: &[Span], out: &mut Vec<Finding>) {
             Span { start: start + a, end: start + b.0 + b.1.len_utf8() }
         };
         let says = |w: &str| w.chars().count() > 1 && !is_title(w);
-        if whole || Words::of(&window[span.start..span.end]).iter().any(says) {
+        if whole
+            || !is_nobodys(f.class, &window[span.start..span.end])
+                && Words::of(&window[span.start..span.end]).iter().any(says)
+        {
             out.push(Finding { span, ..f });
         }
     };

@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use super::*;
-use crate::tests::{protect as protect_in, tokenize};
+use crate::tests::{counting, protect as protect_in, tokenize};
 use PhiClass::{Date, Mrn, Name, Phone, Ssn};
 
 fn finding(start: usize, end: usize, class: PhiClass) -> Finding {
@@ -26,8 +26,7 @@ fn overlapping_findings_become_one_and_adjacent_ones_stay() {
     ]);
     assert_eq!(merged, [finding(0, 4, Mrn), finding(4, 20, Name), finding(20, 24, Phone)]);
     let mut issuer = Issuer::new(ProtectionMode::Tokenize, HashSet::new());
-    let got =
-        replace("0123456789abcdefghijklmnop", &merged, ProtectionMode::Tokenize, &mut issuer, &mut Own::default());
+    let got = replace("0123456789abcdefghijklmnop", &merged, &HashMap::new(), &mut issuer, &mut Own::default());
     assert_eq!(got, "[MRN-1][NAME-1][PHONE-1]op");
 }
 
@@ -62,7 +61,7 @@ fn what_the_caller_typed_is_never_issued() {
     assert_eq!(got, "[NAME-1] <name_2> [name 3] Maria Gonzalez");
     // Also where the shape stands in a JSON key.
     let input = Input { cue: Some(PhiText::new("[NAME-1]")), text: PhiText::new("Dr. Maria Gonzalez") };
-    let protected = protect_all(Detector::shared(), ProtectionMode::Tokenize, vec![input]).unwrap();
+    let protected = protect_all(Detector::shared(), ProtectionMode::Tokenize, vec![input], &mut counting()).unwrap();
     assert_eq!(protected.texts[0].expose(), "Dr. [NAME-2]");
 }
 
@@ -70,7 +69,7 @@ fn what_the_caller_typed_is_never_issued() {
 fn a_key_says_what_a_value_is() {
     let under = |key: &str, text: &str| Input { cue: Some(PhiText::new(key)), text: PhiText::new(text) };
     let inputs = vec![under("mrn", "44102233"), under("dateOfBirth", "1962-03-04"), under("dose", "44")];
-    let protected = protect_all(Detector::shared(), ProtectionMode::Tokenize, inputs).unwrap();
+    let protected = protect_all(Detector::shared(), ProtectionMode::Tokenize, inputs, &mut counting()).unwrap();
     let got: Vec<&str> = protected.texts.iter().map(ProtectedText::expose).collect();
     assert_eq!(got, ["[MRN-1]", "[DATE-1]", "44"]);
     assert_eq!(protected.findings[0][0].span, Span { start: 0, end: 8 });
@@ -89,9 +88,10 @@ fn values_inside_json_are_replaced_without_touching_it() {
 #[test]
 fn block_counts_and_says_no_more() {
     let texts = |t: &str| vec![PhiText::new(t).into()];
-    let blocked = protect_all(Detector::shared(), ProtectionMode::Block, texts("SSN 219-09-9934")).unwrap_err();
+    let blocked =
+        protect_all(Detector::shared(), ProtectionMode::Block, texts("SSN 219-09-9934"), &mut counting()).unwrap_err();
     assert_eq!(blocked.to_string(), "the request holds identifiers: SSN=1");
-    let passed = protect_all(Detector::shared(), ProtectionMode::Block, texts("a cough")).unwrap();
+    let passed = protect_all(Detector::shared(), ProtectionMode::Block, texts("a cough"), &mut counting()).unwrap();
     assert_eq!(passed.texts[0].expose(), "a cough");
 }
 
