@@ -218,6 +218,10 @@ fn cells(text: &str, delimiter: u8) -> Result<Vec<Cell>, RecordError> {
             }
         } else {
             while bytes.get(at).is_some_and(|b| *b != delimiter) {
+                // Some readers end a row here, others do not.
+                if matches!(bytes[at], b'\r' | b'\n') {
+                    return Err(invalid("a line end inside a field without quotes"));
+                }
                 at += 1;
             }
         }

@@ -158,8 +158,9 @@ mod tests {
     #[test]
     fn windows_end_where_no_identifier_does() {
         for (text, left) in [
-            ("one line here\nJohn Smith came. He sa", "John Smith came. He sa"),
+            ("one long line stands here\nJohn Smith came. He sa", "John Smith came. He sa"),
             ("aaaaaaaaaaaaaaaaaa\n\nline\nJohn Sm", "line\nJohn Sm"),
+            ("one line\nJohn Smith came. He sat down", "He sat down"),
             ("aaaaaaaaaaaa aaaaaaaaa. John Smith", "John Smith"),
             ("aaaaaaaaaaaaaaaaaaa and then John Smith", "then John Smith"),
             ("aaaaaaaaaaaaaaaaa", ""),

@@ -134,7 +134,7 @@ pub(crate) fn is_plain_uri(uri: &str) -> bool {
 /// programmers write them, without numbers that could name anybody.
 pub(crate) fn is_schema_name(s: &str) -> bool {
     (1..=64).contains(&s.len())
-        && s.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.:$#@ ".contains(&b))
+        && s.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.:$# ".contains(&b))
         && s.bytes().filter(u8::is_ascii_digit).count() <= 3
         && s.bytes().next().is_some_and(|b| b.is_ascii_alphabetic() || b"_$@#".contains(&b))
         && s.bytes().filter(|b| *b == b' ').count() <= 4
