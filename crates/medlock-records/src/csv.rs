@@ -148,13 +148,19 @@ impl Table {
         cells: &[Cell],
         mut new: impl FnMut(usize, &str) -> Result<String, RecordError>,
     ) -> Result<String, RecordError> {
+        // Whoever is named in a column is then looked for in texts, so texts come last.
+        let mut order: Vec<usize> = (0..cells.len()).collect();
+        order.sort_by_key(|at| self.columns[*at].meaning == Meaning::Text);
+        let mut values = vec![(String::new(), String::new()); cells.len()];
+        for at in order {
+            let old = cells[at].value(text);
+            values[at] = (new(at, &old)?, old);
+        }
         let mut out = String::with_capacity(text.len() + 32);
-        for (at, cell) in cells.iter().enumerate() {
+        for (at, (cell, (new, old))) in cells.iter().zip(values).enumerate() {
             if at > 0 {
                 out.push(self.delimiter as char);
             }
-            let old = cell.value(text);
-            let new = new(at, &old)?;
             if new == old {
                 out.push_str(&text[cell.range.clone()]);
             } else if cell.quoted || self.needs_quotes(&new) {

@@ -131,11 +131,14 @@ impl Walk<'_, '_> {
             let key = members.iter().find(|m| m.key == "resource").and_then(|m| patient(&m.value));
             self.work.document(key.as_deref());
         }
-        for member in members {
-            if member.key == "resourceType" || member.value.removed || handled(of, &member.key) {
-                continue;
+        // Whoever is named in a field is then looked for in texts, so texts come last.
+        for last in [false, true] {
+            for member in members.iter_mut() {
+                let text = matches!(table::element(of, &member.key), Some("Narrative" | "Annotation" | "text" | "Attachment"));
+                if text == last && member.key != "resourceType" && !member.value.removed && !handled(of, &member.key) {
+                    self.member(member, of, path)?;
+                }
             }
-            self.member(member, of, path)?;
         }
         Ok(())
     }
@@ -173,8 +176,14 @@ impl Walk<'_, '_> {
     /// A value of which the table says what it is.
     fn typed(&mut self, value: &mut Value, what: &str, at: At<'_>) -> Result<(), RecordError> {
         if let Kind::Array(items) = &mut value.kind {
-            for item in items.iter_mut() {
-                self.typed(item, what, at)?;
+            if what == "Bundle.entry" && !self.per_entry {
+                for last in [false, true] {
+                    for item in items.iter_mut().filter(|item| names_people(item) != last) {
+                        self.typed(item, what, at)?;
+                    }
+                }
+            } else {
+                items.iter_mut().try_for_each(|item| self.typed(item, what, at))?;
             }
             // FHIR knows no empty arrays.
             value.removed |= !items.is_empty() && items.iter().all(|v| v.removed);
@@ -448,6 +457,15 @@ impl Walk<'_, '_> {
         }
         Ok(())
     }
+}
+
+/// Whether a Bundle's entry is about somebody who may be named in the others' texts.
+fn names_people(entry: &Value) -> bool {
+    let kind = entry.get("resource").and_then(|r| r.text("resourceType")).unwrap_or_default();
+    matches!(
+        kind,
+        "Patient" | "RelatedPerson" | "Person" | "Practitioner" | "PractitionerRole" | "Organization" | "Location" | "Coverage"
+    )
 }
 
 /// Members that a type's own rule has seen to before the table is asked.

@@ -56,6 +56,9 @@ pub(crate) fn rewrite<R: Read, W: Write>(
 /// Segments with which a message, a batch or a file begins or ends.
 const HEADERS: &[&[u8]] = &[b"MSH", b"FHS", b"BHS", b"BTS", b"FTS"];
 
+/// Segments that say who somebody is.
+const PEOPLE: &[&str] = &["PID", "PD1", "NK1", "MRG", "GT1", "IN1", "IN2", "PV1", "PV2", "ROL", "PRT", "PRD", "CTD"];
+
 /// Without a byte order mark and MLLP's start and end bytes.
 fn unframed(mut segment: &[u8]) -> &[u8] {
     loop {
@@ -82,7 +85,10 @@ fn one<W: Write>(bytes: &[u8], output: &mut Output<W>, work: &mut Work<'_>) -> R
         let patient = message.patient(&segments);
         message.work.document(patient.as_deref());
     }
-    for segment in segments {
+    // Whoever is named in a field is then looked for in texts, so the segments of people come first.
+    let people = |s: &Range<usize>| PEOPLE.contains(&source.get(s.start..s.start + 3).unwrap_or_default());
+    let (first, rest): (Vec<_>, Vec<_>) = segments.into_iter().partition(people);
+    for segment in first.into_iter().chain(rest) {
         let line = 1 + source[..segment.start].matches(['\r', '\n']).count() as u64;
         message.segment(segment).map_err(|e| e.within(line, 0))?;
     }
@@ -112,7 +118,7 @@ fn segments(source: &str) -> Vec<Range<usize>> {
 
 /// The separators of a message.
 #[derive(Debug, Clone, Copy)]
-pub(self) struct Marks {
+struct Marks {
     field: char,
     component: char,
     repetition: char,
@@ -330,7 +336,16 @@ impl Message<'_, '_, '_> {
             "affix" => self.work.field(PhiClass::Name, old, path),
             "STATE" if value::is_state_or_country(old) => Ok(old.to_owned()),
             "check" => Ok(String::new()),
-            "date" => self.work.field(PhiClass::Date, old, path),
+            "date" => {
+                let new = self.work.field(PhiClass::Date, old, path)?;
+                // A field of the type TS takes digits or nothing.
+                let valid = new.starts_with(|c: char| c.is_ascii_digit()) && new.bytes().all(|b| b.is_ascii_digit() || b".+-".contains(&b));
+                if valid || new == old {
+                    return Ok(new);
+                }
+                self.work.report.removed("a date without a valid replacement", path);
+                Ok(String::new())
+            }
             "contact" => self.work.field(value::contact(old).unwrap_or(PhiClass::Phone), old, path),
             _ => match PhiClass::from_label(what) {
                 Some(class) => self.work.field(class, old, path),

@@ -134,11 +134,15 @@ impl Walk<'_, '_> {
         depth: usize,
     ) -> Result<(), RecordError> {
         let mut renamed = std::collections::HashSet::new();
-        for member in members.iter_mut() {
+        // What keys tell of people comes first, so that it is found in the texts.
+        let labels: Vec<Label> = members.iter().map(|m| Label::within(&m.key, above, depth)).collect();
+        let mut order: Vec<usize> = (0..members.len()).collect();
+        order.sort_by_key(|at| labels[*at].meaning == Meaning::Text);
+        for at in order {
+            let (member, label) = (&mut members[at], &labels[at]);
             let name = if is_schema_name(&member.key) { member.key.as_str() } else { "?" };
             let path = if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
-            let label = Label::within(&member.key, above, depth);
-            self.value(&mut member.value, &label, &path, depth + 1)?;
+            self.value(&mut member.value, label, &path, depth + 1)?;
             // A key that no programmer wrote may be somebody's name or number.
             if name == "?" {
                 let new = self.work.searched("", &member.key, &path)?;

@@ -17,7 +17,7 @@ use crate::align;
 use crate::error::{Place, RecordError};
 use crate::stream::{Input, Output, spliced, utf8};
 use crate::value::{is_code, is_plain_uri, is_schema_name, is_vocabulary};
-use crate::words::Label;
+use crate::words::{Label, Meaning};
 use crate::work::Work;
 use crate::{Format, inside};
 
@@ -109,7 +109,7 @@ struct Piece {
 }
 
 /// An attribute, its value unescaped, and where the raw value stands.
-pub(self) struct Attribute {
+struct Attribute {
     name: String,
     value: String,
     range: Range<usize>,
@@ -125,13 +125,23 @@ struct Walk<'s, 'w, 'a> {
     pieces: Vec<Piece>,
     tables: Vec<Table>,
     edits: Vec<(Range<usize>, String)>,
+    /// Texts, which wait until every field is known: whoever is named there is looked for in them.
+    later: Vec<Text>,
     rooted: bool,
+}
+
+/// A block of free text.
+struct Text {
+    pieces: Vec<Piece>,
+    cue: String,
+    path: String,
+    comment: bool,
 }
 
 impl<'s, 'w, 'a> Walk<'s, 'w, 'a> {
     fn new(source: &'s str, rules: Rules, prefix: &'s str, work: &'w mut Work<'a>) -> Self {
-        let (stack, pieces, tables, edits) = (vec![], vec![], vec![], vec![]);
-        Self { source, rules, prefix, work, stack, pieces, tables, edits, rooted: false }
+        let (stack, pieces, tables, edits, later) = (vec![], vec![], vec![], vec![], vec![]);
+        Self { source, rules, prefix, work, stack, pieces, tables, edits, later, rooted: false }
     }
 
     fn run(mut self) -> Result<String, RecordError> {
@@ -170,7 +180,22 @@ impl<'s, 'w, 'a> Walk<'s, 'w, 'a> {
         if !self.stack.is_empty() || !self.rooted {
             return Err(invalid("ends too early", self.source, self.source.len()));
         }
+        for text in std::mem::take(&mut self.later) {
+            self.search(text)?;
+        }
         Ok(spliced(self.source, self.edits))
+    }
+
+    fn search(&mut self, text: Text) -> Result<(), RecordError> {
+        let old: String = text.pieces.iter().map(|p| p.text.as_str()).collect();
+        let new = self.work.searched(&text.cue, &old, &text.path)?;
+        if !text.comment {
+            self.share(&text.pieces, &old, &new);
+        } else if new != old {
+            let range = text.pieces[0].range.clone();
+            self.edits.push((range, format!("<!--{}-->", new.replace('-', "\u{2010}"))));
+        }
+        Ok(())
     }
 
     fn open(&mut self, start: &BytesStart<'_>, range: Range<usize>, empty: bool) -> Result<(), RecordError> {
@@ -295,38 +320,58 @@ impl<'s, 'w, 'a> Walk<'s, 'w, 'a> {
         if old.trim().is_empty() {
             return Ok(());
         }
-        let new = self.rewritten(&old)?;
+        let cue = self.text_cue();
         self.see(&old);
-        if new == old {
+        if let Some(cue) = cue {
+            self.later.push(Text { pieces, cue, path: self.path(None), comment: false });
             return Ok(());
         }
+        let new = self.rewritten(&old)?;
+        self.share(&pieces, &old, &new);
+        Ok(())
+    }
+
+    fn share(&mut self, pieces: &[Piece], old: &str, new: &str) {
+        if new == old {
+            return;
+        }
         let texts: Vec<&str> = pieces.iter().map(|p| p.text.as_str()).collect();
-        for (piece, share) in pieces.iter().zip(align::shares(&texts, &new)) {
+        for (piece, share) in pieces.iter().zip(align::shares(&texts, new)) {
             if share != piece.text {
                 self.edits.push((piece.range.clone(), escaped(&share)));
             }
         }
-        Ok(())
+    }
+
+    /// The element that the text is in: not one that text only runs through.
+    fn block(&self) -> Option<&Frame> {
+        self.stack.iter().rev().find(|f| !narrative::is_inline(&f.name)).or(self.stack.last())
+    }
+
+    /// What a free text is about; `None` where the element says what stands in it.
+    fn text_cue(&self) -> Option<String> {
+        let block = self.block()?;
+        match self.rules {
+            _ if block.encoded.is_some() => None,
+            Rules::Html => Some(self.cell_cue()),
+            Rules::Names => (block.label.meaning == Meaning::Text).then(|| block.label.words.clone()),
+            Rules::Cda => self.in_narrative().then(|| self.cell_cue()),
+        }
     }
 
     fn rewritten(&mut self, old: &str) -> Result<String, RecordError> {
         let path = self.path(None);
-        let frame = self.stack.iter().rev().find(|f| !narrative::is_inline(&f.name)).or(self.stack.last());
-        let Some(frame) = frame else { return Ok(old.to_owned()) };
+        let Some(frame) = self.block() else { return Ok(old.to_owned()) };
         if let Some(kind) = &frame.encoded {
             let packed: String = old.split_ascii_whitespace().collect();
             return encoded(&packed, &kind.clone(), self.work, &path);
         }
         match self.rules {
-            Rules::Html => {
-                let cue = self.cell_cue();
-                self.work.searched(&cue, old, &path)
-            }
-            Rules::Names => {
+            Rules::Cda => self.cda_text(old, &path),
+            Rules::Names | Rules::Html => {
                 let label = frame.label.clone();
                 self.work.labelled(&label, old, &path)
             }
-            Rules::Cda => self.cda_text(old, &path),
         }
     }
 
@@ -352,9 +397,22 @@ impl<'s, 'w, 'a> Walk<'s, 'w, 'a> {
                 }
             }
         };
-        if new != *value {
-            self.edits.push((range.clone(), escaped(&new)));
+        if new == *value {
+            return Ok(());
         }
+        let time = self.rules == Rules::Cda && name == "value" && cda::is_point_in_time(value);
+        if time && !cda::is_point_in_time(&new) {
+            // A time takes digits; without them the element says that it was masked (HL7 NullFlavor).
+            self.work.report.removed("a date without a valid replacement", &path);
+            let attribute = range.start - name.len() - 2..range.end + 1;
+            let plain = self.source.get(attribute.clone()).is_some_and(|a| a.starts_with("value="));
+            let masked = !all.iter().any(|a| a.name == "nullFlavor");
+            if plain {
+                self.edits.push((attribute, if masked { "nullFlavor=\"MSK\"".into() } else { String::new() }));
+                return Ok(());
+            }
+        }
+        self.edits.push((range.clone(), escaped(&new)));
         Ok(())
     }
 
@@ -366,11 +424,8 @@ impl<'s, 'w, 'a> Walk<'s, 'w, 'a> {
             self.edits.push((range, "<!-- -->".into()));
             return Ok(());
         }
-        let new = self.work.text("", text, &path)?;
-        if new != text {
-            let new = new.replace('-', "\u{2010}");
-            self.edits.push((range, format!("<!--{new}-->")));
-        }
+        let pieces = vec![Piece { range, text: text.to_owned() }];
+        self.later.push(Text { pieces, cue: String::new(), path, comment: true });
         Ok(())
     }
 

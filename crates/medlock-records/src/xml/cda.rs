@@ -35,6 +35,13 @@ pub(super) fn patient(source: &str) -> Result<Option<String>, RecordError> {
 const TIMES: &[&str] =
     &["effectiveTime", "time", "birthTime", "deceasedTime", "signatureTime", "availabilityTime", "expirationTime"];
 
+/// HL7's spelling of a time: digits, a fraction, a zone.
+pub(super) fn is_point_in_time(value: &str) -> bool {
+    value.len() >= 4
+        && value.bytes().take(4).all(|b| b.is_ascii_digit())
+        && value.bytes().all(|b| b.is_ascii_digit() || b".+-".contains(&b))
+}
+
 const ADDRESS: &[&str] = &[
     "addr", "streetAddressLine", "city", "postalCode", "county", "houseNumber", "houseNumberNumeric", "streetName",
     "streetNameBase", "streetNameType", "precinct", "censusTract", "additionalLocator", "unitID", "unitType",
@@ -45,10 +52,6 @@ impl Walk<'_, '_, '_> {
     /// Text of an element.
     pub(super) fn cda_text(&mut self, old: &str, path: &str) -> Result<String, RecordError> {
         let name = self.above(0);
-        if self.in_narrative() {
-            let cue = self.cell_cue();
-            return self.work.searched(&cue, old, path);
-        }
         let class = match name {
             "given" | "family" => Some(PhiClass::Name),
             "prefix" | "suffix" if old.trim().len() <= 8 && !old.bytes().any(|b| b.is_ascii_digit()) => {
@@ -86,7 +89,7 @@ impl Walk<'_, '_, '_> {
     }
 
     /// `section/text` and what is in it.
-    fn in_narrative(&self) -> bool {
+    pub(super) fn in_narrative(&self) -> bool {
         self.stack.windows(2).any(|pair| pair[0].name == "section" && pair[1].name == "text")
     }
 

@@ -169,3 +169,29 @@ fn what_is_not_well_formed_or_brings_declarations_is_refused() {
     assert!(refused("<a>".repeat(1_000).as_bytes(), Format::Xml).contains("nested too deep"));
     assert!(refused(b"\xFF\xFE<\0a\0/\0>\0", Format::Xml).contains("not UTF-8"));
 }
+
+#[test]
+fn a_time_that_cannot_be_written_is_masked() {
+    let mut out = Vec::new();
+    let mut stars = super::hostile::Stars::default();
+    let text = document("<author><time value='20050329' /><time nullFlavor=\"UNK\" value=\"20050330\"/></author>");
+    let report = rewrite(text.as_bytes(), &mut out, Format::Xml, &mut stars, &Options::default()).unwrap();
+    let new = String::from_utf8(out).unwrap();
+    assert!(new.contains("<time nullFlavor=\"MSK\" /><time nullFlavor=\"UNK\" />"), "{new}");
+    assert_eq!(report.removed.values().sum::<u64>(), 4, "{:?}", report.removed);
+    read(&new);
+}
+
+#[test]
+fn fields_come_before_the_texts_that_name_the_same_people() {
+    let (_, _, marker) = done(
+        &document(
+            "<component><structuredBody><component><section><text>Sanders told her.</text><entry><act><performer><assignedEntity>\
+            <assignedPerson><name><family>Sanders</family></name></assignedPerson></assignedEntity></performer></act></entry>\
+            </section></component></structuredBody></component>",
+        ),
+        Format::Xml,
+    );
+    let at = |what: &str| marker.order.iter().position(|o| o == what).unwrap();
+    assert!(at("NAME Sanders") < at("Sanders told her."), "{:?}", marker.order);
+}

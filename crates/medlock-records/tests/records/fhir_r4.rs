@@ -210,3 +210,13 @@ fn ids_are_renamed_by_the_rewriter_if_it_says_how() {
     assert_eq!(String::from_utf8(out).unwrap(), r#"{"resourceType":"Condition","id":"r8","subject":{"reference":"Patient/r7"}}"#);
     assert_eq!(report.renamed, 2);
 }
+
+#[test]
+fn fields_come_before_the_texts_that_name_the_same_people() {
+    let (_, _, marker) = of(json!({"resourceType": "Bundle", "type": "collection", "entry": [
+        {"resource": {"resourceType": "Condition", "id": "c", "note": [{"text": "Everyman is well."}], "subject": {"reference": "Patient/p"}}},
+        {"resource": {"resourceType": "Patient", "id": "p", "text": {"status": "generated", "div": "<div>Rose was here</div>"}, "name": [{"family": "Everyman", "given": ["Rose"]}]}}
+    ]}));
+    let at = |what: &str| marker.order.iter().position(|o| o == what).unwrap();
+    assert!(at("NAME Everyman") < at("Everyman is well.") && at("NAME Rose") < at("Rose was here"), "{:?}", marker.order);
+}

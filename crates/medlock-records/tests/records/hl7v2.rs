@@ -67,14 +67,14 @@ OBX|3|TX|8251-1^COMMENT^LN||Seen by Dr. Henry Sanders \\T\\ wife on 03/29/2005.~
 OBX|4|DT|1-8^LAST MENSES^LN||20050301||||||F\r\
 OBX|5|XCN|x^y||77^SANDERS^HENRY\r\
 ZPI|1|Rose Everyman called 781-555-1313|42^SANDERS^HENRY|20050329|plain\r\
-NTE|1||Rose A. Everyman|\"\"\r";
+NTE|1||Henry Sanders|\"\"\r";
 
 #[test]
 fn fields_by_the_table_and_text_by_search() {
     let (new, report, marker) = done(MESSAGE, Format::Hl7v2);
     gone(
         ["0042", "999-48", "EVERYMAN", "ROSE", "1954", "Daws", "Blue Bell", "02368", "555-1", "rose@", "ORD77", "FIL88",
-         "GOOD HEALTH", "93", "Sanders", "SANDERS", "HENRY", "20050301", "20050329", "03/29", "Everyman", "MSG00001"],
+         "GOOD HEALTH", "93", "Sanders", "SANDERS", "HENRY", "20050301", "20050329", "03/29", "MSG00001"],
         &new,
     );
     for kept in ["|24317-0^Hemogram^LN|", "|12.5|tera.l-1|", "^MA^[LOCATION]^USA", "^^Mrs.|", "|ORU^R01|", "|plain\r", "|\"\"\r", "~Stable.|", "\\T\\ wife"] {
@@ -132,4 +132,18 @@ fn what_is_no_message_is_refused() {
     assert!(refused(b"PID|1\r", Format::Hl7v2).contains("no message header"));
     assert!(refused(b"MSHabcd\r", Format::Hl7v2).contains("separators"));
     assert_eq!(refused(b"MSH|^~\\&|A\rNTE|1||\xFF\r", Format::Hl7v2), "refused: bytes that are not UTF-8 (line 1, byte 18)");
+}
+
+#[test]
+fn people_come_first_and_dates_are_digits_or_nothing() {
+    let text = "MSH|^~\\&|A|B|||20050329\rNTE|1||Everyman called\rPID|1||77||EVERYMAN^ROSE||19541125\r";
+    let (_, _, marker) = done(text, Format::Hl7v2);
+    let at = |what: &str| marker.order.iter().position(|o| o == what).unwrap();
+    assert!(at("NAME EVERYMAN") < at("Everyman called"));
+    let mut out = Vec::new();
+    let mut stars = super::hostile::Stars::default();
+    let report = rewrite(text.as_bytes(), &mut out, Format::Hl7v2, &mut stars, &Options::default()).unwrap();
+    let new = String::from_utf8(out).unwrap();
+    assert_eq!(new, "MSH|^~\\&|A|B|||\rNTE|1||Everyman called\rPID|1||[MRN]||[NAME]^[NAME]||\r");
+    assert_eq!(report.removed.len(), 2);
 }

@@ -20,6 +20,23 @@ impl Rewrite for Same {
     }
 }
 
+/// `[CLASS]` for every field, dates included.
+#[derive(Default)]
+pub(crate) struct Stars(ClassCounts);
+
+impl Rewrite for Stars {
+    fn document(&mut self, _patient: Option<&str>) {}
+    fn text(&mut self, _cue: Option<&str>, text: &str) -> Result<String, RewriteError> {
+        Ok(text.to_owned())
+    }
+    fn field(&mut self, class: PhiClass, _value: &str) -> Result<String, RewriteError> {
+        Ok(format!("[{class}]"))
+    }
+    fn counts(&self) -> &ClassCounts {
+        &self.0
+    }
+}
+
 /// Answers with what every format has to escape.
 #[derive(Default)]
 struct Hostile(ClassCounts);

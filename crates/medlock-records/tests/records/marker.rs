@@ -10,6 +10,8 @@ pub(crate) struct Marker {
     pub(crate) patients: Vec<Option<String>>,
     /// Cue and text of every search.
     pub(crate) texts: Vec<(String, String)>,
+    /// Fields and texts in the order in which they came.
+    pub(crate) order: Vec<String>,
 }
 
 impl Rewrite for Marker {
@@ -19,6 +21,7 @@ impl Rewrite for Marker {
 
     fn text(&mut self, cue: Option<&str>, text: &str) -> Result<String, RewriteError> {
         self.texts.push((cue.unwrap_or_default().to_owned(), text.to_owned()));
+        self.order.push(text.to_owned());
         let lead = cue.map(|c| format!("{c}: ")).unwrap_or_default();
         let whole = format!("{lead}{text}");
         let mut out = String::new();
@@ -39,6 +42,7 @@ impl Rewrite for Marker {
 
     fn field(&mut self, class: PhiClass, value: &str) -> Result<String, RewriteError> {
         self.counts.add(class);
+        self.order.push(format!("{class} {value}"));
         if class != PhiClass::Date {
             return Ok(format!("[{class}]"));
         }
