@@ -89,8 +89,9 @@ fn one<W: Write>(bytes: &[u8], output: &mut Output<W>, work: &mut Work<'_>) -> R
     let people = |s: &Range<usize>| PEOPLE.contains(&source.get(s.start..s.start + 3).unwrap_or_default());
     let (first, rest): (Vec<_>, Vec<_>) = segments.into_iter().partition(people);
     for segment in first.into_iter().chain(rest) {
-        let line = 1 + source[..segment.start].matches(['\r', '\n']).count() as u64;
-        message.segment(segment).map_err(|e| e.within(line, 0))?;
+        let start = segment.start;
+        let line = || 1 + source[..start].replace("\r\n", "\n").matches(['\r', '\n']).count() as u64;
+        message.segment(segment).map_err(|e| e.within(line(), 0))?;
     }
     let edits = message.edits;
     output.put(spliced(source, edits).as_bytes())
@@ -335,6 +336,7 @@ impl Message<'_, '_, '_> {
             "affix" if old.len() <= 8 && !old.bytes().any(|b| b.is_ascii_digit()) => Ok(old.to_owned()),
             "affix" => self.work.field(PhiClass::Name, old, path),
             "STATE" if value::is_state_or_country(old) => Ok(old.to_owned()),
+            "version" if is_code(old) || is_date(old) => Ok(old.to_owned()),
             "check" => Ok(String::new()),
             "date" => {
                 let new = self.work.field(PhiClass::Date, old, path)?;

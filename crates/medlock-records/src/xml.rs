@@ -227,11 +227,9 @@ impl<'s, 'w, 'a> Walk<'s, 'w, 'a> {
     }
 
     fn close(&mut self) -> Result<(), RecordError> {
-        let inline = self.stack.last().is_some_and(|f| narrative::is_inline(&f.name));
         // Text of an inline element goes on into the one around it; that of the root ends with it.
+        let inline = self.stack.last().is_some_and(|f| narrative::is_inline(&f.name));
         if !inline || self.stack.len() == 1 {
-            self.flush()?;
-        } else if self.stack.last().is_some_and(|f| f.name == "br") {
             self.flush()?;
         }
         self.leave();

@@ -55,7 +55,7 @@ mod tests {
     #[test]
     fn every_word_of_the_table_is_a_type_or_an_action() {
         const ACTIONS: &[&str] =
-            &["keep", "num", "text", "date", "agency", "affix", "STATE", "check", "contact", "obx", "auto"];
+            &["keep", "num", "text", "date", "agency", "affix", "STATE", "check", "contact", "obx", "auto", "version"];
         for (name, parts) in table() {
             for (number, what) in parts {
                 let (what, class) = what.split_once('=').map_or((*what, None), |(what, class)| (what, Some(class)));

@@ -118,6 +118,10 @@ impl Walk<'_, '_, '_> {
             "value" if self.is_time(&element, get("unit").is_some()) => self.field(PhiClass::Date, value, path),
             "value" if get("unit").is_none() && is_date(value) => self.field(PhiClass::Date, value, path),
             "value" if get("unit") == Some("a") => self.field(PhiClass::Age, value, path),
+            // Templates carry the date of their version.
+            "extension" if matches!(element.as_str(), "templateId" | "typeId") && (is_code(value) || is_date(value)) => {
+                Ok(value.clone())
+            }
             "displayName" | "codeSystemName" | "assigningAuthorityName" | "title" => self.work.searched("", value, path),
             "href" if !value.starts_with('#') => self.work.text("", value, path),
             _ if is_code(value) || value.starts_with('#') && is_code(&value[1..]) => Ok(value.clone()),
