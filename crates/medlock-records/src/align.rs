@@ -108,7 +108,11 @@ mod tests {
     #[test]
     fn what_is_kept_stays_in_its_piece() {
         for (pieces, new, expected) in [
-            (&["Seen by Dr. ", "Henry", " Seven today"][..], "Seen by Dr. [NAME] today", &["Seen by Dr. ", "[NAME]", " today"][..]),
+            (
+                &["Seen by Dr. ", "Henry", " Seven today"][..],
+                "Seen by Dr. [NAME] today",
+                &["Seen by Dr. ", "[NAME]", " today"][..],
+            ),
             (&["Smi", "th was here"], "[NAME] was here", &["[NAME]", " was here"]),
             (&["a ", "b", " c"], "a b c", &["a ", "b", " c"]),
             (&["call ", "555-1212", " or Ann"], "call [PHONE] or [NAME]", &["call ", "[PHONE]", " or [NAME]"]),

@@ -4,12 +4,12 @@
 use std::io::{Read, Write};
 use std::ops::Range;
 
+use crate::Format;
 use crate::error::{Place, RecordError};
 use crate::stream::{Input, Output, utf8};
 use crate::value::{is_date, is_schema_name};
 use crate::words::{Label, Meaning};
 use crate::work::Work;
-use crate::Format;
 
 pub(crate) fn rewrite<R: Read, W: Write>(
     input: &mut Input<R>,

@@ -134,7 +134,8 @@ impl Walk<'_, '_> {
         // Whoever is named in a field is then looked for in texts, so texts come last.
         for last in [false, true] {
             for member in members.iter_mut() {
-                let text = matches!(table::element(of, &member.key), Some("Narrative" | "Annotation" | "text" | "Attachment"));
+                let text =
+                    matches!(table::element(of, &member.key), Some("Narrative" | "Annotation" | "text" | "Attachment"));
                 if text == last && member.key != "resourceType" && !member.value.removed && !handled(of, &member.key) {
                     self.member(member, of, path)?;
                 }
@@ -352,12 +353,41 @@ impl Walk<'_, '_> {
             Some("Coverage") => Some(PhiClass::HealthPlan),
             Some(_) => None,
             None => match element {
-                "subject" | "patient" | "performer" | "author" | "practitioner" | "individual" | "asserter"
-                | "recorder" | "requester" | "beneficiary" | "subscriber" | "policyHolder" | "generalPractitioner"
-                | "authenticator" | "attender" | "who" | "actor" | "member" | "party" | "sender" | "recipient"
-                | "source" | "enterer" | "provider" | "authorReference" | "operator" | "collector" => Some(PhiClass::Name),
-                "managingOrganization" | "serviceProvider" | "organization" | "location" | "custodian" | "insurer"
-                | "facility" | "partOf" => Some(PhiClass::Location),
+                "subject"
+                | "patient"
+                | "performer"
+                | "author"
+                | "practitioner"
+                | "individual"
+                | "asserter"
+                | "recorder"
+                | "requester"
+                | "beneficiary"
+                | "subscriber"
+                | "policyHolder"
+                | "generalPractitioner"
+                | "authenticator"
+                | "attender"
+                | "who"
+                | "actor"
+                | "member"
+                | "party"
+                | "sender"
+                | "recipient"
+                | "source"
+                | "enterer"
+                | "provider"
+                | "authorReference"
+                | "operator"
+                | "collector" => Some(PhiClass::Name),
+                "managingOrganization"
+                | "serviceProvider"
+                | "organization"
+                | "location"
+                | "custodian"
+                | "insurer"
+                | "facility"
+                | "partOf" => Some(PhiClass::Location),
                 _ => None,
             },
         };
@@ -464,7 +494,14 @@ fn names_people(entry: &Value) -> bool {
     let kind = entry.get("resource").and_then(|r| r.text("resourceType")).unwrap_or_default();
     matches!(
         kind,
-        "Patient" | "RelatedPerson" | "Person" | "Practitioner" | "PractitionerRole" | "Organization" | "Location" | "Coverage"
+        "Patient"
+            | "RelatedPerson"
+            | "Person"
+            | "Practitioner"
+            | "PractitionerRole"
+            | "Organization"
+            | "Location"
+            | "Coverage"
     )
 }
 

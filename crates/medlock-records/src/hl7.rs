@@ -341,7 +341,8 @@ impl Message<'_, '_, '_> {
             "date" => {
                 let new = self.work.field(PhiClass::Date, old, path)?;
                 // A field of the type TS takes digits or nothing.
-                let valid = new.starts_with(|c: char| c.is_ascii_digit()) && new.bytes().all(|b| b.is_ascii_digit() || b".+-".contains(&b));
+                let valid = new.starts_with(|c: char| c.is_ascii_digit())
+                    && new.bytes().all(|b| b.is_ascii_digit() || b".+-".contains(&b));
                 if valid || new == old {
                     return Ok(new);
                 }
@@ -364,13 +365,15 @@ impl Message<'_, '_, '_> {
         } else {
             return "text";
         };
-        let name = |at: usize| parts.get(at).is_some_and(|s| {
-            (2..=40).contains(&s.len()) && s.chars().all(|c| c.is_alphabetic() || "-' .&".contains(c))
-        });
-        let system = |at: usize| {
+        let name = |at: usize| {
             parts.get(at).is_some_and(|s| {
-                s.starts_with("HL7") || s.len() == 1 && *s != "J" || CODING_SYSTEMS.contains(s)
+                (2..=40).contains(&s.len()) && s.chars().all(|c| c.is_alphabetic() || "-' .&".contains(c))
             })
+        };
+        let system = |at: usize| {
+            parts
+                .get(at)
+                .is_some_and(|s| s.starts_with("HL7") || s.len() == 1 && *s != "J" || CODING_SYSTEMS.contains(s))
         };
         let numbered = parts.first().is_some_and(|s| s.bytes().any(|b| b.is_ascii_digit()) || s.is_empty());
         if parts.len() >= 3 && numbered && name(1) && name(2) && !system(2) {
@@ -388,10 +391,13 @@ impl Message<'_, '_, '_> {
         let get = |at: usize| parts.get(at).map_or("", |r| self.get(r)).to_ascii_lowercase();
         let (kind, subtype, encoding) = (get(1), get(2), get(3));
         let media = match (kind.as_str(), subtype.as_str()) {
-            (_, "html" | "xml" | "plain" | "csv" | "x-hl7-cda-level-one") => format!("text/{}", match subtype.as_str() {
-                "x-hl7-cda-level-one" => "xml",
-                other => other,
-            }),
+            (_, "html" | "xml" | "plain" | "csv" | "x-hl7-cda-level-one") => format!(
+                "text/{}",
+                match subtype.as_str() {
+                    "x-hl7-cda-level-one" => "xml",
+                    other => other,
+                }
+            ),
             ("text" | "tx" | "ft" | "txt", "" | "text") => "text/plain".into(),
             (kind, subtype) => format!("{kind}/{subtype}"),
         };
@@ -440,6 +446,7 @@ impl Message<'_, '_, '_> {
 
 /// Names of vocabularies that follow a code and its text (HL7 table 0396).
 const CODING_SYSTEMS: &[&str] = &[
-    "LN", "SCT", "I9", "I10", "I9C", "I10C", "ICD10", "CVX", "MVX", "NDC", "CPT", "CPT4", "C4", "CPTM", "RXNORM", "UCUM", "ISO",
-    "DCM", "SNOMED", "SNM", "AS4", "LOCAL", "LOINC", "NCIT", "CDCREC", "UB", "HCPCS", "NUBC", "PHINVS", "ART", "ANS+",
+    "LN", "SCT", "I9", "I10", "I9C", "I10C", "ICD10", "CVX", "MVX", "NDC", "CPT", "CPT4", "C4", "CPTM", "RXNORM",
+    "UCUM", "ISO", "DCM", "SNOMED", "SNM", "AS4", "LOCAL", "LOINC", "NCIT", "CDCREC", "UB", "HCPCS", "NUBC", "PHINVS",
+    "ART", "ANS+",
 ];

@@ -44,8 +44,14 @@ fn format(media_type: &str) -> Option<Format> {
     let kind = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     Some(match kind.as_str() {
         "text/plain" | "text/markdown" | "text" | "txt" => Format::Text,
-        "text/xml" | "application/xml" | "application/hl7-cda+xml" | "application/cda+xml" | "text/html"
-        | "application/xhtml+xml" | "xml" | "html" => Format::Xml,
+        "text/xml"
+        | "application/xml"
+        | "application/hl7-cda+xml"
+        | "application/cda+xml"
+        | "text/html"
+        | "application/xhtml+xml"
+        | "xml"
+        | "html" => Format::Xml,
         "text/csv" => Format::Csv,
         "text/tab-separated-values" => Format::Tsv,
         "application/json" | "text/json" => Format::Json,

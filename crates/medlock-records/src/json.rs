@@ -40,9 +40,8 @@ pub(crate) fn rewrite_lines<R: Read, W: Write>(
         line += 1;
         let start = input.offset;
         bytes.clear();
-        let more = input
-            .until(&mut bytes, work.options.max_unit, "a line", |b| b == b'\n')
-            .map_err(|e| e.within(line, 0))?;
+        let more =
+            input.until(&mut bytes, work.options.max_unit, "a line", |b| b == b'\n').map_err(|e| e.within(line, 0))?;
         let rewritten = utf8(&bytes).and_then(|source| {
             if source.trim_start_matches('\u{feff}').trim().is_empty() {
                 Ok(source.to_owned())
@@ -87,9 +86,7 @@ fn patient(value: &Value) -> Option<String> {
     };
     own(members).or_else(|| {
         members.iter().filter(|m| Label::new(&m.key).patient).find_map(|m| match &m.value.kind {
-            Kind::Object(inner) => {
-                own(inner).or_else(|| m.value.text("id").map(str::to_owned))
-            }
+            Kind::Object(inner) => own(inner).or_else(|| m.value.text("id").map(str::to_owned)),
             _ => None,
         })
     })
@@ -126,13 +123,7 @@ impl Walk<'_, '_> {
         }
     }
 
-    fn object(
-        &mut self,
-        members: &mut [Member],
-        above: &Label,
-        path: &str,
-        depth: usize,
-    ) -> Result<(), RecordError> {
+    fn object(&mut self, members: &mut [Member], above: &Label, path: &str, depth: usize) -> Result<(), RecordError> {
         let mut renamed = std::collections::HashSet::new();
         // What keys tell of people comes first, so that it is found in the texts.
         let labels: Vec<Label> = members.iter().map(|m| Label::within(&m.key, above, depth)).collect();

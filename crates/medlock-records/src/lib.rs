@@ -118,8 +118,6 @@ fn run<R: Read, W: Write>(
         #[cfg(feature = "parquet")]
         Format::Parquet => parquet::run(input, output, work),
         #[cfg(not(feature = "parquet"))]
-        Format::Parquet => {
-            Err(RecordError::Refused { what: "Parquet: this build is without it", at: Place::byte(0) })
-        }
+        Format::Parquet => Err(RecordError::Refused { what: "Parquet: this build is without it", at: Place::byte(0) }),
     }
 }

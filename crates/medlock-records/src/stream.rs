@@ -94,10 +94,8 @@ impl<W: Write> Output<W> {
 
 /// UTF-8 or an error that names the byte.
 pub(crate) fn utf8(bytes: &[u8]) -> Result<&str, RecordError> {
-    std::str::from_utf8(bytes).map_err(|e| RecordError::Refused {
-        what: "bytes that are not UTF-8",
-        at: Place::byte(e.valid_up_to() as u64),
-    })
+    std::str::from_utf8(bytes)
+        .map_err(|e| RecordError::Refused { what: "bytes that are not UTF-8", at: Place::byte(e.valid_up_to() as u64) })
 }
 
 /// `source` with some of its ranges, none of which overlap, replaced.

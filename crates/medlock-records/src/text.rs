@@ -135,14 +135,16 @@ fn cut(text: &str) -> usize {
     let after = |mark: &str| tail.rfind(mark).map(|at| at + mark.len());
     let lower = || {
         let bytes = tail.as_bytes();
-        (1..bytes.len().saturating_sub(1)).rev().find(|&i| {
-            bytes[i] == b' ' && bytes[i - 1].is_ascii_lowercase() && bytes[i + 1].is_ascii_lowercase()
-        })
+        (1..bytes.len().saturating_sub(1))
+            .rev()
+            .find(|&i| bytes[i] == b' ' && bytes[i - 1].is_ascii_lowercase() && bytes[i + 1].is_ascii_lowercase())
     };
     let found = ["\r\n\r\n", "\n\n", "\r\r", "\n"]
         .iter()
         .find_map(|mark| after(mark))
-        .or_else(|| tail[..tail.len() - tail.chars().next_back().map_or(0, char::len_utf8)].rfind('\r').map(|at| at + 1))
+        .or_else(|| {
+            tail[..tail.len() - tail.chars().next_back().map_or(0, char::len_utf8)].rfind('\r').map(|at| at + 1)
+        })
         .or_else(|| after(". "))
         .or_else(|| lower().map(|at| at + 1))
         .or_else(|| tail.rfind(char::is_whitespace))

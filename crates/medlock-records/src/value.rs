@@ -89,7 +89,9 @@ pub(crate) fn identifier_type(code: &str) -> Option<PhiClass> {
     Some(match code {
         "MR" | "MRT" | "PI" | "PT" | "U" | "PE" | "AM" | "ANON" | "CY" | "PRC" | "RRI" | "LR" | "MRN" => PhiClass::Mrn,
         "SS" | "SSN" => PhiClass::Ssn,
-        "DL" | "LN" | "MD" | "DEA" | "NPI" | "RN" | "PRN" | "UPIN" | "DN" | "SL" | "CII" | "DDS" | "DO" | "NP" => PhiClass::License,
+        "DL" | "LN" | "MD" | "DEA" | "NPI" | "RN" | "PRN" | "UPIN" | "DN" | "SL" | "CII" | "DDS" | "DO" | "NP" => {
+            PhiClass::License
+        }
         "MB" | "MC" | "MCR" | "MA" | "MCD" | "SN" | "HC" | "NH" | "NIIP" | "WCN" | "CZ" | "JHN" => PhiClass::HealthPlan,
         "AN" | "BA" | "BC" | "DR" | "DI" | "AX" | "VS" | "GI" => PhiClass::Account,
         "SNO" | "UDI" | "SID" => PhiClass::Device,
@@ -106,9 +108,30 @@ pub(crate) fn is_state_or_country(s: &str) -> bool {
 /// A vocabulary's name, not somebody's page: the systems that FHIR, HL7 and their users share.
 pub(crate) fn is_vocabulary(uri: &str) -> bool {
     const HOSTS: &[&str] = &[
-        "hl7.org", "loinc.org", "snomed.info", "unitsofmeasure.org", "nih.gov", "cms.gov", "cdc.gov", "fda.gov",
-        "who.int", "w3.org", "ietf.org", "iso.org", "ama-assn.org", "ada.org", "nubc.org", "nucc.org", "ihe.net",
-        "dicom.nema.org", "nema.org", "census.gov", "usps.com", "x12.org", "ncpdp.org", "va.gov",
+        "hl7.org",
+        "loinc.org",
+        "snomed.info",
+        "unitsofmeasure.org",
+        "nih.gov",
+        "cms.gov",
+        "cdc.gov",
+        "fda.gov",
+        "who.int",
+        "w3.org",
+        "ietf.org",
+        "iso.org",
+        "ama-assn.org",
+        "ada.org",
+        "nubc.org",
+        "nucc.org",
+        "ihe.net",
+        "dicom.nema.org",
+        "nema.org",
+        "census.gov",
+        "usps.com",
+        "x12.org",
+        "ncpdp.org",
+        "va.gov",
     ];
     if let Some(oid) = uri.strip_prefix("urn:oid:") {
         return is_oid(oid);
@@ -146,7 +169,16 @@ mod tests {
 
     #[test]
     fn dates_by_their_looks() {
-        for yes in ["2005-03-29", "2005-03", "20050329", "200503291715", "20050329171504+0500", "3/29/2005", "3/9/05", "2005-03-29T17:15:04Z"] {
+        for yes in [
+            "2005-03-29",
+            "2005-03",
+            "20050329",
+            "200503291715",
+            "20050329171504+0500",
+            "3/29/2005",
+            "3/9/05",
+            "2005-03-29T17:15:04Z",
+        ] {
             assert!(is_date(yes), "{yes}");
         }
         for no in ["2005", "250000", "120/80", "12345678", "20059999", "2.16.840", "8302-2", "", "2005-13-01"] {
@@ -166,8 +198,15 @@ mod tests {
 
     #[test]
     fn vocabularies() {
-        assert!(is_vocabulary("http://hl7.org/fhir/sid/us-ssn") && is_vocabulary("http://terminology.hl7.org/CodeSystem/v2-0203"));
-        assert!(!is_vocabulary("http://nothl7.org/x") && !is_vocabulary("http://hl7.org/x?mrn=1") && !is_vocabulary("http://hl7.org/1234567890"));
+        assert!(
+            is_vocabulary("http://hl7.org/fhir/sid/us-ssn")
+                && is_vocabulary("http://terminology.hl7.org/CodeSystem/v2-0203")
+        );
+        assert!(
+            !is_vocabulary("http://nothl7.org/x")
+                && !is_vocabulary("http://hl7.org/x?mrn=1")
+                && !is_vocabulary("http://hl7.org/1234567890")
+        );
         assert!(is_oid("2.16.840.1.113883") && !is_oid("3.1.1") && !is_oid("1.2"));
     }
 

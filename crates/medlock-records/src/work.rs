@@ -53,15 +53,18 @@ impl<'a> Work<'a> {
         if core.is_empty() || class == PhiClass::Age && value::age_is_common(core) {
             return Ok(value.to_owned());
         }
-        let new =
-            self.rewriter.field(class, core).map_err(|source| RecordError::Rewrite { source, at: Place::path(path) })?;
+        let new = self
+            .rewriter
+            .field(class, core)
+            .map_err(|source| RecordError::Rewrite { source, at: Place::path(path) })?;
         let lead = value.len() - value.trim_start().len();
         Ok([&value[..lead], &new, &value[lead + core.len()..]].concat())
     }
 
     /// Another id for `id`, of the same shape, the same wherever `id` stands in this run.
     pub(crate) fn link(&mut self, id: &str, path: &str) -> Result<String, RecordError> {
-        let given = self.rewriter.number(id).map_err(|source| RecordError::Rewrite { source, at: Place::path(path) })?;
+        let given =
+            self.rewriter.number(id).map_err(|source| RecordError::Rewrite { source, at: Place::path(path) })?;
         let number = match given {
             Some(number) => number,
             None => {

@@ -43,7 +43,9 @@ fn shaped(id: &str, work: &mut Work<'_>, path: &str, shape: fn(&str) -> bool) ->
 
 /// The URL of a Bundle's request: `Patient`, `Patient/1`, or a search, which is not kept.
 pub(super) fn request(old: &str, work: &mut Work<'_>, path: &str) -> Result<Option<String>, RecordError> {
-    if is_type(old) || old.strip_prefix('$').is_some_and(|name| name.bytes().all(|b| b.is_ascii_lowercase() || b == b'-')) {
+    if is_type(old)
+        || old.strip_prefix('$').is_some_and(|name| name.bytes().all(|b| b.is_ascii_lowercase() || b == b'-'))
+    {
         return Ok(Some(old.to_owned()));
     }
     reference(old, work, path)

@@ -28,7 +28,9 @@ pub(super) fn is_type(name: &str) -> bool {
 
 /// Whether the table has a resource of this name.
 pub(super) fn is_resource(name: &str) -> bool {
-    is_type(name) && !name.contains('.') && (types()[name].contains_key("identifier") || CARRIERS.contains(&name))
+    is_type(name)
+        && !name.contains('.')
+        && (types()[name].contains_key("identifier") || CARRIERS.contains(&name))
         && name != "Reference"
 }
 
@@ -48,10 +50,10 @@ pub(super) fn element(of: &str, key: &str) -> Option<&'static str> {
 
 /// `valueQuantity` is `value[x]` with a Quantity in it. What a choice says itself holds for strings.
 fn choice(elements: &Elements, key: &str) -> Option<&'static str> {
-    let (base, what) = elements
-        .iter()
-        .filter_map(|(name, what)| name.strip_suffix("[x]").map(|base| (base, *what)))
-        .find(|(base, _)| key.strip_prefix(base).is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_uppercase())))?;
+    let (base, what) =
+        elements.iter().filter_map(|(name, what)| name.strip_suffix("[x]").map(|base| (base, *what))).find(
+            |(base, _)| key.strip_prefix(base).is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_uppercase())),
+        )?;
     match &key[base.len()..] {
         "String" | "Markdown" => Some(if matches!(what, "date" | "keep") { "text" } else { what }),
         suffix => by_suffix(suffix),

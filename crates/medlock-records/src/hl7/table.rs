@@ -43,7 +43,10 @@ pub(super) fn observation_type(name: &str) -> &'static str {
         "CK" | "CX" => "CX",
         "CN" | "XCN" => "XCN",
         "ED" => "ED",
-        _ => table().get_key_value(name).filter(|(name, _)| name.len() == 2 || **name == "XON" || **name == "EIP").map_or("auto", |(name, _)| *name),
+        _ => table()
+            .get_key_value(name)
+            .filter(|(name, _)| name.len() == 2 || **name == "XON" || **name == "EIP")
+            .map_or("auto", |(name, _)| *name),
     }
 }
 

@@ -43,9 +43,27 @@ pub(super) fn is_point_in_time(value: &str) -> bool {
 }
 
 const ADDRESS: &[&str] = &[
-    "addr", "streetAddressLine", "city", "postalCode", "county", "houseNumber", "houseNumberNumeric", "streetName",
-    "streetNameBase", "streetNameType", "precinct", "censusTract", "additionalLocator", "unitID", "unitType",
-    "deliveryAddressLine", "postBox", "direction", "careOf", "buildingNumberSuffix", "deliveryInstallationArea",
+    "addr",
+    "streetAddressLine",
+    "city",
+    "postalCode",
+    "county",
+    "houseNumber",
+    "houseNumberNumeric",
+    "streetName",
+    "streetNameBase",
+    "streetNameType",
+    "precinct",
+    "censusTract",
+    "additionalLocator",
+    "unitID",
+    "unitType",
+    "deliveryAddressLine",
+    "postBox",
+    "direction",
+    "careOf",
+    "buildingNumberSuffix",
+    "deliveryInstallationArea",
 ];
 
 impl Walk<'_, '_, '_> {
@@ -68,7 +86,8 @@ impl Walk<'_, '_, '_> {
         match class {
             Some(class) => self.field(class, old, path),
             None => {
-                let cue = if matches!(name, "text" | "title" | "value") { String::new() } else { Label::new(name).words };
+                let cue =
+                    if matches!(name, "text" | "title" | "value") { String::new() } else { Label::new(name).words };
                 self.work.searched(&cue, old, path)
             }
         }
@@ -94,12 +113,7 @@ impl Walk<'_, '_, '_> {
     }
 
     /// The value of an attribute.
-    pub(super) fn cda_attribute(
-        &mut self,
-        at: usize,
-        all: &[Attribute],
-        path: &str,
-    ) -> Result<String, RecordError> {
+    pub(super) fn cda_attribute(&mut self, at: usize, all: &[Attribute], path: &str) -> Result<String, RecordError> {
         let Attribute { name, value, .. } = &all[at];
         let get = |name: &str| all.iter().find(|a| a.name == name).map(|a| a.value.as_str());
         let element = self.above(0).to_owned();
@@ -119,10 +133,14 @@ impl Walk<'_, '_, '_> {
             "value" if get("unit").is_none() && is_date(value) => self.field(PhiClass::Date, value, path),
             "value" if get("unit") == Some("a") => self.field(PhiClass::Age, value, path),
             // Templates carry the date of their version.
-            "extension" if matches!(element.as_str(), "templateId" | "typeId") && (is_code(value) || is_date(value)) => {
+            "extension"
+                if matches!(element.as_str(), "templateId" | "typeId") && (is_code(value) || is_date(value)) =>
+            {
                 Ok(value.clone())
             }
-            "displayName" | "codeSystemName" | "assigningAuthorityName" | "title" => self.work.searched("", value, path),
+            "displayName" | "codeSystemName" | "assigningAuthorityName" | "title" => {
+                self.work.searched("", value, path)
+            }
             "href" if !value.starts_with('#') => self.work.text("", value, path),
             _ if is_code(value) || value.starts_with('#') && is_code(&value[1..]) => Ok(value.clone()),
             _ => self.work.searched(&Label::new(name).words, value, path),

@@ -6,8 +6,26 @@ use super::{Attribute, Walk};
 pub(super) fn is_inline(name: &str) -> bool {
     matches!(
         name,
-        "content" | "sub" | "sup" | "linkHtml" | "footnoteRef" | "b" | "i" | "u" | "em" | "strong" | "span" | "a"
-            | "tt" | "small" | "big" | "font" | "q" | "abbr" | "renderMultiMedia" | "mark"
+        "content"
+            | "sub"
+            | "sup"
+            | "linkHtml"
+            | "footnoteRef"
+            | "b"
+            | "i"
+            | "u"
+            | "em"
+            | "strong"
+            | "span"
+            | "a"
+            | "tt"
+            | "small"
+            | "big"
+            | "font"
+            | "q"
+            | "abbr"
+            | "renderMultiMedia"
+            | "mark"
     )
 }
 

@@ -2,11 +2,8 @@ use super::*;
 use quick_xml::events::Event;
 use quick_xml::reader::Reader;
 
-const SAMPLES: &[&str] = &[
-    include_str!("../data/header.xml"),
-    include_str!("../data/ccd.xml"),
-    include_str!("../data/operative-note.xml"),
-];
+const SAMPLES: &[&str] =
+    &[include_str!("../data/header.xml"), include_str!("../data/ccd.xml"), include_str!("../data/operative-note.xml")];
 
 /// Names of elements and attributes in order, and the values that identify.
 fn read(text: &str) -> (Vec<String>, Vec<String>) {
@@ -26,7 +23,8 @@ fn read(text: &str) -> (Vec<String>, Vec<String>) {
                     let attribute = attribute.unwrap();
                     let (key, value) = (attribute.key.as_ref().to_owned(), attribute.value.into_owned());
                     line.push_str(&format!(" {key}"));
-                    if name == "id" && key == "extension" || name == "telecom" || name == "birthTime" && key == "value" {
+                    if name == "id" && key == "extension" || name == "telecom" || name == "birthTime" && key == "value"
+                    {
                         values.push(value.trim_start_matches("tel:").to_owned());
                     }
                 }
@@ -42,7 +40,9 @@ fn read(text: &str) -> (Vec<String>, Vec<String>) {
             Event::Text(text) => {
                 let element = open.last().map(String::as_str).unwrap_or_default();
                 let text = text.trim();
-                if matches!(element, "given" | "family" | "streetAddressLine" | "city" | "postalCode") && !text.is_empty() {
+                if matches!(element, "given" | "family" | "streetAddressLine" | "city" | "postalCode")
+                    && !text.is_empty()
+                {
                     values.push(text.to_owned());
                 }
             }
@@ -85,8 +85,16 @@ fn the_header_by_its_elements() {
     let (new, report, marker) = done(&document("<versionNumber value=\"1\"/>"), Format::Xml);
     gone(["999-48", "Daws", "555-1212", "rose@", "Rose", "Everyman", "Co<", "20060101", "20050329"], &new);
     for kept in [
-        "extension=\"POCD_HD000040\"", "<prefix>Mrs.</prefix>", "<state>MA</state>", "value=\"tel:[PHONE]\"", "value=\"mailto:[EMAIL]\"",
-        "extension=\"[SSN]\"", "<versionNumber value=\"1\"/>", "<given>[NAME]</given>", "+0500\"", "<family>[NAME]</family>",
+        "extension=\"POCD_HD000040\"",
+        "<prefix>Mrs.</prefix>",
+        "<state>MA</state>",
+        "value=\"tel:[PHONE]\"",
+        "value=\"mailto:[EMAIL]\"",
+        "extension=\"[SSN]\"",
+        "<versionNumber value=\"1\"/>",
+        "<given>[NAME]</given>",
+        "+0500\"",
+        "<family>[NAME]</family>",
     ] {
         assert!(new.contains(kept), "{kept}: {new}");
     }
@@ -108,7 +116,14 @@ fn narratives_are_searched_across_markup_and_with_their_tables() {
         Format::Xml,
     );
     gone(["Hen<", "Sanders", "03/29", "Everyman", "20050301"], &new);
-    for kept in ["<content ID=\"n1\">", "<b></b>", "<td>120/80</td>", "value=\"20050\" unit=\"g\"", "displayName=\"Height\"", "<th>Provider</th>"] {
+    for kept in [
+        "<content ID=\"n1\">",
+        "<b></b>",
+        "<td>120/80</td>",
+        "value=\"20050\" unit=\"g\"",
+        "displayName=\"Height\"",
+        "<th>Provider</th>",
+    ] {
         assert!(new.contains(kept), "{kept}: {new}");
     }
     assert!(marker.texts.iter().any(|(_, text)| text == "Seen by Dr. Henry Sanders on 03/29/2005."));
@@ -144,7 +159,10 @@ fn other_xml_by_the_names_of_its_elements() {
         Format::Xml,
     );
     gone(["0042", "Rose", "veryman", "1954", "Sanders"], &new);
-    assert!(new.contains("<drug><name>aspirin</name></drug>") && new.contains("xmlns:x=\"http://example.org/schema\""), "{new}");
+    assert!(
+        new.contains("<drug><name>aspirin</name></drug>") && new.contains("xmlns:x=\"http://example.org/schema\""),
+        "{new}"
+    );
     read(&new);
 }
 
@@ -164,7 +182,11 @@ fn what_is_not_well_formed_or_brings_declarations_is_refused() {
         ("", "no element"),
         ("<?xml version=\"1.0\" encoding=\"ISO-8859-1\"?><a/>", "not UTF-8"),
     ] {
-        assert!(refused(text.as_bytes(), Format::Xml).contains(what), "{text}: {}", refused(text.as_bytes(), Format::Xml));
+        assert!(
+            refused(text.as_bytes(), Format::Xml).contains(what),
+            "{text}: {}",
+            refused(text.as_bytes(), Format::Xml)
+        );
     }
     assert!(refused("<a>".repeat(1_000).as_bytes(), Format::Xml).contains("nested too deep"));
     assert!(refused(b"\xFF\xFE<\0a\0/\0>\0", Format::Xml).contains("not UTF-8"));

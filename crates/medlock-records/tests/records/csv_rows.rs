@@ -8,7 +8,10 @@ const TABLE: &str = "mrn,First Name,last_name,DOB,visit_date,age,zip,state,phone
 fn columns_are_known_by_their_names() {
     let (text, report, marker) = done(TABLE, Format::Csv);
     gone(
-        ["0012345", "Rose", "Everyman", "1954-", "3/29", "02368", "555-1212", "999-48", "rose@", "Sanders", "Adam", "Jones", "1920", "93", "97867", "276-6909"],
+        [
+            "0012345", "Rose", "Everyman", "1954-", "3/29", "02368", "555-1212", "999-48", "rose@", "Sanders", "Adam",
+            "Jones", "1920", "93", "97867", "276-6909",
+        ],
         &text,
     );
     let rows: Vec<_> = csv::Reader::from_reader(text.as_bytes()).records().map(Result::unwrap).collect();
@@ -28,7 +31,8 @@ fn other_delimiters_and_no_header() {
     let tabs = "patient_id\tname\n42\tRose, E\n";
     assert_eq!(out(tabs, Format::Tsv), "patient_id\tname\n[MRN]\t[NAME]\n");
     // The first row is a patient, not a header: it must not pass.
-    let (text, report, _) = done("Mr. Henry Sanders,1954-11-25,781-555-1212\nMrs. Rose Everyman,1960-01-01,781-555-1313\n", Format::Csv);
+    let (text, report, _) =
+        done("Mr. Henry Sanders,1954-11-25,781-555-1212\nMrs. Rose Everyman,1960-01-01,781-555-1313\n", Format::Csv);
     gone(["Sanders", "1954", "555-1212", "Everyman", "1960", "1313"], &text);
     assert_eq!(report.documents, 2);
 }

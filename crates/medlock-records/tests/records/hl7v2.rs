@@ -41,17 +41,38 @@ fn identifiers_of_the_samples_are_gone_and_the_structure_stays() {
             }
         }
         for (segment, field, components) in [
-            ("PID", 3, &[1][..]), ("PID", 5, &[1, 2]), ("PID", 7, &[1]), ("PID", 9, &[1, 2]), ("PID", 11, &[1, 3, 5]),
-            ("PID", 13, &[1, 7, 12]), ("PID", 18, &[1]), ("PID", 19, &[1]), ("PID", 20, &[1]), ("NK1", 2, &[1, 2]),
-            ("NK1", 4, &[1, 3, 5]), ("PV1", 7, &[1, 2, 3]), ("PV1", 8, &[1, 2, 3]), ("PV1", 19, &[1]), ("IN1", 16, &[1, 2]),
-            ("IN1", 36, &[1]), ("GT1", 3, &[1, 2]), ("GT1", 12, &[1]), ("ORC", 12, &[1, 2, 3]), ("OBR", 16, &[1, 2, 3]),
-            ("OBR", 7, &[1]), ("EVN", 2, &[1]), ("OBX", 14, &[1]), ("OBX", 16, &[2, 3]), ("MSH", 6, &[1]),
+            ("PID", 3, &[1][..]),
+            ("PID", 5, &[1, 2]),
+            ("PID", 7, &[1]),
+            ("PID", 9, &[1, 2]),
+            ("PID", 11, &[1, 3, 5]),
+            ("PID", 13, &[1, 7, 12]),
+            ("PID", 18, &[1]),
+            ("PID", 19, &[1]),
+            ("PID", 20, &[1]),
+            ("NK1", 2, &[1, 2]),
+            ("NK1", 4, &[1, 3, 5]),
+            ("PV1", 7, &[1, 2, 3]),
+            ("PV1", 8, &[1, 2, 3]),
+            ("PV1", 19, &[1]),
+            ("IN1", 16, &[1, 2]),
+            ("IN1", 36, &[1]),
+            ("GT1", 3, &[1, 2]),
+            ("GT1", 12, &[1]),
+            ("ORC", 12, &[1, 2, 3]),
+            ("OBR", 16, &[1, 2, 3]),
+            ("OBR", 7, &[1]),
+            ("EVN", 2, &[1]),
+            ("OBX", 14, &[1]),
+            ("OBX", 16, &[2, 3]),
+            ("MSH", 6, &[1]),
         ] {
             let of_segment: Vec<_> = new_segments.iter().filter(|f| f[0] == segment).collect();
             for value in values(text, segment, field, components) {
-                let left = of_segment.iter().filter_map(|f| f.get(field)).any(|f| {
-                    f.split(['~', '^', '&']).any(|part| part == value)
-                });
+                let left = of_segment
+                    .iter()
+                    .filter_map(|f| f.get(field))
+                    .any(|f| f.split(['~', '^', '&']).any(|part| part == value));
                 assert!(!left, "sample {at}: {segment}-{field} keeps {value:?}");
             }
         }
@@ -73,11 +94,42 @@ NTE|1||Henry Sanders|\"\"\r";
 fn fields_by_the_table_and_text_by_search() {
     let (new, report, marker) = done(MESSAGE, Format::Hl7v2);
     gone(
-        ["0042", "999-48", "EVERYMAN", "ROSE", "1954", "Daws", "Blue Bell", "02368", "555-1", "rose@", "ORD77", "FIL88",
-         "GOOD HEALTH", "93", "Sanders", "SANDERS", "HENRY", "20050301", "20050329", "03/29", "MSG00001"],
+        [
+            "0042",
+            "999-48",
+            "EVERYMAN",
+            "ROSE",
+            "1954",
+            "Daws",
+            "Blue Bell",
+            "02368",
+            "555-1",
+            "rose@",
+            "ORD77",
+            "FIL88",
+            "GOOD HEALTH",
+            "93",
+            "Sanders",
+            "SANDERS",
+            "HENRY",
+            "20050301",
+            "20050329",
+            "03/29",
+            "MSG00001",
+        ],
         &new,
     );
-    for kept in ["|24317-0^Hemogram^LN|", "|12.5|tera.l-1|", "^MA^[LOCATION]^USA", "^^Mrs.|", "|ORU^R01|", "|plain\r", "|\"\"\r", "~Stable.|", "\\T\\ wife"] {
+    for kept in [
+        "|24317-0^Hemogram^LN|",
+        "|12.5|tera.l-1|",
+        "^MA^[LOCATION]^USA",
+        "^^Mrs.|",
+        "|ORU^R01|",
+        "|plain\r",
+        "|\"\"\r",
+        "~Stable.|",
+        "\\T\\ wife",
+    ] {
         assert!(new.contains(kept), "{kept}: {new}");
     }
     assert_eq!(report.unknown.into_iter().collect::<Vec<_>>(), [("ZPI".to_owned(), 1)]);
@@ -123,7 +175,10 @@ fn encapsulated_data_is_read_or_left_out() {
     let decoded = String::from_utf8(STANDARD.decode(data).unwrap()).unwrap();
     assert!(decoded.starts_with("Seen by ") && !decoded.contains("Sanders"), "{decoded}");
     assert_eq!(report.documents, 1);
-    assert_eq!(report.removed.into_iter().collect::<Vec<_>>(), [("an attachment of another type than text (OBX-5.5)".to_owned(), 1)]);
+    assert_eq!(
+        report.removed.into_iter().collect::<Vec<_>>(),
+        [("an attachment of another type than text (OBX-5.5)".to_owned(), 1)]
+    );
 }
 
 #[test]
@@ -131,7 +186,10 @@ fn what_is_no_message_is_refused() {
     assert!(refused(b"", Format::Hl7v2).contains("no message header"));
     assert!(refused(b"PID|1\r", Format::Hl7v2).contains("no message header"));
     assert!(refused(b"MSHabcd\r", Format::Hl7v2).contains("separators"));
-    assert_eq!(refused(b"MSH|^~\\&|A\rNTE|1||\xFF\r", Format::Hl7v2), "refused: bytes that are not UTF-8 (line 1, byte 18)");
+    assert_eq!(
+        refused(b"MSH|^~\\&|A\rNTE|1||\xFF\r", Format::Hl7v2),
+        "refused: bytes that are not UTF-8 (line 1, byte 18)"
+    );
 }
 
 #[test]

@@ -105,10 +105,9 @@ fn what_escapes_cannot_break_out() {
         assert!(!again.is_empty() && !again.windows(5).any(|w| w == b"Seven"), "{format}");
         match format {
             Format::Json | Format::Fhir => drop(serde_json::from_slice::<serde_json::Value>(&out).unwrap()),
-            Format::Hl7v2 => assert_eq!(
-                out.iter().filter(|b| **b == b'|').count(),
-                text.bytes().filter(|b| *b == b'|').count()
-            ),
+            Format::Hl7v2 => {
+                assert_eq!(out.iter().filter(|b| **b == b'|').count(), text.bytes().filter(|b| *b == b'|').count())
+            }
             Format::Csv => {
                 let rows: Vec<_> = csv::Reader::from_reader(&out[..]).records().map(Result::unwrap).collect();
                 assert_eq!((rows.len(), &rows[1][1]), (2, ANSWER));

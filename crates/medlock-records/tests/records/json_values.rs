@@ -14,10 +14,25 @@ const RECORD: &str = r#"{
 fn keys_tell_what_stands_under_them() {
     let (text, report, marker) = done(RECORD, Format::Json);
     gone(
-        ["Rose", "Everyman", "123456", "1954", "999-48", "Daws", "Blue Bell", "02368", "555-1212", "rose@", "2005-03", "Sanders"],
+        [
+            "Rose",
+            "Everyman",
+            "123456",
+            "1954",
+            "999-48",
+            "Daws",
+            "Blue Bell",
+            "02368",
+            "555-1212",
+            "rose@",
+            "2005-03",
+            "Sanders",
+        ],
         &text,
     );
-    for kept in ["1.50e+2", "250000", "\"aspirin\"", "81.0", "\"1191\"", "\"state\": \"MA\"", "\"age\": 50", "\"year\": 2005"] {
+    for kept in
+        ["1.50e+2", "250000", "\"aspirin\"", "81.0", "\"1191\"", "\"state\": \"MA\"", "\"age\": 50", "\"year\": 2005"]
+    {
         assert!(text.contains(kept), "{kept}: {text}");
     }
     let (old, new): (Value, Value) = (serde_json::from_str(RECORD).unwrap(), serde_json::from_str(&text).unwrap());
@@ -35,14 +50,18 @@ fn lines_are_documents_of_their_own() {
     let (new, report, marker) = done(text, Format::JsonLines);
     assert!(new.contains("}\r\n\n{\"mrn\" : \"[MRN]\"}"), "{new}");
     assert_eq!((report.documents, marker.patients), (2, vec![Some("77".to_owned()), Some("78".to_owned())]));
-    assert_eq!(refused(b"{}\n{\"a\":}\n", Format::JsonLines), "not valid json: no value where one is due (line 2, byte 8)");
+    assert_eq!(
+        refused(b"{}\n{\"a\":}\n", Format::JsonLines),
+        "not valid json: no value where one is due (line 2, byte 8)"
+    );
     assert!(refused(b"{\"a\":1,\"a\":2}", Format::Json).contains("stands twice"));
     assert!(refused(b"[\"\xFF\"]", Format::Json).contains("byte 2"));
 }
 
 #[test]
 fn a_key_may_be_an_identifier() {
-    let text = out("{\"by patient\": {\"SSN 999-48-8934\": {\"note\": \"ok\"}, \"rose@example.org\": 1}}", Format::Json);
+    let text =
+        out("{\"by patient\": {\"SSN 999-48-8934\": {\"note\": \"ok\"}, \"rose@example.org\": 1}}", Format::Json);
     gone(["999-48", "rose@"], &text);
     assert!(text.contains("by patient"));
     let twice = "{\"a@example.org\": 1, \"b@example.org\": 2}";
@@ -51,6 +70,9 @@ fn a_key_may_be_an_identifier() {
 
 #[test]
 fn a_resource_in_other_json_is_read_by_its_own_rules() {
-    let text = out(r#"{"source": "x", "resource": {"resourceType": "Patient", "name": [{"family": "Everyman"}]}}"#, Format::Json);
+    let text = out(
+        r#"{"source": "x", "resource": {"resourceType": "Patient", "name": [{"family": "Everyman"}]}}"#,
+        Format::Json,
+    );
     assert!(text.contains(r#""family": "[NAME]""#), "{text}");
 }
