@@ -7,6 +7,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("medlock", 5),
     ("medlock-gateway", 4),
     ("medlock-pipeline", 3),
+    ("medlock-records", 3),
     ("medlock-auth", 2),
     ("medlock-audit", 2),
     ("medlock-deid", 2),
@@ -27,6 +28,7 @@ const SIDEWAYS: &[(&str, &str)] = &[
 const NEVER: &[(&str, &[&str])] = &[
     ("medlock-domain", &["tokio", "reqwest", "sqlx"]),
     ("medlock-deid", &["tokio", "reqwest", "sqlx", "axum", "medlock-store", "medlock-audit", "medlock-keys"]),
+    ("medlock-records", &["tokio", "reqwest", "sqlx", "axum", "medlock-store", "medlock-audit", "medlock-keys"]),
     ("medlock-engine", &["tokio", "reqwest", "sqlx", "axum", "medlock-auth", "medlock-store", "medlock-audit"]),
     ("medlock-audit", &["medlock-store", "medlock-deid", "medlock-gateway", "sqlx", "axum"]),
     ("medlock-auth", &["axum", "hyper", "medlock-deid", "medlock-model", "medlock-engine"]),
