@@ -3,6 +3,7 @@
 
 mod detect;
 mod filter;
+pub mod measure;
 mod placeholder;
 mod protect;
 mod restore;
