@@ -1,6 +1,7 @@
 //! Detect, protect, filter and restore PHI. No I/O, no async, no clock, no randomness: text goes in,
 //! decisions come out.
 
+pub mod certify;
 mod detect;
 mod filter;
 pub mod measure;

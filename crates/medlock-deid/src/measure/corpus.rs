@@ -40,6 +40,8 @@ impl fmt::Debug for Document {
 #[derive(Debug, Clone, Default)]
 pub struct Corpus {
     documents: Vec<Document>,
+    /// Where each stands in the file.
+    lines: Vec<usize>,
     places: HashMap<String, usize>,
 }
 
@@ -103,6 +105,11 @@ impl Corpus {
         self.places.get(id).map(|at| &self.documents[*at])
     }
 
+    /// The line of the file on which the document at `place` stood.
+    pub(crate) fn line(&self, place: usize) -> usize {
+        self.lines.get(place).copied().unwrap_or_default()
+    }
+
     /// The documents as JSON Lines without their texts, as [`Corpus::predictions`] reads them.
     pub fn jsonl(&self) -> String {
         let span = |s: &Label| {
@@ -120,14 +127,13 @@ impl Corpus {
     /// Reads gold, or predictions for `gold`.
     fn read(jsonl: &[u8], gold: Option<&Corpus>) -> Result<Self, BadLine> {
         let mut corpus = Self::default();
-        let mut lines = Vec::new();
         for (line, bytes) in (1..).zip(jsonl.split(|b| *b == b'\n')) {
             let at = |mistake| BadLine { line, mistake };
             let Some(document) = document(bytes, gold).map_err(at)? else { continue };
             if let Some(first) = corpus.places.insert(document.id.clone(), corpus.documents.len()) {
-                return Err(at(Mistake::Duplicate { first: lines[first] }));
+                return Err(at(Mistake::Duplicate { first: corpus.lines[first] }));
             }
-            lines.push(line);
+            corpus.lines.push(line);
             corpus.documents.push(document);
         }
         Ok(corpus)
@@ -170,7 +176,7 @@ pub fn predict(detector: &Detector, gold: &Corpus) -> Corpus {
         });
         Document { id: document.id.clone(), text: String::new(), spans: spans.collect() }
     });
-    Corpus { documents: documents.collect(), places: gold.places.clone() }
+    Corpus { documents: documents.collect(), lines: gold.lines.clone(), places: gold.places.clone() }
 }
 
 /// The shortest decimal number of a confidence: 0.9, not the 0.8999999761581421 of its bits.
