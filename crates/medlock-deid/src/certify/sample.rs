@@ -102,8 +102,10 @@ impl Sample {
         let counts = alphanumeric(&gold.text);
         let mut strengths: Vec<Strength> = vec![None; text.len()];
         for span in found {
-            for strength in &mut strengths[span.start..span.end] {
-                let confidence = span.confidence.unwrap_or(1.0);
+            let confidence = span.confidence.unwrap_or(1.0);
+            // Predictions that were read for another gold could reach beyond this text.
+            let end = span.end.min(text.len());
+            for strength in strengths.get_mut(span.start..end).into_iter().flatten() {
                 *strength = Some(strength.map_or(confidence, |s| s.max(confidence)));
             }
         }

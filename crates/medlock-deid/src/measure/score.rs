@@ -177,7 +177,10 @@ impl<'a> Count<'a> {
                 required.push(span);
             }
         }
-        let predicted: Vec<&Label> = predicted.iter().filter(|s| s.label != "IGNORE").collect();
+        // Predictions that were read for another gold could reach beyond this text.
+        let within = |s: &Label| Label { end: s.end.min(text.len()), ..s.clone() };
+        let predicted: Vec<Label> = predicted.iter().filter(|s| s.label != "IGNORE").map(within).collect();
+        let predicted: Vec<&Label> = predicted.iter().filter(|s| s.start < s.end).collect();
         let gold_map = self.map(&required, text.len());
         let predicted_map = self.map(&predicted, text.len());
         self.chars(&counts, &free, &gold_map, &predicted_map);

@@ -68,6 +68,15 @@ fn predictions_are_held_against_their_gold_text() {
 }
 
 #[test]
+fn predictions_for_another_text_do_no_harm() {
+    let (long, short) = (r#"{"id":"a","text":"Ann Lee","spans":[]}"#, r#"{"id":"a","text":"Ann","spans":[]}"#);
+    let (long, short) = (gold(long).unwrap(), gold(short).unwrap());
+    let spans = r#"{"id":"a","spans":[{"start":0,"end":7,"label":"NAME"},{"start":4,"end":7,"label":"NAME"}]}"#;
+    let found = Corpus::predictions(spans.as_bytes(), &long).unwrap();
+    assert_eq!(score(&short, &found, &Options::default()).false_chars, 3);
+}
+
+#[test]
 fn counts_made_by_hand() {
     //                   0123456789012345678901
     let gold = r#"{"id":"a","text":"Dr. Ann Lee, aged 95, X","spans":[{"start":4,"end":11,"label":"NAME"},{"start":18,"end":20,"label":"AGE"},{"start":22,"end":23,"label":"OTHER"}]}"#;

@@ -5,7 +5,7 @@ use crate::cli::Explain;
 use crate::failure::Failure;
 use crate::terminal::Terminal;
 use medlock_deid::Detector;
-use medlock_domain::Finding;
+use medlock_domain::{Finding, PhiClass};
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -42,8 +42,10 @@ struct Found<'a> {
 }
 
 /// A finding as people and other programs look for it.
-struct Place<'a> {
-    finding: &'a Finding,
+struct Place {
+    class: PhiClass,
+    confidence: f32,
+    detector: &'static str,
     line: usize,
     /// Code points.
     start: usize,
@@ -52,7 +54,7 @@ struct Place<'a> {
 }
 
 impl Found<'_> {
-    fn places(&self) -> Vec<Place<'_>> {
+    fn places(&self) -> Vec<Place> {
         // Findings are sorted and do not overlap.
         let (mut byte, mut points, mut line) = (0, 0, 1);
         let mut to = |end: usize| {
@@ -62,25 +64,33 @@ impl Found<'_> {
             line += passed.matches('\n').count();
             (points, line)
         };
-        let place = |finding| {
-            let Finding { span, .. } = finding;
+        let place = |finding: &Finding| {
+            let Finding { span, class, confidence, detector } = *finding;
             let (start, line) = to(span.start);
             let (end, _) = to(span.end);
             let value = &self.text[span.start..span.end];
-            Place { finding, line, start, end, value: if self.show { value.to_owned() } else { masked(value) } }
+            Place {
+                class,
+                confidence,
+                detector,
+                line,
+                start,
+                end,
+                value: if self.show { value.to_owned() } else { masked(value) },
+            }
         };
         self.findings.iter().map(place).collect()
     }
 
     fn rows(&self) -> Vec<Vec<String>> {
-        let row = |p: Place<'_>| {
+        let row = |p: Place| {
             vec![
                 p.line.to_string(),
                 p.start.to_string(),
                 p.end.to_string(),
-                p.finding.class.to_string(),
-                format!("{:.3}", p.finding.confidence),
-                p.finding.detector.to_owned(),
+                p.class.to_string(),
+                format!("{:.3}", p.confidence),
+                p.detector.to_owned(),
                 // What stands in a text must not steer the terminal.
                 p.value.replace(char::is_control, " "),
             ]
@@ -89,10 +99,10 @@ impl Found<'_> {
     }
 
     fn json(&self) -> Vec<Value> {
-        let one = |p: Place<'_>| {
+        let one = |p: Place| {
             let mut value = json!({
-                "start": p.start, "end": p.end, "line": p.line, "class": p.finding.class.label(),
-                "confidence": p.finding.confidence, "detectors": [p.finding.detector],
+                "start": p.start, "end": p.end, "line": p.line, "class": p.class.label(),
+                "confidence": p.confidence, "detectors": [p.detector],
             });
             value[if self.show { "value" } else { "masked" }] = p.value.into();
             value
