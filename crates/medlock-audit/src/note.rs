@@ -71,6 +71,34 @@ impl LogName {
         &self.origin
     }
 
+    /// Signs a text of another kind as a signed note, so that who knows this log's verifier key can
+    /// check it. The text ends with a line feed and has no other control characters; one that begins
+    /// as a checkpoint does, with the log's name, is refused, so that no statement can pass for one.
+    pub fn sign(&self, text: &str, key: &SigningKey) -> Result<String, BadNote> {
+        if !self.is_key(&key.public()) {
+            return Err(BadNote::Unsigned);
+        }
+        if text.lines().next() == Some(self.origin()) {
+            return Err(BadNote::Malformed("a checkpoint's first line"));
+        }
+        if !text.ends_with('\n') || text.chars().any(|c| c.is_ascii_control() && c != '\n') {
+            return Err(BadNote::Malformed("a note is text in whole lines"));
+        }
+        Ok(format!("{text}\n{}", self.signature_line(&key.sign(text.as_bytes())[..])))
+    }
+
+    /// The text of a note that bears this key's signature. Others may have signed too; they are not
+    /// judged. The text may hold empty lines: the last one parts it from the signatures.
+    pub fn open<'n>(&self, note: &'n str) -> Result<&'n str, BadNote> {
+        let (text, signatures) = note.rsplit_once("\n\n").ok_or(BadNote::Malformed("no signatures"))?;
+        let text = &note[..=text.len()];
+        let lines = signatures.strip_suffix('\n').ok_or(BadNote::Malformed("the last line has no end"))?;
+        if lines.split('\n').any(|l| !l.starts_with("— ")) {
+            return Err(BadNote::Malformed("a line that is no signature"));
+        }
+        if lines.split('\n').any(|line| self.signed(text, line)) { Ok(text) } else { Err(BadNote::Unsigned) }
+    }
+
     pub(crate) fn is_key(&self, key: &VerifyingKey) -> bool {
         self.key.bytes() == key.bytes()
     }
@@ -204,6 +232,36 @@ mod tests {
         assert_eq!(Checkpoint::verify(&checkpoint.sign(&other, &other_key), &name), Err(BadNote::Unsigned));
         let elsewhere = LogName::new("elsewhere", key.public()).unwrap();
         assert_eq!(Checkpoint::verify(&note, &elsewhere), Err(BadNote::OtherLog));
+    }
+
+    #[test]
+    fn a_note_of_another_kind_round_trips_and_every_flip_is_refused() {
+        let (key, name) = log();
+        let text = "certificate 1\n\nNothing was left.\n";
+        let note = name.sign(text, &key).unwrap();
+        assert_eq!(name.open(&note), Ok(text));
+        assert_eq!(name.open(&format!("{note}— witness.example AAAAAAAA\n")), Ok(text));
+        for bit in 0..note.len() * 8 {
+            let mut bytes = note.clone().into_bytes();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            let opened = String::from_utf8(bytes).ok().is_some_and(|t| name.open(&t).is_ok());
+            assert!(!opened, "bit {bit}");
+        }
+        let whole = (0..note.len()).filter(|at| note.is_char_boundary(*at));
+        assert!(whole.into_iter().all(|cut| name.open(&note[..cut]).is_err()));
+        assert_eq!(log().1.open(&note), Err(BadNote::Unsigned));
+    }
+
+    #[test]
+    fn no_note_of_another_kind_can_be_a_checkpoint() {
+        let (key, name) = log();
+        let checkpoint = Checkpoint { size: 9, root: [7; 32] };
+        assert!(name.sign(&checkpoint.text(&name), &key).is_err());
+        assert!(name.sign("no end", &key).is_err() && name.sign("a\tb\n", &key).is_err());
+        assert_eq!(name.sign("text\n", &SigningKey::generate()), Err(BadNote::Unsigned));
+        // A checkpoint's signature is good, and its text says what it is.
+        let opened = name.open(&checkpoint.sign(&name, &key)).map(str::to_owned);
+        assert!(opened.unwrap().starts_with(name.origin()));
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! Detect, protect, filter and restore PHI. No I/O, no async, no clock, no randomness: text goes in,
 //! decisions come out.
 
+pub mod certify;
 pub mod deidentify;
 mod detect;
 mod filter;
+pub mod measure;
 mod placeholder;
 mod protect;
 mod restore;

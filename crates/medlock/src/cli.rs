@@ -1,5 +1,9 @@
 //! The command line: one definition that help, completions and man pages are made from.
 
+mod deid;
+
+pub(crate) use deid::{Certify, Deid, DeidVerb, Eval, Explain, Per, Required};
+
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use medlock_domain::{KeyId, ModelName, Purpose, RequestId, RoleName, SessionId, Username};
 use std::net::SocketAddr;
@@ -62,6 +66,8 @@ pub(crate) enum Command {
     /// The audit log
     #[command(subcommand)]
     Audit(Audit),
+    /// De-identify, and measure how well that goes on your own notes
+    Deid(Deid),
     /// People
     #[command(subcommand)]
     User(User),

@@ -1,0 +1,139 @@
+//! `medlock deid explain`.
+
+use super::{name, read};
+use crate::cli::Explain;
+use crate::failure::Failure;
+use crate::terminal::Terminal;
+use medlock_deid::Detector;
+use medlock_domain::{Finding, PhiClass};
+use serde_json::{Value, json};
+use std::path::Path;
+
+pub(crate) fn run(args: &Explain, terminal: Terminal) -> Result<(), Failure> {
+    let text = text(args)?;
+    let detector = Detector::shared();
+    let found = Found { text: &text, findings: detector.detect(&text), show: args.show_values };
+    if terminal.json {
+        terminal.json(json!({
+            "detector": detector.version(), "characters": text.chars().count(), "findings": found.json(),
+        }));
+    } else if found.findings.is_empty() {
+        terminal.note("nothing was found");
+    } else {
+        terminal.table(&["line", "from", "to", "class", "confidence", "detector", "value"], &found.rows());
+    }
+    Ok(())
+}
+
+fn text(args: &Explain) -> Result<String, Failure> {
+    if let Some(text) = &args.text {
+        return Ok(text.clone());
+    }
+    let path = args.input.as_deref().unwrap_or(Path::new("-"));
+    String::from_utf8(read(path)?).map_err(|e| {
+        Failure::error(format!("{} is not UTF-8 from byte {} on", name(path), e.utf8_error().valid_up_to()))
+    })
+}
+
+struct Found<'a> {
+    text: &'a str,
+    findings: Vec<Finding>,
+    show: bool,
+}
+
+/// A finding as people and other programs look for it.
+struct Place {
+    class: PhiClass,
+    confidence: f32,
+    detector: &'static str,
+    line: usize,
+    /// Code points.
+    start: usize,
+    end: usize,
+    value: String,
+}
+
+impl Found<'_> {
+    fn places(&self) -> Vec<Place> {
+        // Findings are sorted and do not overlap.
+        let (mut byte, mut points, mut line) = (0, 0, 1);
+        let mut to = |end: usize| {
+            let passed = &self.text[byte..end];
+            byte = end;
+            points += passed.chars().count();
+            line += passed.matches('\n').count();
+            (points, line)
+        };
+        let place = |finding: &Finding| {
+            let Finding { span, class, confidence, detector } = *finding;
+            let (start, line) = to(span.start);
+            let (end, _) = to(span.end);
+            let value = &self.text[span.start..span.end];
+            Place {
+                class,
+                confidence,
+                detector,
+                line,
+                start,
+                end,
+                value: if self.show { value.to_owned() } else { masked(value) },
+            }
+        };
+        self.findings.iter().map(place).collect()
+    }
+
+    fn rows(&self) -> Vec<Vec<String>> {
+        let row = |p: Place| {
+            vec![
+                p.line.to_string(),
+                p.start.to_string(),
+                p.end.to_string(),
+                p.class.to_string(),
+                format!("{:.3}", p.confidence),
+                p.detector.to_owned(),
+                // What stands in a text must not steer the terminal.
+                p.value.replace(char::is_control, " "),
+            ]
+        };
+        self.places().into_iter().map(row).collect()
+    }
+
+    fn json(&self) -> Vec<Value> {
+        let one = |p: Place| {
+            let mut value = json!({
+                "start": p.start, "end": p.end, "line": p.line, "class": p.class.label(),
+                "confidence": p.confidence, "detectors": [p.detector],
+            });
+            value[if self.show { "value" } else { "masked" }] = p.value.into();
+            value
+        };
+        self.places().into_iter().map(one).collect()
+    }
+}
+
+/// The value's shape: which of its characters are capitals, other letters and digits.
+fn masked(value: &str) -> String {
+    let mask = |c: char| match c {
+        c if c.is_uppercase() => 'X',
+        c if c.is_alphabetic() => 'x',
+        c if c.is_numeric() => '9',
+        c => c,
+    };
+    value.chars().map(mask).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shapes_and_places() {
+        assert_eq!(masked("Ann O'Hara-Šmíd, 12/3"), "Xxx X'Xxxx-Xxxx, 99/9");
+        let text = "née:\nphone 212-555-0143";
+        let found = Found { text, findings: Detector::shared().detect(text), show: false };
+        let json = found.json();
+        let phone = json.iter().find(|f| f["class"] == "PHONE").expect("it is there");
+        assert_eq!((&phone["start"], &phone["end"], &phone["line"]), (&json!(11), &json!(23), &json!(2)));
+        assert_eq!((&phone["masked"], phone.get("value")), (&json!("999-999-9999"), None));
+    }
+}
