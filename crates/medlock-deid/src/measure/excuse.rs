@@ -56,6 +56,7 @@ mod tests {
         for (label, text) in [
             ("AGE", "62-year-old"),
             ("AGE", "sixty"),
+            ("AGE", "89"),
             ("DATE", " 2021"),
             ("DATE", "1999\n"),
             ("LOCATION", "TX"),

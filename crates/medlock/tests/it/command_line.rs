@@ -6,7 +6,9 @@ use crate::support::medlock;
 fn help_and_version_are_data() {
     let dir = tempfile::tempdir().unwrap();
     let help = medlock(dir.path(), "", &["--help"]).code(0);
-    for verb in ["quickstart", "init", "serve", "check-config", "model", "audit", "user", "token", "session", "key"] {
+    for verb in
+        ["quickstart", "init", "serve", "check-config", "model", "audit", "deid", "user", "token", "session", "key"]
+    {
         assert!(help.out.contains(&format!("\n  {verb} ")), "{verb}");
     }
     for hidden in ["engine", "launcher"] {
