@@ -1,6 +1,9 @@
 //! What the name of a column or a key says about the values under it. Shared by CSV, JSON and
 //! Parquet; the formats that have tables of their own do not guess.
 
+use std::collections::HashMap;
+use std::sync::OnceLock;
+
 use medlock_domain::PhiClass::{self, *};
 
 /// What stands under a name.
@@ -602,21 +605,29 @@ const ORDINARY: &[&str] = &[
     "findings",
 ];
 
+/// [`WHOLE`] and [`ENDS`] by name.
+fn lookup() -> &'static (Classes, Classes) {
+    static LOOKUP: OnceLock<(Classes, Classes)> = OnceLock::new();
+    LOOKUP.get_or_init(|| (WHOLE.iter().copied().collect(), ENDS.iter().copied().collect()))
+}
+
+type Classes = HashMap<&'static str, PhiClass>;
+
 fn meaning(words: &[String], joined: &str) -> Option<Meaning> {
     let last = words.last()?.as_str();
     let squashed = words.concat();
     if squashed == "name" {
         return Some(Meaning::BareName);
     }
-    if let Some((_, class)) = WHOLE.iter().find(|(name, _)| *name == squashed) {
+    if let Some(class) = lookup().0.get(squashed.as_str()) {
         return Some(Meaning::Class(*class));
     }
     if matches!(last, "state" | "country" | "province" | "nation") && words.len() <= 3 {
         return Some(Meaning::State);
     }
-    let ends = |end: &str| joined.strip_suffix(end).is_some_and(|before| before.is_empty() || before.ends_with(' '));
-    let found = ENDS.iter().filter(|(end, _)| ends(end)).max_by_key(|(end, _)| end.len());
-    if let Some((_, class)) = found {
+    // The longest end that is known tells most.
+    let ends = std::iter::once(0).chain(joined.match_indices(' ').map(|(at, _)| at + 1));
+    if let Some(class) = ends.filter_map(|at| lookup().1.get(&joined[at..])).next() {
         return Some(Meaning::Class(*class));
     }
     let person = words.iter().any(|w| PEOPLE.contains(&w.as_str()));
