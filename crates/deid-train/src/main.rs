@@ -136,9 +136,9 @@ fn train(here: &Path, values: &Values, frames: &[Frame]) -> Result<Vec<u8>, Stri
     let plain = plain_words(&corpora, &made(frames, values, MADE, &mut Rng::new(0)));
     eprintln!("{} plain words", plain.len());
     let words = PlainWords::new(plain.clone());
-    let models: Vec<(Vec<f32>, Vec<f32>)> = std::thread::scope(|scope| {
+    let models: Vec<Model> = std::thread::scope(|scope| {
         let (corpora, words) = (&corpora, &words);
-        let mut all: Vec<(u64, (Vec<f32>, Vec<f32>))> = Vec::new();
+        let mut all: Vec<(u64, Model)> = Vec::new();
         // Two at a time: a model takes some hundred megabytes.
         for from in (1..=SEEDS).step_by(2) {
             let running: Vec<_> = (from..(from + 2).min(SEEDS + 1))
@@ -152,7 +152,7 @@ fn train(here: &Path, values: &Values, frames: &[Frame]) -> Result<Vec<u8>, Stri
     if models.len() != SEEDS as usize {
         return Err("a model was not trained".to_owned());
     }
-    let mean = |pick: fn(&(Vec<f32>, Vec<f32>)) -> &Vec<f32>| -> Vec<f32> {
+    let mean = |pick: fn(&Model) -> &Vec<f32>| -> Vec<f32> {
         (0..pick(&models[0]).len()).map(|i| models.iter().map(|m| pick(m)[i]).sum::<f32>() / SEEDS as f32).collect()
     };
     let (weights, transitions) = (mean(|m| &m.0), mean(|m| &m.1));
@@ -161,14 +161,11 @@ fn train(here: &Path, values: &Values, frames: &[Frame]) -> Result<Vec<u8>, Stri
     Ok(calibrate::calibrate(packed, &held_out).bytes())
 }
 
+/// The weights and transitions of one model.
+type Model = (Vec<f32>, Vec<f32>);
+
 /// One model.
-fn model(
-    seed: u64,
-    corpora: &[(Document, Source)],
-    plain: &PlainWords,
-    values: &Values,
-    frames: &[Frame],
-) -> (Vec<f32>, Vec<f32>) {
+fn model(seed: u64, corpora: &[(Document, Source)], plain: &PlainWords, values: &Values, frames: &[Frame]) -> Model {
     let mut rng = Rng::new(seed);
     let mut documents: Vec<(Document, Source)> = corpora.to_vec();
     documents.extend(made(frames, values, MADE, &mut rng).into_iter().map(|d| (d, Source::Frames)));

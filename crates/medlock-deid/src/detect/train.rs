@@ -111,8 +111,8 @@ impl Packed {
         self.0.pack()
     }
 
-    /// What these weights find by themselves: start, end, tag of the first token, margin.
-    pub fn tagged(self, texts: &[&str], bias: f32) -> (Self, Vec<Vec<(usize, usize, u8, f32)>>) {
+    /// What these weights find by themselves in each text.
+    pub fn tagged(self, texts: &[&str], bias: f32) -> (Self, Vec<Vec<Tagging>>) {
         let tagger = Tagger::of(self.0);
         let found = texts
             .iter()
@@ -127,6 +127,9 @@ impl Packed {
         (Self(tagger.into_weights()), found)
     }
 }
+
+/// A stretch that weights tagged: start, end, tag of the first token, margin.
+pub type Tagging = (usize, usize, u8, f32);
 
 /// Whether a word in lower case is among the most frequent given names, and surnames.
 pub fn is_common_name(lower: &str) -> (bool, bool) {

@@ -10,6 +10,7 @@ use super::number::line_cue;
 use super::place::state_end;
 use super::tagger::{Kind, Opinion, Tagged, Tagger};
 use super::token::{self, Tokens};
+use crate::placeholder;
 
 const TAGGER: Rule = Rule::new("tagger", 54, 0.5);
 /// A rule that guesses gives way when the tagger is so sure of every token of it.
@@ -25,6 +26,9 @@ const CAPITALS: f32 = 5.0;
 /// The same for two small numbers as a date, a bare number as an age, letters as a number.
 const BARE: f32 = 4.0;
 
+/// What it takes to take a plain number for an identifier that nothing beside it announces: most are
+/// measurements.
+const MEASURED: f32 = 8.0;
 /// What a number can be sure of that nothing beside it explains.
 const UNSAID: f32 = 0.6;
 
@@ -144,8 +148,13 @@ fn identifies(t: &Tokens<'_>, tagged: &Tagged) -> Option<(usize, usize, PhiClass
         }
         Kind::Id => {
             // A number has a digit; a word alone is none.
-            let some = t.between(first, last).bytes().any(|b| b.is_ascii_digit() || b == b'*');
-            (some || sure).then(|| number_class(t, first))?
+            let some = t.between(first, last).bytes().any(|b| b.is_ascii_digit());
+            let word = sure && (first..=last).any(|i| t.kind(i) == Some(token::Kind::Word));
+            let measured = first == last && t.kind(first) == Some(token::Kind::Number) && !said(t, first);
+            if measured && margin < MEASURED {
+                return None;
+            }
+            ((some || word) && !stand_in(t, first, last)).then(|| number_class(t, first))?
         }
     };
     // `Yewmere, ME`: the state goes with the town.
@@ -160,6 +169,11 @@ fn identifies(t: &Tokens<'_>, tagged: &Tagged) -> Option<(usize, usize, PhiClass
 
 /// Whether the words of a name or place are not rather something that lists know.
 fn believed(t: &Tokens<'_>, tagged: &Tagged) -> bool {
+    // `json_schema` is a program's word.
+    let linked = |i: usize| t.is_mark(i, '_') && t.joined(i);
+    if tagged.kind == Kind::Name && (tagged.first..=tagged.last + 1).any(linked) {
+        return false;
+    }
     let words = || (tagged.first..=tagged.last).filter(|i| t.kind(*i) == Some(token::Kind::Word));
     let alone = words().count() == 1;
     let need = if words().all(|i| ordinary(t, i)) {
@@ -194,6 +208,18 @@ fn abbreviation(t: &Tokens<'_>, i: usize) -> bool {
     upper(i) && t.at(i).len() <= 5 && written_so && !t.tags(i).any(Tags::TOP_FIRST.or_tags(Tags::TOP_SURNAME))
 }
 
+/// `[MRN-3]`, `<name_2>`: what stands for an identifier is none.
+fn stand_in(t: &Tokens<'_>, mut first: usize, mut last: usize) -> bool {
+    let (start, end) = (first.saturating_sub(6), last + 6);
+    while first > start && t.joined(first) {
+        first -= 1;
+    }
+    while last < end && t.joined(last + 1) {
+        last += 1;
+    }
+    placeholder::resembling(t.between(first, last)).iter().any(|(_, number)| *number < 1000)
+}
+
 fn leading(s: &str) -> Option<u32> {
     let digits = s.bytes().take_while(u8::is_ascii_digit).count();
     s.get(..digits.min(4))?.parse().ok()
@@ -205,7 +231,7 @@ fn zip_after(t: &Tokens<'_>, last: usize) -> bool {
 
 /// The class that the nearest word on the left of a number says it is of.
 fn number_class(t: &Tokens<'_>, first: usize) -> PhiClass {
-    const SAYS: [(Cues, PhiClass); 7] = [
+    const SAYS: [(Cues, PhiClass); 8] = [
         (Cues::SSN, PhiClass::Ssn),
         (Cues::MRN, PhiClass::Mrn),
         (Cues::VEHICLE, PhiClass::Vehicle),
@@ -213,6 +239,7 @@ fn number_class(t: &Tokens<'_>, first: usize) -> PhiClass {
         (Cues::LICENSE, PhiClass::License),
         (Cues::PLAN, PhiClass::HealthPlan),
         (Cues::ACCOUNT, PhiClass::Account),
+        (Cues::ZIP, PhiClass::Location),
     ];
     let said = |i: usize| SAYS.iter().find(|(cue, _)| t.has(i, *cue)).map(|(_, class)| *class);
     (0..=10).map_while(|k| first.checked_sub(k)).find_map(said).unwrap_or(PhiClass::Id)

@@ -172,9 +172,8 @@ impl<'a, 't> Evidence<'a, 't> {
             } else {
                 (3, 3, 0)
             };
-            for i in at..end {
+            for (i, s) in seen.iter_mut().enumerate().take(end).skip(at) {
                 let token = &tokens.list[i];
-                let s = &mut seen[i];
                 s.case = case_of(token.kind, token.case);
                 s.cues = token.cues.bits();
                 s.word = token.kind != Kind::Mark;

@@ -63,7 +63,7 @@ pub(crate) const fn first(kind: Kind) -> u8 {
 
 /// Whether a tag continues what an earlier token began.
 pub(crate) const fn inside(tag: u8) -> bool {
-    tag > 0 && tag % 2 == 0
+    tag > 0 && tag.is_multiple_of(2)
 }
 
 /// A stretch of tokens, both ends included, that the tagger takes for an identifier.
