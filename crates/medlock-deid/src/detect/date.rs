@@ -26,6 +26,9 @@ pub(super) fn produce(scan: &mut Scan<'_>) {
             }
             Kind::Mixed if compact(t.at(i)) => scan.push(i, i, PhiClass::Date, WRITTEN),
             Kind::Word if t.has(i, Cues::MONTH) => written(scan, i),
+            Kind::Word if t.has(i, Cues::WEEKDAY) && t.capital(i) && counted(t, i) => {
+                scan.push(i - 1, i, PhiClass::Date, MONTH);
+            }
             _ => {}
         }
     }
@@ -215,14 +218,19 @@ fn written(scan: &mut Scan<'_>, i: usize) {
     if dated && !(followed && has_day && day_before.is_none() && lower) {
         scan.push(first, last, PhiClass::Date, WRITTEN);
     } else if !lower && month_alone(t, i, ambiguous) {
-        scan.push(i, i, PhiClass::Date, MONTH);
+        scan.push(i - usize::from(counted(t, i)), i, PhiClass::Date, MONTH);
     }
+}
+
+/// `last December`, `next Friday`: counted from the day of writing.
+fn counted(t: &Tokens<'_>, i: usize) -> bool {
+    i > 0 && t.same_line(i) && ["last", "next", "this", "past"].iter().any(|w| t.is_word(i - 1, w))
 }
 
 /// A month by its name alone: an element of a date smaller than a year.
 fn month_alone(t: &Tokens<'_>, i: usize, ambiguous: bool) -> bool {
     let prepared = i > 0 && t.same_line(i) && t.has(i - 1, Cues::MONTH_PREP);
-    prepared || !ambiguous && t.at(i).len() > 3 && t.list[i].case == Case::Init
+    prepared || counted(t, i) || !ambiguous && t.at(i).len() > 3 && t.list[i].case == Case::Init
 }
 
 /// `3`, `3rd`, `03` as a day of the month: its last token, and whether it is an ordinal.

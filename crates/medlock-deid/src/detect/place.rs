@@ -125,7 +125,9 @@ fn town_state(scan: &mut Scan<'_>, i: usize) -> Option<usize> {
             && let Some(end) = state_end(t, at + 2)
         {
             let abbreviated = t.at(at + 2).len() == 2;
-            let listed = t.tags(i).any(Tags::CITY) || phrase(t, i, Tags::CITY_PHRASE).is_some();
+            // All of it, where the state may be a credential as well: `Lloyd Ames, MD`.
+            let listed = t.tags(i).any(Tags::CITY) && (at == i || !t.has(at + 2, Cues::CREDENTIAL))
+                || phrase(t, i, Tags::CITY_PHRASE).is_some();
             let code = address::zip(t, end + 1 + usize::from(t.is_mark(end + 1, ',')));
             // `Smith, MD` is somebody; `Baltimore, MD` is not.
             let doubtful =

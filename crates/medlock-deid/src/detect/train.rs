@@ -72,7 +72,10 @@ pub fn stretches(text: &str, plain: &PlainWords, dropout: Option<u64>) -> Vec<St
             rows: (start..end)
                 .map(|i| {
                     let mut rows = Vec::with_capacity(60);
-                    features.rows(i, &mut rows);
+                    features.most(i, &mut rows);
+                    let mut rest = Vec::with_capacity(40);
+                    features.rest(i, &mut rest);
+                    rows.append(&mut rest);
                     rows
                 })
                 .collect(),

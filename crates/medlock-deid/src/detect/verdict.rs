@@ -50,7 +50,7 @@ pub(super) fn hear(scan: &mut Scan<'_>, tagger: &Tagger, opinion: &Opinion) {
         let nearest = words.filter(|(x, _)| x.kind != token::Kind::Mark).map(|(_, d)| *d).fold(f32::MAX, f32::min);
         !(c.rule.priority < GUESS.below && nearest > GUESS.distance || nearest > CLUE.distance)
     });
-    for tagged in opinion.tagged.iter().flat_map(|tagged| apart(t, *tagged)) {
+    for tagged in opinion.tagged.iter().map(|tagged| trimmed(t, *tagged)).flat_map(|tagged| apart(t, tagged)) {
         if let Some((first, last, class)) = identifies(t, &tagged) {
             // A number that no word announces is more surely a number than one of this class.
             let unsaid = matches!(tagged.kind, Kind::Id | Kind::Phone) && !said(t, first);
@@ -59,6 +59,13 @@ pub(super) fn hear(scan: &mut Scan<'_>, tagger: &Tagger, opinion: &Opinion) {
             scan.push(first, last, class, rule);
         }
     }
+}
+
+/// Without what stands before a name and is none: `ALS, Sally T.`
+fn trimmed(t: &Tokens<'_>, tagged: Tagged) -> Tagged {
+    let Tagged { first, last, kind, .. } = tagged;
+    let abbreviated = kind == Kind::Name && last > first + 1 && t.is_mark(first + 1, ',') && abbreviation(t, first);
+    Tagged { first: if abbreviated { first + 2 } else { first }, ..tagged }
 }
 
 /// `555-010-4477 or 555-010-4478` are two: numbers end where a word stands between spaces.
@@ -112,7 +119,11 @@ fn identifies(t: &Tokens<'_>, tagged: &Tagged) -> Option<(usize, usize, PhiClass
                 (first..=last).filter(|i| matches!(t.kind(*i), Some(token::Kind::Number | token::Kind::Mixed)));
             let telling = match numbers.count() {
                 0 => month && last > first,
-                1 | 2 => month || sure || t.between(first, last).len() >= 6,
+                1 | 2 => {
+                    month
+                        || margin > if scale(t, first, last) { MEASURED } else { BARE }
+                        || t.between(first, last).len() >= 6
+                }
                 _ => true,
             };
             telling.then_some(PhiClass::Date)?
@@ -167,6 +178,12 @@ fn identifies(t: &Tokens<'_>, tagged: &Tagged) -> Option<(usize, usize, PhiClass
     })
 }
 
+/// `7/10`, `2-4`: a score or a range sooner than a day of a month.
+fn scale(t: &Tokens<'_>, first: usize, last: usize) -> bool {
+    let (Some((a, _)), Some((b, _))) = (t.number(first), t.number(last)) else { return false };
+    last == first + 2 && a <= b && (t.is_mark(first + 1, '-') || matches!(b, 4 | 5 | 6 | 10))
+}
+
 /// Whether the words of a name or place are not rather something that lists know.
 fn believed(t: &Tokens<'_>, tagged: &Tagged) -> bool {
     // `json_schema` is a program's word.
@@ -199,7 +216,7 @@ fn ordinary(t: &Tokens<'_>, i: usize) -> bool {
 }
 
 /// `GERD` in a line that is not all in capitals.
-fn abbreviation(t: &Tokens<'_>, i: usize) -> bool {
+pub(super) fn abbreviation(t: &Tokens<'_>, i: usize) -> bool {
     let upper = |j: usize| t.get(j).is_some_and(|x| x.case == token::Case::Upper);
     let written_so = (1..=4).any(|k| {
         let beside = |j: usize| t.get(j).is_some_and(|x| matches!(x.case, token::Case::Lower | token::Case::Init));

@@ -220,6 +220,7 @@ fn particle(t: &Tokens<'_>, i: usize) -> bool {
 fn with_first_name_after_comma(t: &Tokens<'_>, first: usize, last: usize) -> Option<usize> {
     let next = last + 2;
     if last - first > 3
+        || super::super::verdict::abbreviation(t, first)
         || !t.is_mark(last + 1, ',')
         || !t.same_line(next)
         || !t.capital(next)

@@ -278,10 +278,21 @@ impl<'a, 't> Evidence<'a, 't> {
         self.stretches.extend(start.map(|from| (from, n)));
     }
 
+    /// Whether a token is looked at only for what stands beside it.
+    pub(crate) fn plain(&self, i: usize) -> bool {
+        self.seen[i].plain
+    }
+
     /// The stretches of tokens that are looked at.
     pub(crate) fn stretches(&self) -> impl Iterator<Item = (usize, usize)> + '_ {
         self.stretches.iter().copied()
     }
+}
+
+/// The row of a feature of this value.
+fn row(id: u64, value: u64) -> u32 {
+    let h = (value ^ id.wrapping_mul(0xff51_afd7_ed55_8ccd)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    ((h ^ (h >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9) >> (64 - BITS)) as u32
 }
 
 /// Makes features, going through a block from its start.
@@ -382,38 +393,12 @@ impl<'e, 'a, 't> Features<'e, 'a, 't> {
         (near, far)
     }
 
-    /// The rows of token `i`'s features. Tokens are asked for in order.
-    pub(crate) fn rows(&mut self, i: usize, out: &mut Vec<u32>) {
+    /// The rows of the features that say most, of token `i`. Tokens are asked for in order.
+    pub(crate) fn most(&mut self, i: usize, out: &mut Vec<u32>) {
         out.clear();
         self.read_line(i);
-        let (seen, line) = (&self.evidence.seen, &self.line);
-        // A line's end is a neighbour; beyond it stands the line before, the line after.
-        let before = |k: usize| -> &Seen {
-            let mut at = i;
-            for step in 0..k {
-                if at == line.start {
-                    return if step + 1 == k { &EDGE } else { at.checked_sub(1).map_or(&EDGE, |j| &seen[j]) };
-                }
-                at -= 1;
-            }
-            &seen[at]
-        };
-        let after = |k: usize| -> &Seen {
-            let mut at = i;
-            for step in 0..k {
-                if at + 1 >= line.end {
-                    return if step + 1 == k { &EDGE } else { seen.get(at + 1).unwrap_or(&EDGE) };
-                }
-                at += 1;
-            }
-            &seen[at]
-        };
-        let t = &seen[i];
-        let (p1, p2, n1, n2) = (before(1), before(2), after(1), after(2));
-        let mut f = |id: u64, value: u64| {
-            let h = (value ^ id.wrapping_mul(0xff51_afd7_ed55_8ccd)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-            out.push(((h ^ (h >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9) >> (64 - BITS)) as u32);
-        };
+        let (t, [p2, p1, n1, _]) = self.around(i);
+        let mut f = |id: u64, value: u64| out.push(row(id, value));
         f(1, t.low);
         f(2, mix(t.low, t.case));
         f(3, t.shape);
@@ -425,24 +410,34 @@ impl<'e, 'a, 't> Features<'e, 'a, 't> {
         }
         f(10, t.class);
         f(12, p1.low);
-        f(13, p2.low);
         f(14, n1.low);
-        f(15, n2.low);
         f(16, mix(p1.low, t.low));
         f(17, mix(t.low, n1.low));
-        f(18, mix(p1.low, n1.low));
         f(19, mix(p2.low, p1.low));
-        f(20, mix(n1.low, n2.low));
         f(21, mix(p1.low, t.class));
         f(22, mix(n1.low, t.class));
+        f(29, mix(p1.class, t.class));
+        f(30, mix(t.class, n1.class));
+        f(51, mix(self.line.upper + 1, t.class));
+        f(55, u64::from(self.lower_elsewhere(t)) << 4 | t.case);
+        f(58, 0);
+    }
+
+    /// The rows of the others, after [`Features::most`].
+    pub(crate) fn rest(&self, i: usize, out: &mut Vec<u32>) {
+        out.clear();
+        let line = &self.line;
+        let (t, [p2, p1, n1, n2]) = self.around(i);
+        let mut f = |id: u64, value: u64| out.push(row(id, value));
+        f(13, p2.low);
+        f(15, n2.low);
+        f(18, mix(p1.low, n1.low));
+        f(20, mix(n1.low, n2.low));
         f(23, mix(mix(p2.low, p1.low), t.case));
         f(24, mix(p1.shape, t.shape));
         f(25, mix(t.shape, n1.shape));
         f(26, mix(mix(p1.shape, t.shape), n1.shape));
         f(27, p2.case << 12 | p1.case << 8 | t.case << 4 | n1.case);
-        f(28, p1.case << 12 | t.case << 8 | n1.case << 4 | n2.case);
-        f(29, mix(p1.class, t.class));
-        f(30, mix(t.class, n1.class));
         f(31, mix(mix(p1.class, t.class), n1.class));
         f(32, mix(p2.class, p1.class));
         f(33, mix(n1.class, n2.class));
@@ -467,13 +462,31 @@ impl<'e, 'a, 't> Features<'e, 'a, 't> {
         f(48, place << 8 | rest << 4 | t.case);
         f(49, mix(place, t.class));
         f(50, line.upper << 4 | t.case);
-        f(51, mix(line.upper + 1, t.class));
         f(52, t.phrase << 8 | p1.phrase << 4 | n1.phrase);
         f(53, mix(t.phrase, t.class));
-        f(55, u64::from(self.lower_elsewhere(t)) << 4 | t.case);
         f(56, mix(p2.shape, mix(p1.low, t.shape)));
         f(57, mix(t.shape, mix(n1.low, n2.shape)));
-        f(58, 0);
+    }
+
+    /// Token `i`, the two before it and the two after. A line's end is a neighbour; beyond it stands the
+    /// line before, the line after.
+    fn around(&self, i: usize) -> (&Seen, [&Seen; 4]) {
+        let (seen, line) = (&self.evidence.seen, &self.line);
+        let before = |k: usize| -> &Seen {
+            match (i - line.start, k) {
+                (0, 1) | (1, 2) => &EDGE,
+                (0, _) => i.checked_sub(1).map_or(&EDGE, |j| &seen[j]),
+                _ => &seen[i - k],
+            }
+        };
+        let after = |k: usize| -> &Seen {
+            match (line.end - 1 - i, k) {
+                (0, 1) | (1, 2) => &EDGE,
+                (0, _) => seen.get(i + 1).unwrap_or(&EDGE),
+                _ => &seen[i + k],
+            }
+        };
+        (&seen[i], [before(2), before(1), after(1), after(2)])
     }
 
     fn lower_elsewhere(&self, t: &Seen) -> bool {

@@ -52,6 +52,10 @@ impl Kind {
 pub(crate) const TAGS: usize = 1 + 2 * Kind::ALL.len();
 /// So much of a perceptron's score is one unit of a margin, that margins are handy numbers.
 const UNIT: f32 = 20.0;
+/// What stands beside a word is looked at when the word is nobody's by less than this.
+const NEAR: f32 = 4.0;
+/// A word that is nobody's by more than this, by the features that say most, is not asked about further.
+const CLEAR: f32 = 4.0;
 /// The tag of a token that identifies nobody.
 pub(crate) const OUTSIDE: u8 = 0;
 
@@ -111,24 +115,51 @@ impl Tagger {
         self.weights
     }
 
+    fn score(&self, features: &mut Features<'_, '_, '_>, i: usize, bias: i32, rows: &mut Vec<u32>) -> Scores {
+        let mut sum = [0; LANES];
+        sum[OUTSIDE as usize] = bias;
+        features.most(i, rows);
+        self.weights.add(rows, &mut sum);
+        if distance(&sum) < (CLEAR * self.weights.scale * UNIT) as i32 {
+            features.rest(i, rows);
+            self.weights.add(rows, &mut sum);
+        }
+        sum
+    }
+
     /// `bias` is added to every token's score for being nobody's.
     pub(super) fn tag(&self, tokens: &Tokens<'_>, bias: f32) -> Opinion {
         let evidence = Evidence::of(tokens, &self.weights.plain, None);
-        let mut features = Features::new(&evidence);
+        // Two walks: over the words, then over what stands beside a word that may be somebody's.
+        let (mut features, mut beside) = (Features::new(&evidence), Features::new(&evidence));
         let mut opinion = Opinion { tagged: Vec::new(), distance: vec![f32::MAX; tokens.list.len()] };
         let scale = 1.0 / (self.weights.scale * UNIT);
         let bias = (bias * self.weights.scale * UNIT) as i32;
+        let near = (NEAR * self.weights.scale * UNIT) as i32;
+        let mut nobody = [0; LANES];
+        nobody[OUTSIDE as usize] = 2 * near;
         let mut rows = Vec::with_capacity(64);
         let (mut scores, mut path) = (Vec::new(), Path::default());
         for (start, end) in evidence.stretches() {
             scores.clear();
-            for i in start..end {
-                features.rows(i, &mut rows);
-                let mut sum = self.weights.sum(&rows);
-                sum[0] += bias;
-                let best = sum[1..TAGS].iter().copied().max().unwrap_or(i32::MIN);
-                opinion.distance[i] = (sum[0] - best) as f32 * scale;
-                scores.push(sum);
+            scores.resize(end - start, nobody);
+            let mut some = false;
+            for i in (start..end).filter(|i| !evidence.plain(*i)) {
+                let sum = self.score(&mut features, i, bias, &mut rows);
+                some |= distance(&sum) < near;
+                scores[i - start] = sum;
+            }
+            if !some {
+                continue;
+            }
+            for i in (start..end).filter(|i| evidence.plain(*i)) {
+                let by = |j: usize| scores.get(j.wrapping_sub(start)).is_some_and(|s| distance(s) < near);
+                if by(i.wrapping_sub(1)) || by(i + 1) {
+                    scores[i - start] = self.score(&mut beside, i, bias, &mut rows);
+                }
+            }
+            for (i, sum) in scores.iter().enumerate() {
+                opinion.distance[start + i] = distance(sum) as f32 * scale;
             }
             decode(&scores, &self.weights.transitions, &mut path);
             let mut open: Option<Tagged> = None;
@@ -154,6 +185,11 @@ impl Tagger {
         }
         opinion
     }
+}
+
+/// How far a token is from being somebody's.
+fn distance(sum: &Scores) -> i32 {
+    sum[OUTSIDE as usize] - sum[1..TAGS].iter().copied().max().unwrap_or(i32::MIN)
 }
 
 /// Sums of weights, one a tag, in weight units.

@@ -48,9 +48,9 @@ impl Weights {
         Self { rows, transitions: fixed, scale, curve: (1.0, 0.0), plain: Plain::new(plain) }
     }
 
-    /// The scores of a token with these features.
+    /// Adds the weights of features to the scores of a token.
     #[inline]
-    pub(crate) fn sum(&self, features: &[u32]) -> Scores {
+    pub(crate) fn add(&self, features: &[u32], scores: &mut Scores) {
         let mut sum = [0i16; LANES];
         for f in features {
             let row = &self.rows[*f as usize & (ROWS - 1)];
@@ -58,7 +58,9 @@ impl Weights {
                 *s += i16::from(*w);
             }
         }
-        sum.map(i32::from)
+        for (score, s) in scores.iter_mut().zip(sum) {
+            *score += i32::from(s);
+        }
     }
 
     /// How sure a margin is, from 0 to 1.
