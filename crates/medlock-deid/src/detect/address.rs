@@ -222,8 +222,7 @@ fn zip_cue(scan: &mut Scan<'_>, i: usize) {
     let mut at = i + 1;
     while at - i < 5
         && (matches!(t.at(at), ":" | "(" | "-" | "#" | "=" | "\"")
-            || t.is_word(at, "code")
-            || t.is_word(at, "is")
+            || ["code", "is", "pos", "kodu", "broj", "pocztowy", "índex", "indeks"].iter().any(|w| t.is_word(at, w))
             || t.is_word(at, "of"))
     {
         at += 1;
@@ -234,7 +233,10 @@ fn zip_cue(scan: &mut Scan<'_>, i: usize) {
         && t.same_line(at)
         && t.at(at).len() <= 7
     {
-        let second = t.kind(at + 1) == Some(Kind::Mixed) && t.same_line(at + 1) && t.at(at + 1).len() == 3;
+        // `SW1A 1AA`, `110 00`.
+        let second = t.same_line(at + 1)
+            && (t.kind(at + 1) == Some(Kind::Mixed) && t.at(at + 1).len() == 3
+                || t.at(at).len() == 3 && t.number(at + 1).is_some_and(|(_, len)| len == 2));
         scan.push(at, at + usize::from(second), PhiClass::Location, ZIP);
     }
 }

@@ -83,7 +83,18 @@ cues! {
     MONTH = 13: "january february march april may june july august september october november december jan feb mar apr
         jun jul aug sep sept oct nov dec enero febrero marzo abril mayo junio julio agosto septiembre setiembre octubre
         noviembre diciembre janvier février mars avril mai juin juillet août septembre octobre novembre décembre
-        januar februar märz juni juli oktober dezember";
+        januar februar märz juni juli oktober dezember januari februari maart augustus oktober december januarie
+        februarie desember maj augusti tammikuuta helmikuuta maaliskuuta huhtikuuta toukokuuta kesäkuuta
+        heinäkuuta elokuuta syyskuuta lokakuuta marraskuuta joulukuuta gennaio febbraio aprile maggio giugno luglio
+        settembre ottobre novembre dicembre janeiro fevereiro março maio junho julho setembro outubro novembro dezembro
+        stycznia lutego marca kwietnia czerwca lipca sierpnia września października listopada grudnia ledna února
+        března dubna května června července srpna října listopadu prosince siječnja veljače ožujka travnja svibnja lipnja
+        srpnja kolovoza rujna studenoga prosinca ianuarie februarie martie aprilie iunie iulie septembrie octombrie
+        noiembrie decembrie január február március április május június július augusztus szeptember október
+        ocak şubat nisan mayıs haziran temmuz ağustos eylül ekim kasım aralık maret agustus января февраля марта
+        апреля мая июня июля августа сентября октября ноября декабря січня лютого березня квітня травня червня липня
+        серпня вересня жовтня листопада грудня януари февруари април юни юли август септември октомври ноември декември
+        ιανουαρίου φεβρουαρίου μαρτίου απριλίου μαΐου ιουνίου ιουλίου αυγούστου σεπτεμβρίου οκτωβρίου νοεμβρίου δεκεμβρίου";
     WEEKDAY = 14: "monday tuesday wednesday thursday friday saturday sunday mon tue tues wed thu thur thurs fri";
     DATE_CUE = 15: "on since dated date until til till dob dod dos doa born birthday birthdate birth admitted
         discharged scheduled appointment appt signed visit seen exam examined visited admission discharge
@@ -215,7 +226,8 @@ cues! {
         reference bank his her file holder claim credit debit registration certification new old current case social
         verified model policyholder pin nº nro ins";
     MARKER = 36: "number num no nr id identifier nº nro mrn ssn code serial";
-    ZIP = 37: "zip postalcode zip_code zipcode postcode postal plz";
+    ZIP = 37: "zip postalcode zip_code zipcode postcode postal plz postleitzahl cep psč psc postnummer postnr
+        postinumero postiindeks poskode poskod poștal poštanski postanski irányítószám pincode индекс индекс индексът";
     PLACE_PREP = 38: "in from near to at of outside around through visiting";
     ADMIT = 39: "seen admitted treated evaluated visited hospitalized transferred visit followed managed admission
         diagnosed operated presenting presented assessed tx'd dx'd monitored surgery attended reviewed

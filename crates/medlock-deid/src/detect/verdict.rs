@@ -29,6 +29,8 @@ const BARE: f32 = 4.0;
 /// What it takes to take a plain number for an identifier that nothing beside it announces: most are
 /// measurements.
 const MEASURED: f32 = 8.0;
+/// No identifier is one token longer than this.
+const LONGEST_ID: usize = 48;
 /// What a number can be sure of that nothing beside it explains.
 const UNSAID: f32 = 0.6;
 
@@ -165,9 +167,19 @@ fn identifies(t: &Tokens<'_>, tagged: &Tagged) -> Option<(usize, usize, PhiClass
             if measured && margin < MEASURED {
                 return None;
             }
-            ((some || word) && !stand_in(t, first, last)).then(|| number_class(t, first))?
+            // What is longer is encoded: for the filter's check of opaque text.
+            let encoded = t.between(first, last).len() > LONGEST_ID && first == last;
+            ((some || word) && !encoded && !stand_in(t, first, last)).then(|| number_class(t, first))?
         }
     };
+    // `Mannerheimintie 12,`: so does the number of the house behind a street.
+    let house = class == PhiClass::Location
+        && t.number(last + 1).is_some_and(|(n, len)| len <= 4 && !(1850..2100).contains(&n));
+    let ends =
+        || t.get(last + 2).is_none_or(|x| x.gap == token::Gap::Line || matches!(t.at(last + 2), "," | "." | ";" | "|"));
+    if house && t.same_line(last + 1) && t.kind(last) == Some(token::Kind::Word) && ends() {
+        return Some((first, last + 1, class));
+    }
     // `Yewmere, ME`: the state goes with the town.
     let state = state_end(t, last + 2)
         .filter(|_| class == PhiClass::Location || class == PhiClass::Name && !t.has(last + 2, Cues::CREDENTIAL))
@@ -193,7 +205,7 @@ fn believed(t: &Tokens<'_>, tagged: &Tagged) -> bool {
     }
     let words = || (tagged.first..=tagged.last).filter(|i| t.kind(*i) == Some(token::Kind::Word));
     let alone = words().count() == 1;
-    let need = if words().all(|i| ordinary(t, i)) {
+    let need = if words().all(|i| ordinary(t, i, tagged.kind)) {
         match tagged.kind {
             _ if alone => return false,
             Kind::Name => ORDINARY_NAME,
@@ -208,11 +220,12 @@ fn believed(t: &Tokens<'_>, tagged: &Tagged) -> bool {
 }
 
 /// A word of the language, of medicine or of forms, and of nobody's and no town's that is well known.
-fn ordinary(t: &Tokens<'_>, i: usize) -> bool {
+fn ordinary(t: &Tokens<'_>, i: usize, kind: Kind) -> bool {
     let tags = t.tags(i);
+    let known = if kind == Kind::Location { Tags::TOP_SURNAME.or_tags(Tags::CITY) } else { Tags::TOP_SURNAME };
     let announces = Cues::STRONG.or(Cues::CODE).or(Cues::SAFE).or(Cues::CONDITION);
     t.has(i, announces) && !tags.any(Tags::TOP_FIRST)
-        || tags.any(Tags::ORDINARY) && !tags.any(Tags::TOP_FIRST.or_tags(Tags::TOP_SURNAME).or_tags(Tags::CITY))
+        || tags.any(Tags::ORDINARY) && !tags.any(Tags::TOP_FIRST.or_tags(known))
 }
 
 /// `GERD` in a line that is not all in capitals.
