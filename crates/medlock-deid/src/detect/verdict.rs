@@ -63,11 +63,19 @@ pub(super) fn hear(scan: &mut Scan<'_>, tagger: &Tagger, opinion: &Opinion) {
     }
 }
 
-/// Without what stands before a name and is none: `ALS, Sally T.`
+/// Without what stands beside the identifier and is none: `ALS, Sally T.`, `; maria@example.org`.
 fn trimmed(t: &Tokens<'_>, tagged: Tagged) -> Tagged {
-    let Tagged { first, last, kind, .. } = tagged;
-    let abbreviated = kind == Kind::Name && last > first + 1 && t.is_mark(first + 1, ',') && abbreviation(t, first);
-    Tagged { first: if abbreviated { first + 2 } else { first }, ..tagged }
+    let Tagged { mut first, mut last, kind, .. } = tagged;
+    while first < last && matches!(t.at(first), ";" | "," | ":" | "." | "|" | "\"" | "'") {
+        first += 1;
+    }
+    while first < last && matches!(t.at(last), ";" | "," | ":" | "|" | "\"") {
+        last -= 1;
+    }
+    if kind == Kind::Name && last > first + 1 && t.is_mark(first + 1, ',') && abbreviation(t, first) {
+        first += 2;
+    }
+    Tagged { first, last, ..tagged }
 }
 
 /// `555-010-4477 or 555-010-4478` are two: numbers end where a word stands between spaces.
@@ -105,8 +113,9 @@ fn identifies(t: &Tokens<'_>, tagged: &Tagged) -> Option<(usize, usize, PhiClass
     let sure = margin > BARE;
     let class = match kind {
         Kind::Name | Kind::Location if !believed(t, tagged) => return None,
-        Kind::Name => PhiClass::Name,
         // A state alone identifies nobody: 164.514(b)(2)(i)(B).
+        Kind::Name if state_end(t, first) == Some(last) && !t.tags(first).any(Tags::TOP_FIRST) => return None,
+        Kind::Name => PhiClass::Name,
         Kind::Location if state_end(t, first).is_some_and(|end| end >= last) && !zip_after(t, last) => return None,
         Kind::Location => PhiClass::Location,
         // Neither does a year: (C).
