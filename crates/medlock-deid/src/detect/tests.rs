@@ -4,6 +4,7 @@
 mod names;
 mod numbers;
 mod properties;
+mod together;
 
 use std::fs;
 use std::path::Path;
