@@ -33,9 +33,9 @@ pub(crate) fn augment(document: &Document, source: Source, values: &Values, rng:
         d = d.map(|piece, _| piece.replace('\n', " "));
     }
     match rng.below(100) {
-        0..6 => d.map(|piece, _| piece.to_uppercase()),
-        6..13 => d.map(|piece, _| piece.to_lowercase()),
-        13..16 => d.map(|piece, label| if label.is_some() { piece.to_uppercase() } else { piece.to_owned() }),
+        0..7 => d.map(|piece, _| piece.to_uppercase()),
+        7..22 => d.map(|piece, _| piece.to_lowercase()),
+        22..25 => d.map(|piece, label| if label.is_some() { piece.to_uppercase() } else { piece.to_owned() }),
         _ => d,
     }
 }

@@ -22,18 +22,33 @@ enum Fold {
 impl<'a> Folded<'a> {
     pub(super) fn new(original: &'a str) -> Self {
         let original_len = original.len();
-        let plain = |c: char| c.is_ascii() || matches!(fold(c), Fold::Keep);
+        let plain = |c: char| c.is_ascii() || matches!(fold(c), Fold::Keep) && latin(c).is_none();
         if original.is_ascii() || original.chars().all(plain) {
             return Self { text: Cow::Borrowed(original), breaks: Vec::new(), original_len };
         }
         let mut text = String::with_capacity(original_len);
         let mut breaks = Vec::new();
         let mut changed = false;
+        // Up to where it is known whether the word has Latin letters.
+        let (mut word_end, mut mixed) = (0, false);
         for (at, c) in original.char_indices() {
             if std::mem::take(&mut changed) {
                 breaks.push((text.len(), at));
             }
-            match if c.is_ascii() { Fold::Keep } else { fold(c) } {
+            let alike = latin(c);
+            if alike.is_some() && at >= word_end {
+                let word = |c: &char| c.is_alphabetic() || matches!(fold(*c), Fold::Drop);
+                let after: usize = original[at..].chars().take(WORD).take_while(word).map(char::len_utf8).sum();
+                let mut before = original[..at].chars().rev().take(WORD).take_while(word);
+                word_end = at + after;
+                mixed = before.any(|c| c.is_ascii()) || original[at..word_end].contains(|c: char| c.is_ascii());
+            }
+            let folded = match alike {
+                _ if c.is_ascii() => Fold::Keep,
+                Some(alike) if mixed => Fold::To(alike),
+                _ => fold(c),
+            };
+            match folded {
                 Fold::Keep => text.push(c),
                 Fold::Drop => changed = true,
                 Fold::To(to) => {
@@ -59,6 +74,20 @@ impl<'a> Folded<'a> {
             Some(i) => self.breaks[i].1 + (folded - self.breaks[i].0),
         }
     }
+}
+
+/// So much of a word is looked at.
+const WORD: usize = 64;
+
+/// The Latin letter that a Cyrillic or Greek one looks like. It stands for it only in a word that has
+/// Latin letters too.
+fn latin(c: char) -> Option<char> {
+    const ALIKE: &str =
+        "аaеeоoрpсcуyхxіiјjѕsһhԁdԛqԝwАAВBЕEКKМMНHОOРPСCТTУYХXІIЈJЅSοoαaνvιiρpυuΑAΒBΕEΖZΗHΙIΚKΜMΝNΟOΡPΤTΥYΧX";
+    if !matches!(c, '\u{391}'..='\u{51d}') {
+        return None;
+    }
+    ALIKE.chars().zip(ALIKE.chars().skip(1)).step_by(2).find(|(from, _)| *from == c).map(|(_, to)| to)
 }
 
 /// Where the decimal digits of other scripts begin.
@@ -103,6 +132,14 @@ mod tests {
             assert!(matches!(f.text, Cow::Borrowed(_)));
             assert_eq!(f.original(text.len()), text.len());
         }
+    }
+
+    #[test]
+    fn letters_that_look_latin_are_read_as_such_in_latin_words() {
+        let text = "M\u{430}ria \u{410}nn\u{430} и Мама, \u{441}\u{0430}r";
+        let f = Folded::new(text);
+        assert_eq!(f.text(), "Maria Anna и Мама, car");
+        assert_eq!(&text[f.original(6)..f.original(10)], "\u{410}nn\u{430}");
     }
 
     #[test]

@@ -75,6 +75,16 @@ fn trimmed(t: &Tokens<'_>, tagged: Tagged) -> Tagged {
     if kind == Kind::Name && last > first + 1 && t.is_mark(first + 1, ',') && abbreviation(t, first) {
         first += 2;
     }
+    // `ucla medical center`: without capitals the end of an institution's name is a word like others.
+    let lower = |i: usize| t.get(i).is_some_and(|x| x.case == token::Case::Lower);
+    while kind == Kind::Location
+        && lower(last)
+        && lower(last + 1)
+        && t.same_line(last + 1)
+        && t.has(last + 1, Cues::FACILITY)
+    {
+        last += 1;
+    }
     Tagged { first, last, ..tagged }
 }
 
