@@ -7,7 +7,7 @@ mod settings;
 mod tests;
 
 pub(crate) use raw::Mistake;
-pub(crate) use settings::{KeyRef, Settings};
+pub(crate) use settings::{DetectorSettings, KeyRef, OnnxSettings, Settings};
 
 use crate::failure::Failure;
 use crate::layout::Layout;
