@@ -16,8 +16,7 @@ pub(crate) fn of(settings: &DetectorSettings) -> Result<&'static Detector, Failu
 /// The detector of the installation that the command line means, or that of this build where there is no
 /// configuration and none was named.
 pub(crate) fn configured(whereabouts: &Whereabouts) -> Result<&'static Detector, Failure> {
-    let named = whereabouts.config.is_some() || whereabouts.data_dir.is_some();
-    if !named && !whereabouts.config_file().exists() {
+    if !whereabouts.are_named() && !whereabouts.config_file().exists() {
         return of(&DetectorSettings::default());
     }
     of(&config::load(whereabouts)?.detector)

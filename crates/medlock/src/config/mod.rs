@@ -27,6 +27,12 @@ impl Whereabouts {
         self.data_dir.clone().or_else(from_env).unwrap_or_else(|| "medlock-data".into())
     }
 
+    /// Whether somebody said where the configuration is, so that it has to be there.
+    pub(crate) fn are_named(&self) -> bool {
+        let from_env = std::env::var_os("MEDLOCK_CONFIG").is_some_and(|v| !v.is_empty());
+        self.config.is_some() || self.data_dir.is_some() || from_env
+    }
+
     /// The configuration file that counts.
     pub(crate) fn config_file(&self) -> PathBuf {
         let from_env = || std::env::var_os("MEDLOCK_CONFIG").filter(|v| !v.is_empty()).map(PathBuf::from);
