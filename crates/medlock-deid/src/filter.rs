@@ -19,10 +19,10 @@ use self::findings::Found;
 use medlock_domain::{ClassCounts, ModelText, PhiClass};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use crate::{Detector, RecognizerError};
 use crate::placeholder;
 use crate::surrogates::Surrogates;
 use crate::values::Matcher;
+use crate::{Detector, RecognizerError};
 
 /// Bytes before a step that say what its text is about.
 const BACK: usize = 256;

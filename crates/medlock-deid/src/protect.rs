@@ -6,12 +6,12 @@ use std::fmt;
 use medlock_domain::{ClassCounts, Finding, PhiClass, PhiText, ProtectionMode, Span};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use crate::{Detector, RecognizerError};
 use crate::deidentify::{ChatStandIns, StandIns};
 use crate::detect::title;
 use crate::placeholder;
 use crate::surrogates::{Issuer, Own, Surrogates};
 use crate::values::{Matcher, Secret};
+use crate::{Detector, RecognizerError};
 
 /// A text of a request, and what it stands under.
 #[derive(Debug, Clone)]

@@ -84,7 +84,7 @@ impl Recognizer for TokenClassifier {
         let mut out = Vec::new();
         for segment in segments(text) {
             let found = self.segment(&text[segment.clone()]).map_err(|why| {
-                tracing::error!(recognizer = self.name, why, "a text could not be searched");
+                tracing::error!(detector = self.name, reason = why, "a text could not be searched");
                 RecognizerError { name: self.name, why }
             })?;
             let moved = |g: Guess| Guess { start: g.start + segment.start, end: g.end + segment.start, ..g };

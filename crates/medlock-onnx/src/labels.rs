@@ -76,9 +76,9 @@ pub(crate) fn read(config: &Read, table: Option<&Read>) -> Result<Vec<Option<Mea
 fn id2label(config: &Read) -> Result<Vec<String>, LoadError> {
     let wrong = |why: &str| LoadError::wrong(&config.path, why);
     let value: serde_json::Value = serde_json::from_slice(&config.bytes).map_err(|e| wrong(&e.to_string()))?;
-    let map = value["id2label"].as_object().ok_or_else(|| {
-        wrong("there is no id2label: this is not the configuration of a token classifier")
-    })?;
+    let map = value["id2label"]
+        .as_object()
+        .ok_or_else(|| wrong("there is no id2label: this is not the configuration of a token classifier"))?;
     let mut labels = BTreeMap::new();
     for (id, label) in map {
         let (Ok(id), Some(label)) = (id.parse::<usize>(), label.as_str()) else {

@@ -71,11 +71,14 @@ impl Runtime {
             return Err(wrong(&"it has no input input_ids"));
         }
         let outputs = session.outputs();
-        let output = match outputs.iter().find(|o| o.name() == "logits").or(outputs.first().filter(|_| outputs.len() == 1)) {
-            Some(output) if output.dtype().tensor_type() == Some(TensorElementType::Float32) => output.name().to_owned(),
-            Some(_) => return Err(wrong(&"its output is not a tensor of 32-bit floats: export it as fp32")),
-            None => return Err(wrong(&"it has no output logits")),
-        };
+        let output =
+            match outputs.iter().find(|o| o.name() == "logits").or(outputs.first().filter(|_| outputs.len() == 1)) {
+                Some(output) if output.dtype().tensor_type() == Some(TensorElementType::Float32) => {
+                    output.name().to_owned()
+                }
+                Some(_) => return Err(wrong(&"its output is not a tensor of 32-bit floats: export it as fp32")),
+                None => return Err(wrong(&"it has no output logits")),
+            };
         Ok(Self { session: Mutex::new(session), inputs, output, library: library.digest })
     }
 
@@ -101,7 +104,8 @@ impl Runtime {
         let mut session = self.session.lock().map_err(|_| "an earlier window broke the runtime")?;
         let outputs = session.run(values).map_err(|_| REFUSED)?;
         let answer = outputs.get(&self.output).ok_or("the model gave no answer")?;
-        let (shape, figures) = answer.try_extract_tensor::<f32>().map_err(|_| "the model's answer is of another type")?;
+        let (shape, figures) =
+            answer.try_extract_tensor::<f32>().map_err(|_| "the model's answer is of another type")?;
         let expected = [1, n as i64, labels as i64];
         if shape.iter().copied().ne(expected) || figures.len() != n * labels {
             return Err("the model's answer is not one row per token and one figure per label");

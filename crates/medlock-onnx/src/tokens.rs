@@ -100,7 +100,8 @@ fn longest(config: &Read) -> Result<usize, LoadError> {
     let Some(positions) = number("max_position_embeddings") else { return Ok(LONGEST) };
     // RoBERTa and its kin count from behind the padding token.
     let family = value["model_type"].as_str().unwrap_or_default();
-    let taken = if family.contains("roberta") || family == "camembert" { number("pad_token_id").unwrap_or(1) + 1 } else { 0 };
+    let taken =
+        if family.contains("roberta") || family == "camembert" { number("pad_token_id").unwrap_or(1) + 1 } else { 0 };
     Ok(positions.saturating_sub(taken).min(LONGEST))
 }
 
@@ -156,7 +157,9 @@ mod tests {
 
     #[test]
     fn segments_cover_the_text_and_overlap() {
-        for text in [String::new(), "née ".repeat(20_000), "é".repeat(50_000), "x".repeat(SEGMENT), "y\n".repeat(SEGMENT)] {
+        for text in
+            [String::new(), "née ".repeat(20_000), "é".repeat(50_000), "x".repeat(SEGMENT), "y\n".repeat(SEGMENT)]
+        {
             let all = segments(&text);
             assert_eq!((all[0].start, all[all.len() - 1].end), (0, text.len()));
             for pair in all.windows(2) {

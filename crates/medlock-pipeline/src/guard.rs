@@ -252,14 +252,13 @@ async fn protect(detector: &'static Detector, chat: Chat<PhiText>, permit: &Perm
                 medlock_deid::Input { cue: placed.key, text: placed.text }
             })
             .collect();
-        let protected =
-            protect_all(detector, mode, inputs, &mut medlock_keys::random::fill).map_err(|e| match e {
-                NotProtected::Blocked(counts) => Refusal::new(
-                    RefusalCode::PhiBlockedInput,
-                    format!("the request holds identifiers, which policy blocks: {counts}"),
-                ),
-                NotProtected::Unsearched(_) => unsearched(),
-            })?;
+        let protected = protect_all(detector, mode, inputs, &mut medlock_keys::random::fill).map_err(|e| match e {
+            NotProtected::Blocked(counts) => Refusal::new(
+                RefusalCode::PhiBlockedInput,
+                format!("the request holds identifiers, which policy blocks: {counts}"),
+            ),
+            NotProtected::Unsearched(_) => unsearched(),
+        })?;
         let safe = chat
             .rebuild(protected.texts)
             .ok_or_else(|| Refusal::new(RefusalCode::Internal, "protection lost a text; nothing was passed on"))?;
@@ -370,7 +369,10 @@ impl Answer<'_> {
     }
 
     /// Filters. A recognizer takes its time, which other requests on this thread must not wait for.
-    fn searching<T>(&mut self, filter: impl FnOnce(&mut Outlet) -> Result<T, BlockedOutput>) -> Result<T, BlockedOutput> {
+    fn searching<T>(
+        &mut self,
+        filter: impl FnOnce(&mut Outlet) -> Result<T, BlockedOutput>,
+    ) -> Result<T, BlockedOutput> {
         let many = tokio::runtime::Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread;
         if self.inner.detector.is_fallible() && many {
             return tokio::task::block_in_place(|| filter(&mut self.outlet));

@@ -54,10 +54,10 @@ use self::desk::ScopeDesk;
 use self::seen::Seen;
 use self::surrogate::Desk;
 use self::vault::Page;
-use crate::{Detector, RecognizerError};
 use crate::placeholder;
 use crate::protect::{find, merge};
 use crate::values::Matcher;
+use crate::{Detector, RecognizerError};
 
 /// Why a text could not be de-identified. Nothing of it may be passed on then.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -197,11 +197,7 @@ impl Detector {
     }
 
     /// `said` takes in every candidate that was weighed.
-    fn search(
-        &self,
-        text: &str,
-        mut said: Option<&mut Vec<Finding>>,
-    ) -> Result<Vec<Finding>, RecognizerError> {
+    fn search(&self, text: &str, mut said: Option<&mut Vec<Finding>>) -> Result<Vec<Finding>, RecognizerError> {
         let folded = Folded::new(text);
         let whole = folded.text();
         let blocks = blocks(whole);

@@ -28,7 +28,8 @@ const N: PhiClass = PhiClass::Name;
 #[test]
 fn places_say_where_one_ends_and_the_next_begins() {
     let text = "Ann Lee Bob Ray left";
-    let bio = [("Ann", Begin, 1, N), ("Lee", Inside, 1, N), ("Bob", Begin, 1, N), ("Ray", Inside, 1, N), ("left", Any, 0, N)];
+    let bio =
+        [("Ann", Begin, 1, N), ("Lee", Inside, 1, N), ("Bob", Begin, 1, N), ("Ray", Inside, 1, N), ("left", Any, 0, N)];
     assert_eq!(found(text, &bio), ["Ann Lee", "Bob Ray"]);
     let bioes = [("Ann", Begin, 1, N), ("Lee", End, 1, N), ("Bob", Single, 1, N), ("Ray", Inside, 1, N)];
     assert_eq!(found(text, &bioes), ["Ann Lee", "Bob", "Ray"]);

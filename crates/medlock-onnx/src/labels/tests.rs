@@ -20,7 +20,8 @@ fn classes(labels: &[&str], own: Option<&str>) -> Vec<Option<PhiClass>> {
 #[test]
 fn the_usual_labels_need_no_table() {
     use PhiClass::*;
-    let i2b2 = ["O", "B-PATIENT", "I-PATIENT", "B-MEDICALRECORD", "B-LOCATION-OTHER", "L-IDNUM", "U-PROFESSION", "B-IPADDR"];
+    let i2b2 =
+        ["O", "B-PATIENT", "I-PATIENT", "B-MEDICALRECORD", "B-LOCATION-OTHER", "L-IDNUM", "U-PROFESSION", "B-IPADDR"];
     let want = [None, Some(Name), Some(Name), Some(Mrn), Some(Location), Some(Id), None, Some(Ip)];
     assert_eq!(classes(&i2b2, None), want);
     let plain = ["first_name", "last_name", "health_plan_beneficiary_number", "E-MAIL", "US_SSN", "O", "gender"];

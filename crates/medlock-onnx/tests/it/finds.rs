@@ -1,6 +1,6 @@
 //! What the model says is found, at the right bytes, wherever it stands.
 
-use crate::support::{library, tiny};
+use crate::support::{Model, library, tiny};
 use medlock_deid::{Detector, Preset, Recognizer, protect_all};
 use medlock_domain::{PhiClass, PhiText, ProtectionMode};
 use medlock_onnx::TokenClassifier;
@@ -84,4 +84,22 @@ fn many_threads_can_ask() {
         let all: Vec<_> = (0..4).map(|_| s.spawn(|| (0..50).for_each(|_| ask()))).collect();
         all.into_iter().for_each(|t| t.join().unwrap());
     });
+}
+
+/// Tokens of single bytes: what they say of half a character is said of its word.
+#[test]
+fn tokens_that_end_inside_a_character_take_all_of_it() {
+    let Some(library) = library() else { return };
+    let model = Model::copy();
+    // The two bytes of `ě`, as byte-level tokenizers write them, have the number of a name's first piece.
+    let tokenizer = serde_json::json!({
+        "version": "1.0", "added_tokens": [], "normalizer": null, "post_processor": null, "decoder": null,
+        "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true},
+        "model": {"type": "BPE", "unk_token": "[UNK]", "vocab": {"[UNK]": 1, "Ä": 20, "Ľ": 20}, "merges": []},
+    });
+    model.write("tokenizer.json", &tokenizer.to_string());
+    let model = model.load(&library).unwrap();
+    let text = "née 🙂 Štěpán ě, Ďak věty";
+    let want = ["Štěpán", "ě", "Ďak", "věty"].map(|w| (PhiClass::Name, w));
+    assert_eq!(found(&model, text), want);
 }

@@ -164,7 +164,10 @@ fn detector(j: &mut Judge, data: &Path) -> DetectorSettings {
         (None, None, Some(_)) => "detector.onnx.threshold",
     };
     if !cfg!(feature = "onnx") {
-        j.conflict(said, "this medlock was built without ONNX models; build it with `--features onnx`, or leave this out");
+        j.conflict(
+            said,
+            "this medlock was built without ONNX models; build it with `--features onnx`, or leave this out",
+        );
     }
     if threshold.is_none() {
         j.default("detector.onnx.threshold", "0.5".to_owned());
