@@ -119,12 +119,12 @@ impl Runtime {
 
 fn session(environment: &Environment, model: &[u8]) -> Result<Session, ort::Error> {
     // One thread: none is started here, so a confinement that comes later holds for all of it.
-    Ok(Session::builder(environment)?
+    Session::builder(environment)?
         .with_intra_threads(1)?
         .with_inter_threads(1)?
         .with_deterministic_compute(true)?
         .with_log_level(LogLevel::Fatal)?
-        .commit_from_memory(model)?)
+        .commit_from_memory(model)
 }
 
 fn library(path: &Path) -> Result<&'static Library, LoadError> {
