@@ -38,7 +38,7 @@ fn a_window_cuts_nothing_off() {
     let Some(library) = library() else { return };
     let model = tiny(&library);
     for words in 0..200 {
-        let text = format!("{}dr Æsgærd was seen by zwirbel quast{}", "é, ".repeat(words), " the é".repeat(40));
+        let text = format!("{}dr Æsgærd was seen by zwirbel quast{}", "é ".repeat(words), " the é".repeat(40));
         let want = [(PhiClass::Name, "Æsgærd"), (PhiClass::Name, "zwirbel quast")];
         assert_eq!(found(&model, &text), want, "after {words}");
     }

@@ -49,7 +49,7 @@ pub(crate) struct DetectorSettings {
 
 /// A token classifier of the user's own.
 #[derive(Debug, Clone)]
-#[cfg_attr(not(feature = "onnx"), expect(dead_code, reason = "judged in every build, used in one"))]
+#[cfg_attr(not(feature = "onnx"), allow(dead_code, reason = "judged in every build, used in one"))]
 pub(crate) struct OnnxSettings {
     pub(crate) dir: PathBuf,
     pub(crate) library: PathBuf,
