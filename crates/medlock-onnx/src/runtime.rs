@@ -4,6 +4,7 @@ use crate::error::LoadError;
 use crate::files::{self, Read};
 use medlock_keys::digest::{Digest, sha256};
 use ort::environment::Environment;
+use ort::ep::CPU;
 use ort::logging::LogLevel;
 use ort::session::{Session, SessionInputValue};
 use ort::value::{Tensor, TensorElementType};
@@ -123,6 +124,9 @@ fn session(environment: &Environment, model: &[u8]) -> Result<Session, ort::Erro
         .with_intra_threads(1)?
         .with_inter_threads(1)?
         .with_deterministic_compute(true)?
+        // No arena: what was computed of a text is freed, and wiped by the process' `free`, after each window.
+        .with_memory_pattern(false)?
+        .with_execution_providers([CPU::default().with_arena_allocator(false).build()])?
         .with_log_level(LogLevel::Fatal)?
         .commit_from_memory(model)
 }
