@@ -7,6 +7,7 @@ SHELL := /bin/bash
 # Written by setup where build tools came from Python packages.
 ENV := if [ -f .cache/env.sh ]; then source .cache/env.sh; fi;
 export MEDLOCK_TEST_MODEL_DIR ?= $(CURDIR)/.cache/models
+export MEDLOCK_TEST_ONNX_LIBRARY ?= $(CURDIR)/.cache/onnxruntime/libonnxruntime.so
 
 .PHONY: demo test bench setup lint unit clients release
 
@@ -25,10 +26,13 @@ setup:
 lint:
 	@$(ENV) cargo fmt --all --check
 	@$(ENV) cargo clippy --locked --workspace --all-targets -- -D warnings
+	@$(ENV) cargo clippy --locked --workspace --all-targets --features medlock/onnx -- -D warnings
 	@$(ENV) cargo run --locked --quiet -p xtask -- layers
 
 unit:
 	@$(ENV) cargo test --locked --workspace
+	@# The whole workspace again, so that only what has the feature is built again.
+	@$(ENV) cargo test --locked --workspace --features medlock/onnx --test it -- onnx
 
 clients:
 	@$(ENV) scripts/clients.sh

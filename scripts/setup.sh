@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Gets what the machine lacks: a C++ toolchain for llama.cpp and the default model; with "test", also
-# the clients that the tests drive. Quick when all of it is there; after that no network is needed.
+# the clients that the tests drive and ONNX Runtime. Quick when all of it is there; after that no network is needed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 mkdir -p .cache
@@ -77,6 +77,22 @@ PY
 fi
 
 [ "$what" = test ] || exit 0
+
+# --- ONNX Runtime, for the tests of a user's own model: the library alone
+if [ ! -f .cache/onnxruntime/libonnxruntime.so ]; then
+    say "fetching ONNX Runtime (20 MB)"
+    rm -rf .cache/wheel && mkdir -p .cache/wheel .cache/onnxruntime
+    python3 -m pip download --quiet --disable-pip-version-check --no-deps --dest .cache/wheel onnxruntime==1.32.0
+    python3 - .cache/onnxruntime/libonnxruntime.so <<'PY'
+import glob, os, shutil, sys, zipfile
+wheel = zipfile.ZipFile(glob.glob(".cache/wheel/*.whl")[0])
+name = next(n for n in wheel.namelist() if "/libonnxruntime.so" in n)
+with wheel.open(name) as source, open(sys.argv[1] + ".part", "wb") as target:
+    shutil.copyfileobj(source, target)
+os.rename(sys.argv[1] + ".part", sys.argv[1])
+PY
+    rm -rf .cache/wheel
+fi
 
 # --- the clients that the tests drive, each where its language is there
 if [ ! -x .cache/venv/bin/python ] || ! .cache/venv/bin/python -c 'import openai' 2>/dev/null; then

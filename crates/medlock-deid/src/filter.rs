@@ -19,10 +19,10 @@ use self::findings::Found;
 use medlock_domain::{ClassCounts, ModelText, PhiClass};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use crate::Detector;
 use crate::placeholder;
 use crate::surrogates::Surrogates;
 use crate::values::Matcher;
+use crate::{Detector, RecognizerError};
 
 /// Bytes before a step that say what its text is about.
 const BACK: usize = 256;
@@ -49,13 +49,16 @@ pub enum OnLeak {
     Block,
 }
 
-/// The answer holds an identifier and is not to go on. What had been pushed and not returned
+/// The answer is not to go on. What had been pushed and not returned
 /// before is not released.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the answer holds an identifier: {class}")]
-pub struct BlockedOutput {
-    /// Of which class.
-    pub class: PhiClass,
+pub enum BlockedOutput {
+    /// It holds an identifier of this class.
+    #[error("the answer holds an identifier: {0}")]
+    Identifier(PhiClass),
+    /// Nobody knows what it holds.
+    #[error(transparent)]
+    Unsearched(#[from] RecognizerError),
 }
 
 /// Text that has passed the output filter. Made here only.
@@ -182,7 +185,7 @@ impl OutputFilter {
             self.skip_run(limit);
             return Ok(());
         }
-        let found = self.findings(limit, end);
+        let found = self.findings(limit, end).map_err(|e| self.block(e.into()))?;
         if std::mem::take(&mut self.cut) && found.first().is_none_or(|f| f.start > self.at) {
             self.in_run = true; // the word goes on, though nothing is found in it any more
             return Ok(());
@@ -214,9 +217,7 @@ impl OutputFilter {
         if !continued {
             self.removed.add(f.class);
             if self.action == OnLeak::Block {
-                let blocked = BlockedOutput { class: f.class };
-                self.blocked = Some(blocked);
-                return Err(blocked);
+                return Err(self.block(BlockedOutput::Identifier(f.class)));
             }
             out.push_str(&placeholder::mark(f.class));
         }
@@ -231,6 +232,12 @@ impl OutputFilter {
         }
         self.removed_to = Some(self.at);
         Ok(())
+    }
+
+    /// From here on nothing comes out.
+    fn block(&mut self, why: BlockedOutput) -> BlockedOutput {
+        self.blocked = Some(why);
+        why
     }
 
     fn release(&mut self, to: usize, out: &mut String) {

@@ -17,8 +17,8 @@ mod tests;
 
 #[cfg(feature = "train")]
 pub use detect::train;
-pub use detect::{Detector, Explained, Preset};
+pub use detect::{Detector, Explained, Guess, Preset, Recognizer, RecognizerError};
 pub use filter::{BlockedOutput, OnLeak, OutputFilter, ReleasableText};
-pub use protect::{Blocked, Input, Protected, ProtectedText, protect_all};
+pub use protect::{Input, NotProtected, Protected, ProtectedText, protect_all};
 pub use restore::{RestoredText, Restorer};
 pub use surrogates::Surrogates;

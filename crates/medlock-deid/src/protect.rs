@@ -6,12 +6,12 @@ use std::fmt;
 use medlock_domain::{ClassCounts, Finding, PhiClass, PhiText, ProtectionMode, Span};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use crate::Detector;
 use crate::deidentify::{ChatStandIns, StandIns};
 use crate::detect::title;
 use crate::placeholder;
 use crate::surrogates::{Issuer, Own, Surrogates};
 use crate::values::{Matcher, Secret};
+use crate::{Detector, RecognizerError};
 
 /// A text of a request, and what it stands under.
 #[derive(Debug, Clone)]
@@ -63,12 +63,15 @@ pub struct Protected {
     pub counts: ClassCounts,
 }
 
-/// The request holds identifiers and policy blocks such requests.
+/// Why a request could not be protected. Nothing of it may be passed on then.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the request holds identifiers: {counts}")]
-pub struct Blocked {
-    /// How many of each class.
-    pub counts: ClassCounts,
+pub enum NotProtected {
+    /// It holds identifiers, how many of each class, and policy blocks such requests.
+    #[error("the request holds identifiers: {0}")]
+    Blocked(ClassCounts),
+    /// Nobody knows what it holds.
+    #[error(transparent)]
+    Unsearched(#[from] RecognizerError),
 }
 
 /// Protects the texts of one request together: what is found in one is replaced in all, and the
@@ -83,11 +86,11 @@ pub fn protect_all(
     mode: ProtectionMode,
     inputs: Vec<Input>,
     random: &mut dyn FnMut(&mut [u8]),
-) -> Result<Protected, Blocked> {
+) -> Result<Protected, NotProtected> {
     let mut matcher = Matcher::default();
     let mut findings: Vec<Vec<Finding>> = Vec::with_capacity(inputs.len());
     for input in &inputs {
-        let found = find(detector, input.cue.as_ref().map(PhiText::expose), input.text.expose());
+        let found = find(detector, input.cue.as_ref().map(PhiText::expose), input.text.expose())?;
         for f in &found {
             matcher.add(detector, f.class, f.confidence, slice(&input.text, f.span));
         }
@@ -100,7 +103,7 @@ pub fn protect_all(
         found.iter().for_each(|f| counts.add(f.class));
     }
     if mode == ProtectionMode::Block && counts.total() > 0 {
-        return Err(Blocked { counts });
+        return Err(NotProtected::Blocked(counts));
     }
     let (chosen, stand_ins) = match mode {
         ProtectionMode::Surrogate => stand_ins(detector, &inputs, &findings, random),
@@ -118,17 +121,17 @@ pub fn protect_all(
 }
 
 /// What the detector finds in a text, helped by what the text stands under.
-pub(crate) fn find(detector: &Detector, cue: Option<&str>, text: &str) -> Vec<Finding> {
-    let mut found = search(detector, cue, text);
+pub(crate) fn find(detector: &Detector, cue: Option<&str>, text: &str) -> Result<Vec<Finding>, RecognizerError> {
+    let mut found = search(detector, cue, text)?;
     title::leave(text, &mut found);
-    found
+    Ok(found)
 }
 
-fn search(detector: &Detector, cue: Option<&str>, text: &str) -> Vec<Finding> {
+fn search(detector: &Detector, cue: Option<&str>, text: &str) -> Result<Vec<Finding>, RecognizerError> {
     let Some(cue) = cue else {
-        let mut found = detector.detect(text);
-        found.extend(keyed(detector, text));
-        return found;
+        let mut found = detector.try_detect(text)?;
+        found.extend(keyed(detector, text)?);
+        return Ok(found);
     };
     let cue = spoken(cue);
     let mut under = Zeroizing::new(String::with_capacity(cue.len() + 2 + text.len()));
@@ -136,11 +139,11 @@ fn search(detector: &Detector, cue: Option<&str>, text: &str) -> Vec<Finding> {
     under.push_str(": ");
     let shift = under.len();
     under.push_str(text);
-    let clipped = detector.detect(&under).into_iter().filter(|f| f.span.end > shift).map(|mut f| {
+    let clipped = detector.try_detect(&under)?.into_iter().filter(|f| f.span.end > shift).map(|mut f| {
         f.span = Span { start: f.span.start.saturating_sub(shift), end: f.span.end - shift };
         f
     });
-    clipped.collect()
+    Ok(clipped.collect())
 }
 
 /// The longest key, and the longest value under one, that is looked at.
@@ -149,7 +152,7 @@ const VALUE: usize = 256;
 
 /// The values in a text that is JSON or quotes some (what tools give back, mostly), each looked at
 /// under its key, where prose would not say it as the key does.
-fn keyed(detector: &Detector, text: &str) -> Vec<Finding> {
+fn keyed(detector: &Detector, text: &str) -> Result<Vec<Finding>, RecognizerError> {
     // A line for each, so that one search does for all: (where its value stands there, and here).
     let mut lines = Zeroizing::new(String::new());
     let mut values: Vec<(Span, usize)> = Vec::new();
@@ -170,7 +173,7 @@ fn keyed(detector: &Detector, text: &str) -> Vec<Finding> {
         lines.extend([&value[..end], "\n\n"]);
     }
     let mut found = Vec::new();
-    let searched = if values.is_empty() { Vec::new() } else { detector.detect(&lines) };
+    let searched = if values.is_empty() { Vec::new() } else { detector.try_detect(&lines)? };
     for f in searched {
         let first = values.partition_point(|(line, _)| line.end <= f.span.start);
         for (line, here) in values[first..].iter().take_while(|(line, _)| line.start < f.span.end) {
@@ -179,7 +182,7 @@ fn keyed(detector: &Detector, text: &str) -> Vec<Finding> {
             found.push(Finding { span, ..f });
         }
     }
-    found
+    Ok(found)
 }
 
 /// The quoted key that ends here, if it is one that nobody would say like that.

@@ -160,9 +160,10 @@ impl From<Refusal> for Fault {
             | RefusalCode::ClientGone => StatusCode::BAD_REQUEST,
             RefusalCode::PolicyDenied | RefusalCode::MfaRequired | RefusalCode::PermitEnded => StatusCode::FORBIDDEN,
             RefusalCode::ModelNotFound => StatusCode::NOT_FOUND,
-            RefusalCode::AuditUnavailable | RefusalCode::ModelUnavailable | RefusalCode::Capacity { .. } => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            RefusalCode::AuditUnavailable
+            | RefusalCode::DetectorUnavailable
+            | RefusalCode::ModelUnavailable
+            | RefusalCode::Capacity { .. } => StatusCode::SERVICE_UNAVAILABLE,
             RefusalCode::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         };
         let retry_after_s = match refusal.code {

@@ -35,6 +35,7 @@ fn every_refusal_has_its_published_status() {
         (C::PermitEnded, "403 permission_error permit_ended retry=false after=-"),
         (C::ModelNotFound, "404 invalid_request_error model_not_found retry=false after=-"),
         (C::AuditUnavailable, "503 server_error audit_unavailable retry=- after=-"),
+        (C::DetectorUnavailable, "503 server_error detector_unavailable retry=- after=-"),
         (C::ModelUnavailable, "503 server_error model_unavailable retry=- after=2"),
         (C::Capacity { retry_after_s: 9 }, "503 server_error capacity retry=- after=9"),
         (C::ClientGone, "400 invalid_request_error client_gone retry=false after=-"),

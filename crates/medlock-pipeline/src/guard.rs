@@ -4,16 +4,18 @@ use crate::chat::{Chat, Position};
 use crate::exchange::{Arrival, Delivered, Delivery, Event, Exchange, Head, Parsed, Refusal, RefusalCode};
 use crate::generate::{Finish, GenerateError, Generator, ModelCard, Piece, Usage};
 use crate::outlet::Outlet;
-use crate::record::Recorder;
+use crate::record::{Decided, Recorder};
 use crate::release::Window;
 use futures_util::FutureExt;
 use medlock_audit::Log;
 use medlock_auth::{Ask, Auth, ChatAction, DenyCode, Permit, Principal};
-use medlock_deid::{Detector, OnLeak, ProtectedText, Surrogates, protect_all};
+use medlock_deid::{BlockedOutput, Detector, NotProtected, OnLeak, ProtectedText, Surrogates, protect_all};
 use medlock_domain::{ClassCounts, PhiClass, PhiText};
+use medlock_keys::digest::{Digest, sha256};
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
+use tokio::runtime::RuntimeFlavor;
 use tokio::sync::{mpsc, oneshot, watch};
 
 /// A client that takes nothing for so long has gone away.
@@ -29,6 +31,9 @@ struct Inner {
     auth: Auth,
     log: Log,
     generator: Arc<dyn Generator>,
+    detector: &'static Detector,
+    /// The digest of everything that the detector decides by.
+    rules: OnceLock<Digest>,
     on_leak: OnLeak,
     /// Requests under way.
     running: watch::Sender<usize>,
@@ -45,8 +50,15 @@ pub struct Readiness {
 
 impl Guard {
     /// Puts the parts together.
-    pub fn new(auth: Auth, log: Log, generator: Arc<dyn Generator>, on_leak: OnLeak) -> Self {
-        Self(Arc::new(Inner { auth, log, generator, on_leak, running: watch::Sender::new(0) }))
+    pub fn new(
+        auth: Auth,
+        log: Log,
+        generator: Arc<dyn Generator>,
+        detector: &'static Detector,
+        on_leak: OnLeak,
+    ) -> Self {
+        let (rules, running) = (OnceLock::new(), watch::Sender::new(0));
+        Self(Arc::new(Inner { auth, log, generator, detector, rules, on_leak, running }))
     }
 
     /// Whether requests can be served.
@@ -162,9 +174,10 @@ impl Inner {
         let (permit, card) = self.permit(&arrival, &chat)?;
         drop(arrival);
         let sampling_n = chat.sampling.n;
-        let guarded = protect(chat, &permit).await?;
-        let recorded =
-            way.recorder.permitted(&permit, &card, &guarded.safe, &guarded.report, self.auth.policy_digest());
+        let guarded = protect(self.detector, chat, &permit).await?;
+        let rules = self.rules.get_or_init(|| sha256(&self.detector.rule_bytes().collect::<Vec<_>>()));
+        let decided = Decided { policy: self.auth.policy_digest(), detector: self.detector.version(), rules: *rules };
+        let recorded = way.recorder.permitted(&permit, &card, &guarded.safe, &guarded.report, &decided);
         let pieces = if card.local {
             // The record is ahead of everything that can be released, in the same queue: waiting
             // for it here would only add a commit to the time to first token.
@@ -176,8 +189,7 @@ impl Inner {
             self.generator.generate(guarded.safe).await
         };
         let pieces = pieces.map_err(|e| generate_refusal(&e))?;
-        let outlet =
-            Outlet::new(Detector::shared(), &guarded.surrogates, self.on_leak, permit.may_restore(), sampling_n);
+        let outlet = Outlet::new(self.detector, &guarded.surrogates, self.on_leak, permit.may_restore(), sampling_n);
         let head =
             Head { receipt: way.recorder.receipt().to_string(), findings: guarded.report.counts, mode: permit.mode() };
         Answer { inner: self, way, permit, outlet, stream, usage: Usage::default(), head: Some(head) }.run(pieces).await
@@ -224,7 +236,7 @@ pub(crate) struct Inspection {
     pub(crate) inspected: Vec<(Position, u32)>,
 }
 
-async fn protect(chat: Chat<PhiText>, permit: &Permit) -> Result<Guarded, Refusal> {
+async fn protect(detector: &'static Detector, chat: Chat<PhiText>, permit: &Permit) -> Result<Guarded, Refusal> {
     let mode = permit.mode();
     let texts = chat.texts();
     let large = texts.iter().map(|t| t.text.expose().len()).sum::<usize>() > LARGE;
@@ -240,20 +252,20 @@ async fn protect(chat: Chat<PhiText>, permit: &Permit) -> Result<Guarded, Refusa
                 medlock_deid::Input { cue: placed.key, text: placed.text }
             })
             .collect();
-        let protected =
-            protect_all(Detector::shared(), mode, inputs, &mut medlock_keys::random::fill).map_err(|blocked| {
-                Refusal::new(
-                    RefusalCode::PhiBlockedInput,
-                    format!("the request holds identifiers, which policy blocks: {}", blocked.counts),
-                )
-            })?;
+        let protected = protect_all(detector, mode, inputs, &mut medlock_keys::random::fill).map_err(|e| match e {
+            NotProtected::Blocked(counts) => Refusal::new(
+                RefusalCode::PhiBlockedInput,
+                format!("the request holds identifiers, which policy blocks: {counts}"),
+            ),
+            NotProtected::Unsearched(_) => unsearched(),
+        })?;
         let safe = chat
             .rebuild(protected.texts)
             .ok_or_else(|| Refusal::new(RefusalCode::Internal, "protection lost a text; nothing was passed on"))?;
         let report = Inspection { counts: protected.counts, inspected };
         Ok(Guarded { safe, surrogates: protected.surrogates, report })
     };
-    if !large {
+    if !large && !detector.is_fallible() {
         return work();
     }
     let failed = |_| Err(Refusal::new(RefusalCode::Internal, "protection failed; nothing was passed on"));
@@ -328,7 +340,7 @@ impl Answer<'_> {
     async fn step(&mut self, piece: Piece) -> Result<bool, Stop> {
         match piece {
             Piece::Text { choice, text } => {
-                self.outlet.push(choice, text)?;
+                self.searching(|outlet| outlet.push(choice, text))?;
                 if self.stream {
                     self.release(choice).await?;
                 }
@@ -336,8 +348,8 @@ impl Answer<'_> {
             }
             Piece::ToolCall { choice, name, arguments } => {
                 let named = self.permit.restore_tools().iter().any(|t| t == name.expose_unfiltered());
-                let name = self.outlet.tool_name(&name)?;
-                let arguments = self.outlet.tool_arguments(&arguments, named)?;
+                let name = self.searching(|outlet| outlet.tool_name(&name))?;
+                let arguments = self.searching(|outlet| outlet.tool_arguments(&arguments, named))?;
                 let name = self.recorded(name).await?;
                 let arguments = self.recorded(arguments).await?;
                 self.send(Event::ToolCall { choice, name, arguments }).await?;
@@ -346,7 +358,7 @@ impl Answer<'_> {
             Piece::Done { choice, finish, usage } => {
                 self.usage.prompt_tokens = self.usage.prompt_tokens.max(usage.prompt_tokens);
                 self.usage.completion_tokens += usage.completion_tokens;
-                self.outlet.finish(choice)?;
+                self.searching(|outlet| outlet.finish(choice))?;
                 self.release(choice).await?;
                 self.way.recorder.finish(finish);
                 self.send(Event::Done { choice, finish }).await?;
@@ -354,6 +366,18 @@ impl Answer<'_> {
             }
             Piece::Failed(error) => Err(Stop::Refused(generate_refusal(&error))),
         }
+    }
+
+    /// Filters. A recognizer takes its time, which other requests on this thread must not wait for.
+    fn searching<T>(
+        &mut self,
+        filter: impl FnOnce(&mut Outlet) -> Result<T, BlockedOutput>,
+    ) -> Result<T, BlockedOutput> {
+        let many = tokio::runtime::Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread;
+        if self.inner.detector.is_fallible() && many {
+            return tokio::task::block_in_place(|| filter(&mut self.outlet));
+        }
+        filter(&mut self.outlet)
     }
 
     /// Records what is ready of a choice and lets it go.
@@ -398,9 +422,12 @@ enum Stop {
     Refused(Refusal),
 }
 
-impl From<medlock_deid::BlockedOutput> for Stop {
-    fn from(blocked: medlock_deid::BlockedOutput) -> Self {
-        Stop::Blocked(blocked.class)
+impl From<BlockedOutput> for Stop {
+    fn from(blocked: BlockedOutput) -> Self {
+        match blocked {
+            BlockedOutput::Identifier(class) => Stop::Blocked(class),
+            BlockedOutput::Unsearched(_) => Stop::Refused(unsearched()),
+        }
     }
 }
 
@@ -412,6 +439,13 @@ impl From<Refusal> for Stop {
 
 fn gone() -> Refusal {
     Refusal::new(RefusalCode::ClientGone, "the client went away")
+}
+
+fn unsearched() -> Refusal {
+    Refusal::new(
+        RefusalCode::DetectorUnavailable,
+        "the text could not be searched for identifiers, so nothing is processed; the operator must look at the recognizer",
+    )
 }
 
 fn audit_unavailable() -> Refusal {

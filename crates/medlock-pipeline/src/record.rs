@@ -7,10 +7,9 @@ use crate::generate::{Finish, ModelCard, Usage};
 use crate::guard::Inspection;
 use medlock_audit::{Entry, Kind, Log, Outcome, Receipt, Unavailable};
 use medlock_auth::Permit;
-use medlock_deid::{Detector, ProtectedText};
+use medlock_deid::ProtectedText;
 use medlock_domain::{Actor, ClassCounts, RequestId};
-use medlock_keys::digest::{Digest, sha256};
-use std::sync::OnceLock;
+use medlock_keys::digest::Digest;
 use zeroize::Zeroizing;
 
 /// Writes the records of one request.
@@ -22,6 +21,13 @@ pub(crate) struct Recorder {
     authorised: u64,
     finish: Option<Finish>,
     said: Option<Said>,
+}
+
+/// What decided, by version and digest.
+pub(crate) struct Decided<'a> {
+    pub(crate) policy: Digest,
+    pub(crate) detector: &'a str,
+    pub(crate) rules: Digest,
 }
 
 struct Said {
@@ -56,7 +62,7 @@ impl Recorder {
         card: &ModelCard,
         safe: &Chat<ProtectedText>,
         report: &Inspection,
-        policy: Digest,
+        decided: &Decided<'_>,
     ) -> impl Future<Output = Result<Receipt, Unavailable>> + use<> {
         let mut entry = self
             .entry(Kind::Permit)
@@ -66,9 +72,9 @@ impl Recorder {
             .word("mode", permit.mode().as_str())
             .word("policies", &permit.policies().join(","))
             .int("policy_epoch", permit.epoch() as i64)
-            .digest("policy", policy)
-            .word("detector", Detector::shared().version())
-            .digest("rules", rules_digest())
+            .digest("policy", decided.policy)
+            .word("detector", decided.detector)
+            .digest("rules", decided.rules)
             .int("found", i64::from(report.counts.total()))
             .word("found_classes", &report.counts.to_string())
             .content(as_json(safe).to_string());
@@ -155,17 +161,12 @@ fn outcome(refusal: Option<&Refusal>) -> Outcome {
         Some(
             RefusalCode::Internal
             | RefusalCode::AuditUnavailable
+            | RefusalCode::DetectorUnavailable
             | RefusalCode::ModelUnavailable
             | RefusalCode::Capacity { .. },
         ) => Outcome::Failed,
         Some(_) => Outcome::Denied,
     }
-}
-
-/// The digest of everything that the detector decides by.
-fn rules_digest() -> Digest {
-    static DIGEST: OnceLock<Digest> = OnceLock::new();
-    *DIGEST.get_or_init(|| sha256(&Detector::shared().rule_bytes().collect::<Vec<_>>()))
 }
 
 /// What the model is given, as people read it in a review.

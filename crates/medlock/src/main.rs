@@ -8,6 +8,7 @@ mod commands;
 mod config;
 #[cfg_attr(not(test), expect(dead_code, reason = "for `medlock deid`, which opens it"))]
 mod deid_vault;
+mod detector;
 mod failure;
 mod hardening;
 mod init;

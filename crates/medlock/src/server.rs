@@ -4,6 +4,7 @@ use crate::config::{KeyRef, Settings};
 use crate::failure::{Doing, Failure};
 use crate::installation::Installation;
 use medlock_audit::{Entry, Kind, Outcome};
+use medlock_deid::Detector;
 use medlock_domain::Actor;
 use medlock_gateway::{Gateway, GatewayConfig, GatewayError, Parts};
 use medlock_keys::file::read_private;
@@ -40,11 +41,12 @@ impl Server {
         installation: Installation,
         launcher: Launcher,
         model: VerifiedModel,
+        detector: &'static Detector,
     ) -> Result<Self, Failure> {
         let engine = start_engine(settings, launcher, model).await?;
         let generator = EngineGenerator::new(settings.model.name.clone(), engine.clone());
         let Installation { log, auth, admin, clock, .. } = &installation;
-        let guard = Guard::new(auth.clone(), log.clone(), Arc::new(generator), settings.on_leak);
+        let guard = Guard::new(auth.clone(), log.clone(), Arc::new(generator), detector, settings.on_leak);
         let parts = Parts {
             guard: guard.clone(),
             admin: admin.clone(),

@@ -15,9 +15,9 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// Fields that may be printed: ids, closed words, counts, addresses.
 const FIELDS: &[&str] = &[
-    "address", "attempt", "bytes", "code", "count", "engine", "entries", "exit", "kind", "kept", "listen", "millis",
-    "ms", "error", "how", "model", "number", "offset", "pid", "segment", "working", "reason", "request", "restarts",
-    "route", "signal", "size", "status", "took_ms", "version", "what",
+    "address", "attempt", "bytes", "code", "count", "detector", "engine", "entries", "exit", "kind", "kept", "listen",
+    "millis", "ms", "error", "how", "model", "number", "offset", "pid", "segment", "working", "reason", "request",
+    "restarts", "route", "signal", "size", "status", "took_ms", "version", "what",
 ];
 /// Longer than any of those.
 const MAX_VALUE: usize = 160;

@@ -7,7 +7,7 @@ use medlock_audit::Log;
 use medlock_audit::fault::{Fault, FaultDisk};
 use medlock_audit::read::{Reader, StoredEntry};
 use medlock_auth::{Auth, LocalOperator, PolicySource, SessionLimits};
-use medlock_deid::OnLeak;
+use medlock_deid::{Detector, OnLeak};
 use medlock_domain::{Clock, ManualClock, Timestamp};
 use medlock_gateway::dev_ca::DevCa;
 use medlock_gateway::{Gateway, GatewayConfig, Limits, Parts};
@@ -42,6 +42,7 @@ const ANY_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCA
 pub struct Builder {
     limits: Limits,
     script: Script,
+    detector: &'static Detector,
     on_leak: OnLeak,
     failing: bool,
 }
@@ -49,7 +50,8 @@ pub struct Builder {
 impl Default for Builder {
     fn default() -> Self {
         let limits = Limits { drain: Duration::from_secs(5), ..Limits::default() };
-        Self { limits, script: Script::default(), on_leak: OnLeak::Redact, failing: false }
+        let (script, detector) = (Script::default(), Detector::shared());
+        Self { limits, script, detector, on_leak: OnLeak::Redact, failing: false }
     }
 }
 
@@ -65,6 +67,13 @@ impl Builder {
     #[must_use]
     pub fn script(mut self, script: Script) -> Self {
         self.script = script;
+        self
+    }
+
+    /// With another detector, which lives as long as the tests.
+    #[must_use]
+    pub fn detector(mut self, detector: Detector) -> Self {
+        self.detector = Box::leak(Box::new(detector));
         self
     }
 
@@ -100,7 +109,7 @@ impl Builder {
             .expect("the shipped policies are valid");
         let admin = Admin::new(auth.clone(), log.clone());
         let people = people::populate(&admin, &clock).await;
-        let guard = Guard::new(auth.clone(), log.clone(), Arc::new(self.script.clone()), self.on_leak);
+        let guard = Guard::new(auth.clone(), log.clone(), Arc::new(self.script.clone()), self.detector, self.on_leak);
         let ca = DevCa::create().expect("a CA");
         let pair = ca.issue_server(&["localhost", "127.0.0.1"]).expect("a certificate");
         let config = GatewayConfig {

@@ -8,6 +8,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("medlock-gateway", 4),
     ("medlock-pipeline", 3),
     ("medlock-records", 3),
+    ("medlock-onnx", 3),
     ("medlock-auth", 2),
     ("medlock-audit", 2),
     ("medlock-deid", 2),
@@ -48,9 +49,14 @@ const ONLY: &[(&str, &[&str])] = &[
     ("sqlx", &["medlock-store"]),
     ("cedar-policy", &["medlock-auth"]),
     ("llama-cpp-sys-2", &["medlock-engine"]),
+    ("ort", &["medlock-onnx"]),
+    ("tokenizers", &["medlock-onnx"]),
     ("landlock", &["medlock-engine"]),
     ("seccompiler", &["medlock-engine"]),
 ];
+
+/// What nobody gets who did not ask for it by a feature.
+const OPTIONAL: &[&str] = &["medlock-onnx"];
 
 /// Reads the workspace and lists every edge that should not be.
 pub(crate) fn check() -> Result<Vec<String>, String> {
@@ -59,7 +65,14 @@ pub(crate) fn check() -> Result<Vec<String>, String> {
     for package in metadata.workspace_packages() {
         for dependency in package.dependencies.iter().filter(|d| d.kind == DependencyKind::Normal) {
             faults.extend(fault(&package.name, &dependency.name));
+            if OPTIONAL.contains(&dependency.name.as_str()) && !dependency.optional {
+                faults.push(format!("{} brings {} to everybody: make it optional", package.name, dependency.name));
+            }
         }
+    }
+    for package in metadata.workspace_packages() {
+        let by_default = package.features.get("default").into_iter().flatten();
+        faults.extend(by_default.map(|f| format!("{} has {f} on by default: leave it to who asks", package.name)));
     }
     Ok(faults)
 }
@@ -105,6 +118,8 @@ mod tests {
             ("medlock-gateway", "medlock-store"),
             ("medlock-pipeline", "aws-lc-rs"),
             ("medlock", "sqlx"),
+            ("medlock", "ort"),
+            ("medlock-deid", "medlock-onnx"),
             ("medlock", "rustls"),
             ("medlock", "testkit"),
             ("medlock-scan", "medlock-deid"),

@@ -54,10 +54,10 @@ use self::desk::ScopeDesk;
 use self::seen::Seen;
 use self::surrogate::Desk;
 use self::vault::Page;
-use crate::Detector;
 use crate::placeholder;
 use crate::protect::{find, merge};
 use crate::values::Matcher;
+use crate::{Detector, RecognizerError};
 
 /// Why a text could not be de-identified. Nothing of it may be passed on then.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -65,6 +65,9 @@ pub enum DeidError {
     /// The vault.
     #[error(transparent)]
     Vault(#[from] VaultError),
+    /// A recognizer of the detector: nobody knows what the text holds.
+    #[error(transparent)]
+    Recognizer(#[from] RecognizerError),
 }
 
 /// Works on documents one after another.
@@ -132,9 +135,9 @@ impl<'a, V: Vault> Deidentifier<'a, V> {
     /// document before, in a field or a text, is found here too.
     ///
     /// # Errors
-    /// When the vault fails: the text is then not to be passed on.
+    /// When the vault or a recognizer fails: the text is then not to be passed on.
     pub fn text(&mut self, cue: Option<&str>, text: &str) -> Result<String, DeidError> {
-        let mut found = find(self.detector, cue, text);
+        let mut found = find(self.detector, cue, text)?;
         for f in &found {
             self.matcher.add(self.detector, f.class, f.confidence, &text[f.span.start..f.span.end]);
         }

@@ -20,6 +20,7 @@ mod name;
 mod net;
 mod number;
 mod place;
+mod recognize;
 mod resolve;
 mod run;
 mod tagger;
@@ -45,10 +46,15 @@ use self::lexicon::Lexicon;
 use self::tagger::Tagger;
 use self::token::Tokens;
 
+pub use self::recognize::{Guess, Recognizer, RecognizerError};
+
 /// Finds the identifiers of the Safe Harbor (45 CFR 164.514(b)(2)(i)) in a text.
 pub struct Detector {
     parts: &'static Parts,
     preset: Preset,
+    recognizers: Vec<Box<dyn Recognizer>>,
+    version: String,
+    digest: OnceLock<String>,
 }
 
 /// How a detector weighs what it misses against what it takes wrongly.
@@ -95,7 +101,13 @@ struct Parts {
     cues: CueTable,
     lexicon: Lexicon,
     tagger: OnceLock<Tagger>,
-    digest: OnceLock<String>,
+}
+
+impl Parts {
+    fn shared() -> &'static Self {
+        static PARTS: OnceLock<Parts> = OnceLock::new();
+        PARTS.get_or_init(|| Self { cues: CueTable::new(), lexicon: Lexicon::open(), tagger: OnceLock::new() })
+    }
 }
 
 /// A finding with all that spoke for it.
@@ -120,28 +132,60 @@ impl Detector {
 
     /// The detector of this build in a preset. It is made once.
     pub fn preset(preset: Preset) -> &'static Detector {
-        static PARTS: OnceLock<Parts> = OnceLock::new();
         static DETECTORS: [OnceLock<Detector>; Preset::ALL.len()] = [const { OnceLock::new() }; Preset::ALL.len()];
-        DETECTORS[preset as usize].get_or_init(|| {
-            let parts = PARTS.get_or_init(|| Parts {
-                cues: CueTable::new(),
-                lexicon: Lexicon::open(),
-                tagger: OnceLock::new(),
-                digest: OnceLock::new(),
-            });
-            Detector { parts, preset }
-        })
+        DETECTORS[preset as usize].get_or_init(|| Self::with(preset, Vec::new()))
     }
 
-    /// The identifiers in `text`: sorted, not overlapping, on character boundaries.
+    /// The detector of this build, with recognizers of the caller's own beside it. What they find is
+    /// found besides; where findings overlap, the surer says of which class they are.
+    ///
+    /// A text that a recognizer cannot search is known to nobody: [`Detector::try_detect`] says so, and
+    /// [`Detector::detect`] takes all of it for an identifier.
+    pub fn with(preset: Preset, recognizers: Vec<Box<dyn Recognizer>>) -> Self {
+        let mut version = concat!("rules-2/", env!("CARGO_PKG_VERSION")).to_owned();
+        if preset != Preset::default() {
+            version.extend(["+", preset.name()]);
+        }
+        for r in &recognizers {
+            version.extend(["+", r.name(), "@", r.digest().get(..12).unwrap_or(r.digest())]);
+        }
+        Self { parts: Parts::shared(), preset, recognizers, version, digest: OnceLock::new() }
+    }
+
+    /// Whether texts can fail to be searched, and searching takes long: there are recognizers.
+    pub fn is_fallible(&self) -> bool {
+        !self.recognizers.is_empty()
+    }
+
+    /// The identifiers in `text`: sorted, not overlapping, on character boundaries. A text that could
+    /// not be searched is one identifier.
     pub fn detect(&self, text: &str) -> Vec<Finding> {
+        self.try_detect(text).unwrap_or_else(|e| recognize::everything(text, e).into_iter().collect())
+    }
+
+    /// [`Detector::detect`], which can say that it failed.
+    ///
+    /// # Errors
+    /// When a recognizer fails; never without one.
+    pub fn try_detect(&self, text: &str) -> Result<Vec<Finding>, RecognizerError> {
         self.search(text, None)
     }
 
     /// [`Detector::detect`], and why.
     pub fn explain(&self, text: &str) -> Vec<Explained> {
+        self.try_explain(text).unwrap_or_else(|e| {
+            let explained = |finding| Explained { finding, because: vec![(e.name, PhiClass::Id, 1.0)] };
+            recognize::everything(text, e).map(explained).into_iter().collect()
+        })
+    }
+
+    /// [`Detector::explain`], which can say that it failed.
+    ///
+    /// # Errors
+    /// As [`Detector::try_detect`].
+    pub fn try_explain(&self, text: &str) -> Result<Vec<Explained>, RecognizerError> {
         let mut said = Vec::new();
-        let findings = self.search(text, Some(&mut said));
+        let findings = self.search(text, Some(&mut said))?;
         let because = |span: Span| {
             let mut because: Vec<_> =
                 said.iter().filter(|s| s.span.overlaps(span)).map(|s| (s.detector, s.class, s.confidence)).collect();
@@ -149,11 +193,11 @@ impl Detector {
             because.dedup();
             because
         };
-        findings.into_iter().map(|finding| Explained { finding, because: because(finding.span) }).collect()
+        Ok(findings.into_iter().map(|finding| Explained { finding, because: because(finding.span) }).collect())
     }
 
     /// `said` takes in every candidate that was weighed.
-    fn search(&self, text: &str, mut said: Option<&mut Vec<Finding>>) -> Vec<Finding> {
+    fn search(&self, text: &str, mut said: Option<&mut Vec<Finding>>) -> Result<Vec<Finding>, RecognizerError> {
         let folded = Folded::new(text);
         let whole = folded.text();
         let blocks = blocks(whole);
@@ -168,10 +212,11 @@ impl Detector {
                 let tagger = self.parts.tagger.get_or_init(Tagger::open);
                 verdict::hear(&mut scan, tagger, &tagger.tag(&tokens, self.preset.bias()));
             }
+            let guesses = recognize::hear(&self.recognizers, &tokens, &whole[start..end])?;
             if let Some(said) = &mut said {
-                said.extend(scan.candidates.iter().map(|c| c.moved(start).finding(&folded)));
+                said.extend(scan.candidates.iter().chain(&guesses).map(|c| c.moved(start).finding(&folded)));
             }
-            let found = resolve::resolve(scan.candidates);
+            let found = recognize::unite(resolve::resolve(scan.candidates), guesses);
             known.learn(&tokens, &found);
             candidates.extend(found.into_iter().map(|c| c.moved(start)));
             kept = Some(tokens);
@@ -192,7 +237,7 @@ impl Detector {
         }
         let mut found = resolve::resolve(candidates);
         title::take_in(whole, &mut found);
-        found.into_iter().map(|c| c.finding(&folded)).collect()
+        Ok(found.into_iter().map(|c| c.finding(&folded)).collect())
     }
 
     /// Whether a lower-case word is plain English or medicine, so that it tells nobody's name by
@@ -205,15 +250,15 @@ impl Detector {
             || tags.any(Tags::HUGE) && !tags.any(Tags::A_NAME)
     }
 
-    /// The version of the rules, for people.
-    pub fn version(&self) -> &'static str {
-        concat!("rules-2/", env!("CARGO_PKG_VERSION"))
+    /// The version of the rules, for people, with what differs from `balanced` and the recognizers.
+    pub fn version(&self) -> &str {
+        &self.version
     }
 
     /// A fingerprint of rules and lists: 128 bits, hexadecimal. It tells builds apart and is no
     /// safeguard; whoever needs one hashes [`Detector::rule_bytes`].
     pub fn digest(&self) -> &str {
-        self.parts.digest.get_or_init(|| {
+        self.digest.get_or_init(|| {
             let mix = |seed: u64| {
                 self.rule_bytes()
                     .flatten()
@@ -223,9 +268,10 @@ impl Detector {
         })
     }
 
-    /// Everything that decides what is found: the sources of the rules and the packed lists.
-    pub fn rule_bytes(&self) -> impl Iterator<Item = &'static [u8]> + use<> {
-        const RULES: [&[u8]; 28] = [
+    /// Everything that decides what is found: the sources of the rules, the packed lists, the preset,
+    /// and names and digests of the recognizers.
+    pub fn rule_bytes(&self) -> impl Iterator<Item = &[u8]> {
+        const RULES: [&[u8]; 29] = [
             include_bytes!("mod.rs"),
             include_bytes!("address.rs"),
             include_bytes!("age.rs"),
@@ -245,6 +291,7 @@ impl Detector {
             include_bytes!("net.rs"),
             include_bytes!("number.rs"),
             include_bytes!("place.rs"),
+            include_bytes!("recognize.rs"),
             include_bytes!("resolve.rs"),
             include_bytes!("run.rs"),
             include_bytes!("tagger/decode.rs"),
@@ -255,7 +302,9 @@ impl Detector {
             include_bytes!("token.rs"),
             include_bytes!("verdict.rs"),
         ];
-        RULES.into_iter().chain([lexicon::BYTES, tagger::weights::BYTES])
+        let recognizers = self.recognizers.iter().flat_map(|r| [r.name().as_bytes(), r.digest().as_bytes()]);
+        let own = [lexicon::BYTES, tagger::weights::BYTES, self.preset.name().as_bytes()];
+        RULES.into_iter().chain(own).chain(recognizers)
     }
 
     fn tokens<'a>(&'a self, block: &'a str) -> Tokens<'a> {

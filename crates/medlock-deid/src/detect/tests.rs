@@ -4,6 +4,7 @@
 mod names;
 mod numbers;
 mod properties;
+mod recognizers;
 mod together;
 
 use std::fs;
@@ -69,7 +70,7 @@ fn the_digest_covers_every_rule_file() {
     let covered: Vec<&[u8]> = Detector::shared().rule_bytes().collect();
     assert!(files.len() > 15);
     assert!(files.iter().all(|f| covered.contains(&f.as_slice())));
-    assert_eq!(covered.len(), files.len() + 2, "the rule files, the lists and the weights");
+    assert_eq!(covered.len(), files.len() + 3, "the rule files, the lists, the weights and the preset");
 }
 
 #[test]

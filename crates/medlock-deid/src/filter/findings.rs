@@ -6,6 +6,7 @@
 use medlock_domain::{Finding, PhiClass, ProtectionMode, Span};
 
 use super::{BACK, OutputFilter};
+use crate::RecognizerError;
 use crate::deidentify::is_nobodys;
 use crate::detect::title;
 use crate::placeholder;
@@ -22,10 +23,10 @@ pub(super) struct Found {
 
 impl OutputFilter {
     /// Findings that end after the place where the step stands; sorted, not overlapping.
-    pub(super) fn findings(&self, limit: usize, end: usize) -> Vec<Found> {
+    pub(super) fn findings(&self, limit: usize, end: usize) -> Result<Vec<Found>, RecognizerError> {
         let left = self.left();
         let window = &self.text[left..end];
-        let mut found = self.detector.detect(window);
+        let mut found = self.detector.try_detect(window)?;
         title::leave(window, &mut found);
         found.extend(self.met.find(window));
         let identified = self.surrogates.mode() == ProtectionMode::Identified;
@@ -33,7 +34,7 @@ impl OutputFilter {
             found.extend(self.surrogates.matcher().find(window));
         }
         if found.is_empty() {
-            return Vec::new();
+            return Ok(Vec::new());
         }
         let stand_ins = self.stand_ins(window);
         let mut out = Vec::with_capacity(found.len());
@@ -52,7 +53,7 @@ impl OutputFilter {
                     })
         });
         let placed = |f: Finding| Found { start: left + f.span.start, end: left + f.span.end, class: f.class };
-        merge(out).into_iter().map(placed).collect()
+        Ok(merge(out).into_iter().map(placed).collect())
     }
 
     /// Where what is looked at begins: at a line if one begins in the further part of what lies

@@ -74,12 +74,12 @@ fn a_blocked_answer_stays_blocked() {
     let request = tokenize(&["a cough"]);
     let said = "The patient was seen today for a cough and was given something for it. SSN 321-54-9876. And so on, and so on, and so on.";
     for pieces in [vec![said], letters(said)] {
-        assert_eq!(filter(&request.surrogates, OnLeak::Block, &pieces), Err(BlockedOutput { class: PhiClass::Ssn }));
+        assert_eq!(filter(&request.surrogates, OnLeak::Block, &pieces), Err(BlockedOutput::Identifier(PhiClass::Ssn)));
     }
     let mut filter = OutputFilter::new(Detector::shared(), &request.surrogates, OnLeak::Block);
     assert!(filter.push(ModelText::new(format!("{said}{said}"))).is_err());
     assert!(filter.push(ModelText::new("x".repeat(200))).is_err());
-    assert_eq!(filter.finish().unwrap_err().class, PhiClass::Ssn);
+    assert_eq!(filter.finish().unwrap_err(), BlockedOutput::Identifier(PhiClass::Ssn));
 }
 
 #[test]

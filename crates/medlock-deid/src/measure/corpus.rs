@@ -1,7 +1,8 @@
 //! Labelled documents and how they are read. JSON Lines: one object a line with `id`, `text` and
 //! `spans`; each span has `start`, `end`, `label` and perhaps `confidence`.
 
-use crate::Detector;
+use crate::{Detector, RecognizerError};
+use medlock_domain::Finding;
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
 use std::fmt;
@@ -158,25 +159,37 @@ fn document(line: &[u8], gold: Option<&Corpus>) -> Result<Option<Document>, Mist
     Ok(Some(Document { id, text: String::new(), spans }))
 }
 
-/// What `detector` finds in the texts of `gold`, with its confidences.
+/// What `detector` finds in the texts of `gold`, with its confidences. A recognizer that fails finds
+/// everything, which measures nothing: with one, [`try_predict`].
 pub fn predict(detector: &Detector, gold: &Corpus) -> Corpus {
-    let documents = gold.documents.iter().map(|document| {
-        // Offsets only grow from one finding to the next.
-        let (mut byte, mut points) = (0, 0);
-        let mut point = |to: usize| {
-            points += document.text[byte..to].chars().count();
-            byte = to;
-            points
-        };
-        let spans = detector.detect(&document.text).into_iter().map(|f| Label {
-            start: point(f.span.start),
-            end: point(f.span.end),
-            label: f.class.label().to_owned(),
-            confidence: decimal(f.confidence),
-        });
-        Document { id: document.id.clone(), text: String::new(), spans: spans.collect() }
+    let found = gold.documents.iter().map(|d| prediction(d, detector.detect(&d.text)));
+    Corpus { documents: found.collect(), lines: gold.lines.clone(), places: gold.places.clone() }
+}
+
+/// What `detector` finds in the texts of `gold`, with its confidences.
+///
+/// # Errors
+/// When a recognizer fails on one of them.
+pub fn try_predict(detector: &Detector, gold: &Corpus) -> Result<Corpus, RecognizerError> {
+    let found = gold.documents.iter().map(|d| Ok(prediction(d, detector.try_detect(&d.text)?)));
+    Ok(Corpus { documents: found.collect::<Result<_, _>>()?, lines: gold.lines.clone(), places: gold.places.clone() })
+}
+
+fn prediction(document: &Document, findings: Vec<Finding>) -> Document {
+    // Offsets only grow from one finding to the next.
+    let (mut byte, mut points) = (0, 0);
+    let mut point = |to: usize| {
+        points += document.text[byte..to].chars().count();
+        byte = to;
+        points
+    };
+    let spans = findings.into_iter().map(|f| Label {
+        start: point(f.span.start),
+        end: point(f.span.end),
+        label: f.class.label().to_owned(),
+        confidence: decimal(f.confidence),
     });
-    Corpus { documents: documents.collect(), lines: gold.lines.clone(), places: gold.places.clone() }
+    Document { id: document.id.clone(), text: String::new(), spans: spans.collect() }
 }
 
 /// The shortest decimal number of a confidence: 0.9, not the 0.8999999761581421 of its bits.

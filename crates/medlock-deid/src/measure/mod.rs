@@ -26,7 +26,7 @@ mod report;
 mod score;
 mod unicode;
 
-pub use corpus::{BadLine, Corpus, Document, Label, Mistake, predict};
+pub use corpus::{BadLine, Corpus, Document, Label, Mistake, predict, try_predict};
 pub use rates::{Method, Rate, Unit};
 pub use score::{FalseFind, LabelScores, Miss, Options, Scores, score};
 

@@ -2,6 +2,7 @@
 
 use super::{Context, block_on};
 use crate::config::{self, Settings};
+use crate::detector;
 use crate::failure::{Doing, Failure};
 use crate::hardening;
 use crate::installation::Installation;
@@ -10,6 +11,7 @@ use crate::progress::Bar;
 use crate::server::{self, Server};
 use crate::signals::Stop;
 use crate::telemetry;
+use medlock_deid::Detector;
 use medlock_model::{Enforced, Launcher, ModelError};
 use tracing_subscriber::filter::LevelFilter;
 
@@ -18,12 +20,14 @@ pub(crate) fn run(context: &Context) -> Result<(), Failure> {
     let launcher = before_anything()?;
     telemetry::start(LevelFilter::INFO);
     let settings = config::load(&context.whereabouts)?;
+    // Before the confinement: a recognizer's runtime lies outside of the server's own files.
+    let detector = detector::of(&settings.detector)?;
     match hardening::confine(&settings) {
         Some(Enforced::Fully) => {}
         Some(Enforced::Partly) => tracing::warn!("this kernel confines the server's files, not its connections"),
         None => tracing::warn!("this kernel has no Landlock: the server process is not confined"),
     }
-    block_on(serve(settings, launcher, context))
+    block_on(serve(settings, launcher, detector, context))
 }
 
 /// What must come before a file is opened or a thread is started: the process gives up what it can,
@@ -35,7 +39,12 @@ pub(crate) fn before_anything() -> Result<Launcher, Failure> {
     Launcher::start(&exe).doing("starting the launcher of the model processes")
 }
 
-async fn serve(settings: Settings, launcher: Launcher, context: &Context) -> Result<(), Failure> {
+async fn serve(
+    settings: Settings,
+    launcher: Launcher,
+    detector: &'static Detector,
+    context: &Context,
+) -> Result<(), Failure> {
     let stop = Stop::listen()?;
     let mut lock = lock::take_or_fail(&settings.layout)?;
     let registry = server::registry(&settings.model.dir)?;
@@ -47,13 +56,14 @@ async fn serve(settings: Settings, launcher: Launcher, context: &Context) -> Res
         e => Failure::Error(e.to_string()),
     })?;
     let installation = Installation::open(&settings).await?;
-    let server = Server::start(&settings, installation, launcher, model).await?;
+    let server = Server::start(&settings, installation, launcher, model, detector).await?;
     lock.serving_at(server.address())?;
     let engine = server.engine();
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         listen = %server.address(),
         model = %settings.model.name,
+        detector = detector.version(),
         ms = engine.load_ms,
         "serving"
     );

@@ -32,6 +32,17 @@ impl Judge {
         })
     }
 
+    /// A number from 0 to 1; `None` when nothing was said.
+    pub(super) fn share(&mut self, key: &'static str) -> Option<f64> {
+        let read = |value: &Value| match value {
+            Value::Decimal(n) => Some(*n),
+            Value::Number(n @ 0..=1) => Some(*n as f64),
+            Value::Loose(text) => text.parse().ok(),
+            _ => None,
+        };
+        self.take(key, "a number from 0 to 1", |v| read(v).filter(|n| (0.0..=1.0).contains(n)))
+    }
+
     /// Text that parses; `None` when nothing was said.
     pub(super) fn text<T: FromStr + Display>(&mut self, key: &'static str, expected: &str) -> Option<T> {
         self.take(key, expected, |v| text(v)?.parse().ok())

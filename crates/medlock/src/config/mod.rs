@@ -7,7 +7,7 @@ mod settings;
 mod tests;
 
 pub(crate) use raw::Mistake;
-pub(crate) use settings::{KeyRef, Settings};
+pub(crate) use settings::{DetectorSettings, KeyRef, OnnxSettings, Settings};
 
 use crate::failure::Failure;
 use crate::layout::Layout;
@@ -25,6 +25,12 @@ impl Whereabouts {
     pub(crate) fn data_dir(&self) -> PathBuf {
         let from_env = || std::env::var_os("MEDLOCK_DATA_DIR").filter(|v| !v.is_empty()).map(PathBuf::from);
         self.data_dir.clone().or_else(from_env).unwrap_or_else(|| "medlock-data".into())
+    }
+
+    /// Whether somebody said where the configuration is, so that it has to be there.
+    pub(crate) fn are_named(&self) -> bool {
+        let from_env = std::env::var_os("MEDLOCK_CONFIG").is_some_and(|v| !v.is_empty());
+        self.config.is_some() || self.data_dir.is_some() || from_env
     }
 
     /// The configuration file that counts.

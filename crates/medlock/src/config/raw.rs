@@ -49,10 +49,11 @@ impl fmt::Display for Mistake {
 }
 
 /// A value, as far as settings need one.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Value {
     Text(String),
     Number(i64),
+    Decimal(f64),
     /// From the environment: text, or a number written as text.
     Loose(String),
     /// Something that no setting is; its type's name.
@@ -102,6 +103,10 @@ impl Raw {
                 DeValue::Integer(n) => match i64::from_str_radix(n.as_str(), n.radix()) {
                     Ok(n) => Value::Number(n),
                     Err(_) => Value::Other("number that is too large"),
+                },
+                DeValue::Float(n) => match n.as_str().parse() {
+                    Ok(n) => Value::Decimal(n),
+                    Err(_) => Value::Other("float"),
                 },
                 other => Value::Other(other.type_str()),
             };

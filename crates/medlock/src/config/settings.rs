@@ -3,7 +3,7 @@
 use super::judge::Judge;
 use super::raw::{Mistake, Origin, Raw, Value};
 use crate::layout::Layout;
-use medlock_deid::OnLeak;
+use medlock_deid::{OnLeak, Preset};
 use medlock_domain::ModelName;
 use medlock_gateway::Limits;
 use std::fmt;
@@ -25,6 +25,7 @@ pub(crate) struct Settings {
     pub(crate) limits: Limits,
     pub(crate) policy_dir: Option<PathBuf>,
     pub(crate) on_leak: OnLeak,
+    pub(crate) detector: DetectorSettings,
     /// Every setting as text, with where it comes from: for `check-config`.
     pub(crate) resolved: Vec<Resolved>,
 }
@@ -37,6 +38,22 @@ pub(crate) struct ModelSettings {
     pub(crate) engines: usize,
     pub(crate) context: u32,
     pub(crate) queue: usize,
+}
+
+/// What finds identifiers.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct DetectorSettings {
+    pub(crate) preset: Preset,
+    pub(crate) onnx: Option<OnnxSettings>,
+}
+
+/// A token classifier of the user's own.
+#[derive(Debug, Clone)]
+#[cfg_attr(not(feature = "onnx"), allow(dead_code, reason = "judged in every build, used in one"))]
+pub(crate) struct OnnxSettings {
+    pub(crate) dir: PathBuf,
+    pub(crate) library: PathBuf,
+    pub(crate) threshold: f64,
 }
 
 /// One setting as text.
@@ -89,6 +106,7 @@ pub(super) fn judge(raw: Raw, base: &Path) -> Result<Settings, Vec<Mistake>> {
     let limits = limits(&mut j);
     let policy_dir = j.maybe_path("policy.dir", &data);
     let on_leak = j.word("output.on_leak", "redact", &[("redact", OnLeak::Redact), ("block", OnLeak::Block)]);
+    let detector = detector(&mut j, &data);
     if session_idle_minutes > session_absolute_hours * 60 {
         j.conflict("session.idle_minutes", "is longer than session.absolute_hours; make it shorter");
     }
@@ -108,6 +126,7 @@ pub(super) fn judge(raw: Raw, base: &Path) -> Result<Settings, Vec<Mistake>> {
         limits,
         policy_dir,
         on_leak,
+        detector,
         resolved,
     })
 }
@@ -131,6 +150,41 @@ fn model(j: &mut Judge, data: &Path) -> ModelSettings {
         context: j.number("model.context", 4096, 256..=131_072) as u32,
         queue: j.number("model.queue", 16, 1..=1024) as usize,
     }
+}
+
+fn detector(j: &mut Judge, data: &Path) -> DetectorSettings {
+    let preset = j.word("detector.preset", Preset::default().name(), &Preset::ALL.map(|p| (p.name(), p)));
+    let dir = j.maybe_path("detector.onnx.dir", data);
+    let library = j.maybe_path("detector.onnx.library", data);
+    let threshold = j.share("detector.onnx.threshold");
+    let said = match (&dir, &library, threshold) {
+        (None, None, None) => return DetectorSettings { preset, onnx: None },
+        (Some(_), ..) => "detector.onnx.dir",
+        (None, Some(_), _) => "detector.onnx.library",
+        (None, None, Some(_)) => "detector.onnx.threshold",
+    };
+    if !cfg!(feature = "onnx") {
+        j.conflict(
+            said,
+            "this medlock was built without ONNX models; build it with `--features onnx`, or leave this out",
+        );
+    }
+    if threshold.is_none() {
+        j.default("detector.onnx.threshold", "0.5".to_owned());
+    }
+    let threshold = threshold.unwrap_or(0.5);
+    let onnx = match (dir, library) {
+        (Some(dir), Some(library)) => Some(OnnxSettings { dir, library, threshold }),
+        (None, _) => {
+            j.conflict(said, "the model is missing; set detector.onnx.dir to its directory");
+            None
+        }
+        (_, None) => {
+            j.conflict(said, "the runtime is missing; set detector.onnx.library to the path of libonnxruntime.so");
+            None
+        }
+    };
+    DetectorSettings { preset, onnx }
 }
 
 fn limits(j: &mut Judge) -> Limits {

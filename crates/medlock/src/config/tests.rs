@@ -2,6 +2,7 @@
 
 use super::raw::Origin;
 use super::*;
+use medlock_deid::Preset;
 use std::time::Duration;
 
 fn check(text: &str, env: &[(&str, &str)]) -> Result<Settings, Vec<String>> {
@@ -61,6 +62,48 @@ fn every_mistake_is_named_with_its_place_and_its_mend() {
     ] {
         let mistakes = check(text, &[]).unwrap_err();
         assert!(mistakes.iter().any(|m| m.contains(said)), "{text:?} gives {mistakes:?}");
+    }
+}
+
+#[test]
+fn the_detector_is_chosen_by_a_preset() {
+    assert_eq!(check("", &[]).unwrap().detector.preset, Preset::Balanced);
+    let said = check("[detector]\npreset = 'strict'", &[]).unwrap();
+    assert_eq!(said.detector.preset, Preset::Strict);
+    assert!(said.detector.onnx.is_none() && said.resolved.iter().all(|r| !r.key.starts_with("detector.onnx")));
+    let wrong = check("[detector]\npreset = 'lax'", &[]).unwrap_err();
+    assert!(
+        wrong[0].contains("line 2: detector.preset: expected \"rules\" or \"balanced\" or \"strict\""),
+        "{wrong:?}"
+    );
+}
+
+#[test]
+fn a_model_of_ones_own_is_a_directory_and_a_library() {
+    let onnx = |fields: &str| check(&format!("[detector]\nonnx = {{ {fields} }}"), &[]);
+    for (fields, said) in [
+        ("dir = 'm'", "line 2: detector.onnx.dir: the runtime is missing; set detector.onnx.library"),
+        ("library = '/l.so'", "line 2: detector.onnx.library: the model is missing; set detector.onnx.dir"),
+        ("threshold = 0.5", "line 2: detector.onnx.threshold: the model is missing"),
+        ("dir = 'm', library = 'l', threshold = 1.5", "detector.onnx.threshold: expected a number from 0 to 1"),
+        ("dir = 'm', library = 'l', threshold = 'high'", "detector.onnx.threshold: expected a number from 0 to 1"),
+        ("dir = 'm', library = 'l', treshold = 0.5", "detector.onnx.treshold: there is no such setting; did you mean"),
+    ] {
+        let mistakes = onnx(fields).unwrap_err();
+        assert!(mistakes.iter().any(|m| m.contains(said)), "{fields} gives {mistakes:?}");
+    }
+    let whole = onnx("dir = 'm', library = '/l.so', threshold = 0.25");
+    if cfg!(feature = "onnx") {
+        let given = whole.unwrap().detector.onnx.unwrap();
+        assert_eq!((given.dir.as_path(), given.library.as_path()), (Path::new("/etc/medlock/m"), Path::new("/l.so")));
+        assert_eq!(given.threshold, 0.25);
+        assert_eq!(onnx("dir = 'm', library = 'l'").unwrap().detector.onnx.unwrap().threshold, 0.5);
+    } else {
+        let mistakes = whole.unwrap_err();
+        assert!(
+            mistakes[0].contains("line 2: detector.onnx.dir: this medlock was built without ONNX models"),
+            "{mistakes:?}"
+        );
     }
 }
 

@@ -64,7 +64,9 @@ pub(super) async fn all(
     init::write_config(layout, &text)?;
     let server = narrator
         .wait("starting the sandboxed model and the gateway", async {
-            let server = Server::start(&settings, installation, launcher, model).await?;
+            let server =
+                Server::start(&settings, installation, launcher, model, crate::detector::of(&settings.detector)?)
+                    .await?;
             let info = server.engine();
             let how = format!("{} parameters, listening on {}", millions(info.parameters), server.address());
             Ok((server, how))

@@ -4,6 +4,8 @@
 mod command_line;
 mod deid;
 mod offline;
+#[cfg(feature = "onnx")]
+mod onnx;
 mod quickstart;
 mod serving;
 mod support;

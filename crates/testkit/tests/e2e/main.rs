@@ -9,5 +9,6 @@ mod faults;
 mod hostile;
 mod hunt;
 mod positions;
+mod recognizers;
 mod records;
 mod restore;

@@ -5,12 +5,13 @@ use crate::cli::{Certify, Per};
 use crate::clock::SystemClock;
 use crate::commands::Context;
 use crate::config;
+use crate::detector;
 use crate::failure::{Doing, Failure};
 use crate::terminal::Terminal;
 use medlock_audit::LogName;
 use medlock_deid::Detector;
 use medlock_deid::certify::{LeakUnit, Provenance, Sample, Statement, Target, Threshold};
-use medlock_deid::measure::predict;
+use medlock_deid::measure::try_predict;
 use medlock_domain::Clock;
 use medlock_keys::digest::{hex, sha256};
 use medlock_keys::keyring::Keyring;
@@ -32,7 +33,9 @@ fn make(path: &Path, args: &Certify, context: &Context) -> Result<(), Failure> {
     let bytes = read(path)?;
     let gold = gold(path, &bytes)?;
     let options = options(&args.required, false);
-    let sample = Sample::new(&gold, &predict(Detector::shared(), &gold), &options).map_err(|e| in_file(path, e))?;
+    let detector = detector::configured(&context.whereabouts)?;
+    let predicted = try_predict(detector, &gold).doing("searching the notes")?;
+    let sample = Sample::new(&gold, &predicted, &options).map_err(|e| in_file(path, e))?;
     let unit = match args.per {
         Per::Document => LeakUnit::Documents,
         Per::Identifier => LeakUnit::Identifiers,
@@ -40,8 +43,8 @@ fn make(path: &Path, args: &Certify, context: &Context) -> Result<(), Failure> {
     let threshold = args.target_leak.map(|rate| Threshold::choose(&sample, Target { rate, unit }));
     let provenance = Provenance {
         tool: concat!("medlock ", env!("CARGO_PKG_VERSION")).to_owned(),
-        detector: Detector::shared().version().to_owned(),
-        digests: vec![("rules_and_lists".to_owned(), detector_digest())],
+        detector: detector.version().to_owned(),
+        digests: vec![("rules_and_lists".to_owned(), digest_of(detector))],
         gold: hex(&sha256(&[&bytes])),
         date: SystemClock.now().rfc3339(),
         sampling: args.drawn.clone(),
@@ -86,8 +89,8 @@ impl Signer {
 }
 
 /// What the audit records name the detector by: everything that it decides by.
-fn detector_digest() -> String {
-    hex(&sha256(&Detector::shared().rule_bytes().collect::<Vec<_>>()))
+fn digest_of(detector: &Detector) -> String {
+    hex(&sha256(&detector.rule_bytes().collect::<Vec<_>>()))
 }
 
 fn publish(statement: &Statement, note: &str, out: Option<&Path>, terminal: Terminal) -> Result<(), Failure> {
@@ -126,9 +129,10 @@ fn verify(file: &Path, gold: Option<&Path>, kept: Option<&Path>, context: &Conte
     {
         return Err(refused(file, &format!("not made from {}", gold.display()), terminal));
     }
-    let detector = statement.json()["detector"]["sha256"]["rules_and_lists"].as_str() == Some(&detector_digest());
+    let own = digest_of(detector::configured(&context.whereabouts)?);
+    let detector = statement.json()["detector"]["sha256"]["rules_and_lists"].as_str() == Some(&own);
     if !detector {
-        terminal.note("the certificate is about another detector than this program's: it says nothing about this one");
+        terminal.note("the certificate is about another detector than the one here: it says nothing about this one");
     }
     if terminal.json {
         terminal.json(json!({

@@ -2,17 +2,19 @@
 
 use super::{gold, in_file, name, options, read};
 use crate::cli::Eval;
+use crate::commands::Context;
+use crate::detector;
 use crate::failure::{Doing, Failure};
 use crate::terminal::Terminal;
-use medlock_deid::Detector;
-use medlock_deid::measure::{Corpus, Scores, predict, score};
+use medlock_deid::measure::{Corpus, Scores, score, try_predict};
 use std::path::Path;
 
-pub(crate) fn run(args: &Eval, terminal: Terminal) -> Result<(), Failure> {
+pub(crate) fn run(args: &Eval, context: &Context) -> Result<(), Failure> {
+    let terminal = context.terminal;
     let gold = gold(&args.gold, &read(&args.gold)?)?;
     let predicted = match &args.predictions {
         Some(file) => Corpus::predictions(&read(file)?, &gold).map_err(|e| in_file(file, e))?,
-        None => predict(Detector::shared(), &gold),
+        None => try_predict(detector::configured(&context.whereabouts)?, &gold).doing("searching the notes")?,
     };
     if let Some(file) = &args.write_predictions {
         write(file, &args.gold, &predicted)?;

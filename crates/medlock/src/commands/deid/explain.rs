@@ -2,17 +2,20 @@
 
 use super::{name, read};
 use crate::cli::Explain;
-use crate::failure::Failure;
-use crate::terminal::Terminal;
-use medlock_deid::Detector;
+use crate::commands::Context;
+use crate::detector;
+use crate::failure::{Doing, Failure};
+use medlock_deid::Explained;
 use medlock_domain::{Finding, PhiClass};
 use serde_json::{Value, json};
 use std::path::Path;
 
-pub(crate) fn run(args: &Explain, terminal: Terminal) -> Result<(), Failure> {
+pub(crate) fn run(args: &Explain, context: &Context) -> Result<(), Failure> {
+    let terminal = context.terminal;
     let text = text(args)?;
-    let detector = Detector::shared();
-    let found = Found { text: &text, findings: detector.detect(&text), show: args.show_values };
+    let detector = detector::configured(&context.whereabouts)?;
+    let findings = detector.try_explain(&text).doing("searching the text")?;
+    let found = Found { text: &text, findings, show: args.show_values };
     if terminal.json {
         terminal.json(json!({
             "detector": detector.version(), "characters": text.chars().count(), "findings": found.json(),
@@ -20,7 +23,7 @@ pub(crate) fn run(args: &Explain, terminal: Terminal) -> Result<(), Failure> {
     } else if found.findings.is_empty() {
         terminal.note("nothing was found");
     } else {
-        terminal.table(&["line", "from", "to", "class", "confidence", "detector", "value"], &found.rows());
+        terminal.table(&["line", "from", "to", "class", "confidence", "detectors", "value"], &found.rows());
     }
     Ok(())
 }
@@ -37,7 +40,7 @@ fn text(args: &Explain) -> Result<String, Failure> {
 
 struct Found<'a> {
     text: &'a str,
-    findings: Vec<Finding>,
+    findings: Vec<Explained>,
     show: bool,
 }
 
@@ -45,7 +48,8 @@ struct Found<'a> {
 struct Place {
     class: PhiClass,
     confidence: f32,
-    detector: &'static str,
+    /// All that spoke for it; first the one that says of which class it is.
+    detectors: Vec<&'static str>,
     line: usize,
     /// Code points.
     start: usize,
@@ -64,15 +68,21 @@ impl Found<'_> {
             line += passed.matches('\n').count();
             (points, line)
         };
-        let place = |finding: &Finding| {
-            let Finding { span, class, confidence, detector } = *finding;
+        let place = |explained: &Explained| {
+            let Finding { span, class, confidence, detector } = explained.finding;
+            let mut detectors = vec![detector];
+            for (rule, ..) in &explained.because {
+                if !detectors.contains(rule) {
+                    detectors.push(rule);
+                }
+            }
             let (start, line) = to(span.start);
             let (end, _) = to(span.end);
             let value = &self.text[span.start..span.end];
             Place {
                 class,
                 confidence,
-                detector,
+                detectors,
                 line,
                 start,
                 end,
@@ -90,7 +100,7 @@ impl Found<'_> {
                 p.end.to_string(),
                 p.class.to_string(),
                 format!("{:.3}", p.confidence),
-                p.detector.to_owned(),
+                p.detectors.join(" "),
                 // What stands in a text must not steer the terminal.
                 p.value.replace(char::is_control, " "),
             ]
@@ -102,7 +112,7 @@ impl Found<'_> {
         let one = |p: Place| {
             let mut value = json!({
                 "start": p.start, "end": p.end, "line": p.line, "class": p.class.label(),
-                "confidence": p.confidence, "detectors": [p.detector],
+                "confidence": p.confidence, "detectors": p.detectors,
             });
             value[if self.show { "value" } else { "masked" }] = p.value.into();
             value
@@ -125,12 +135,13 @@ fn masked(value: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use medlock_deid::Detector;
 
     #[test]
     fn shapes_and_places() {
         assert_eq!(masked("Ann O'Hara-Šmíd, 12/3"), "Xxx X'Xxxx-Xxxx, 99/9");
         let text = "née:\nphone 212-555-0143";
-        let found = Found { text, findings: Detector::shared().detect(text), show: false };
+        let found = Found { text, findings: Detector::shared().explain(text), show: false };
         let json = found.json();
         let phone = json.iter().find(|f| f["class"] == "PHONE").expect("it is there");
         assert_eq!((&phone["start"], &phone["end"], &phone["line"]), (&json!(11), &json!(23), &json!(2)));

@@ -14,9 +14,9 @@ use std::path::Path;
 
 pub(crate) fn run(args: Deid, context: &Context) -> Result<(), Failure> {
     match args.verb {
-        Some(DeidVerb::Eval(args)) => eval::run(&args, context.terminal),
+        Some(DeidVerb::Eval(args)) => eval::run(&args, context),
         Some(DeidVerb::Certify(args)) => certify::run(&args, context),
-        Some(DeidVerb::Explain(args)) => explain::run(&args, context.terminal),
+        Some(DeidVerb::Explain(args)) => explain::run(&args, context),
         None => Err(Failure::error("nothing to do: see `medlock deid --help`")),
     }
 }
