@@ -1,6 +1,6 @@
 //! `medlock deid certify`.
 
-use super::{gold, in_file, options, read};
+use super::{detector_digest, gold, in_file, options, read};
 use crate::cli::{Certify, Per};
 use crate::clock::SystemClock;
 use crate::commands::Context;
@@ -41,7 +41,7 @@ fn make(path: &Path, args: &Certify, context: &Context) -> Result<(), Failure> {
     let provenance = Provenance {
         tool: concat!("medlock ", env!("CARGO_PKG_VERSION")).to_owned(),
         detector: Detector::shared().version().to_owned(),
-        digests: vec![("rules_and_lists".to_owned(), detector_digest())],
+        digests: vec![("rules_and_lists".to_owned(), hex(&detector_digest(Detector::shared())))],
         gold: hex(&sha256(&[&bytes])),
         date: SystemClock.now().rfc3339(),
         sampling: args.drawn.clone(),
@@ -85,11 +85,6 @@ impl Signer {
     }
 }
 
-/// What the audit records name the detector by: everything that it decides by.
-fn detector_digest() -> String {
-    hex(&sha256(&Detector::shared().rule_bytes().collect::<Vec<_>>()))
-}
-
 fn publish(statement: &Statement, note: &str, out: Option<&Path>, terminal: Terminal) -> Result<(), Failure> {
     if let Some(path) = out {
         let doing = || format!("writing {}", path.display());
@@ -126,7 +121,7 @@ fn verify(file: &Path, gold: Option<&Path>, kept: Option<&Path>, context: &Conte
     {
         return Err(refused(file, &format!("not made from {}", gold.display()), terminal));
     }
-    let detector = statement.json()["detector"]["sha256"]["rules_and_lists"].as_str() == Some(&detector_digest());
+    let detector = statement.json()["detector"]["sha256"]["rules_and_lists"].as_str() == Some(&hex(&detector_digest(Detector::shared())));
     if !detector {
         terminal.note("the certificate is about another detector than this program's: it says nothing about this one");
     }
