@@ -4,23 +4,23 @@ use super::{name, read};
 use crate::cli::Explain;
 use crate::failure::Failure;
 use crate::terminal::Terminal;
-use medlock_deid::Detector;
-use medlock_domain::{Finding, PhiClass};
+use medlock_deid::{Detector, Explained};
+use medlock_domain::PhiClass;
 use serde_json::{Value, json};
 use std::path::Path;
 
 pub(crate) fn run(args: &Explain, terminal: Terminal) -> Result<(), Failure> {
     let text = text(args)?;
-    let detector = Detector::shared();
-    let found = Found { text: &text, findings: detector.detect(&text), show: args.show_values };
+    let detector = Detector::preset(args.preset);
+    let found = Found { text: &text, findings: detector.explain(&text), show: args.show_values };
     if terminal.json {
         terminal.json(json!({
-            "detector": detector.version(), "characters": text.chars().count(), "findings": found.json(),
+            "detector": detector.version(), "preset": args.preset.name(), "characters": text.chars().count(), "findings": found.json(),
         }));
     } else if found.findings.is_empty() {
         terminal.note("nothing was found");
     } else {
-        terminal.table(&["line", "from", "to", "class", "confidence", "detector", "value"], &found.rows());
+        terminal.table(&["line", "from", "to", "class", "confidence", "because", "value"], &found.rows());
     }
     Ok(())
 }
@@ -37,7 +37,7 @@ fn text(args: &Explain) -> Result<String, Failure> {
 
 struct Found<'a> {
     text: &'a str,
-    findings: Vec<Finding>,
+    findings: Vec<Explained>,
     show: bool,
 }
 
@@ -45,7 +45,8 @@ struct Found<'a> {
 struct Place {
     class: PhiClass,
     confidence: f32,
-    detector: &'static str,
+    /// The rules that said so, each with the class it said and how sure it was.
+    because: Vec<(&'static str, PhiClass, f32)>,
     line: usize,
     /// Code points.
     start: usize,
@@ -64,15 +65,20 @@ impl Found<'_> {
             line += passed.matches('\n').count();
             (points, line)
         };
-        let place = |finding: &Finding| {
-            let Finding { span, class, confidence, detector } = *finding;
+        let place = |explained: &Explained| {
+            let (span, class, confidence) =
+                (explained.finding.span, explained.finding.class, explained.finding.confidence);
+            let mut because = explained.because.clone();
+            if because.is_empty() {
+                because.push((explained.finding.detector, class, confidence));
+            }
             let (start, line) = to(span.start);
             let (end, _) = to(span.end);
             let value = &self.text[span.start..span.end];
             Place {
                 class,
                 confidence,
-                detector,
+                because,
                 line,
                 start,
                 end,
@@ -90,7 +96,7 @@ impl Found<'_> {
                 p.end.to_string(),
                 p.class.to_string(),
                 format!("{:.3}", p.confidence),
-                p.detector.to_owned(),
+                said(p.class, &p.because),
                 // What stands in a text must not steer the terminal.
                 p.value.replace(char::is_control, " "),
             ]
@@ -100,15 +106,36 @@ impl Found<'_> {
 
     fn json(&self) -> Vec<Value> {
         let one = |p: Place| {
+            let mut detectors: Vec<&str> = Vec::new();
+            for (rule, class, _) in &p.because {
+                if *class == p.class && !detectors.contains(rule) {
+                    detectors.push(rule);
+                }
+            }
+            let because: Vec<Value> = p
+                .because
+                .iter()
+                .map(|(rule, class, sure)| json!({"detector": rule, "class": class.label(), "confidence": sure}))
+                .collect();
             let mut value = json!({
                 "start": p.start, "end": p.end, "line": p.line, "class": p.class.label(),
-                "confidence": p.confidence, "detectors": [p.detector],
+                "confidence": p.confidence, "detectors": detectors, "because": because,
             });
             value[if self.show { "value" } else { "masked" }] = p.value.into();
             value
         };
         self.places().into_iter().map(one).collect()
     }
+}
+
+/// The rules, the surest first; one that took it for something else says for what.
+fn said(class: PhiClass, because: &[(&'static str, PhiClass, f32)]) -> String {
+    let mut words: Vec<String> = Vec::new();
+    for (rule, as_class, sure) in because {
+        let what = if *as_class == class { String::new() } else { format!(" as {as_class}") };
+        words.push(format!("{rule}{what} {sure:.2}"));
+    }
+    words.join(", ")
 }
 
 /// The value's shape: which of its characters are capitals, other letters and digits.
@@ -130,7 +157,7 @@ mod tests {
     fn shapes_and_places() {
         assert_eq!(masked("Ann O'Hara-Šmíd, 12/3"), "Xxx X'Xxxx-Xxxx, 99/9");
         let text = "née:\nphone 212-555-0143";
-        let found = Found { text, findings: Detector::shared().detect(text), show: false };
+        let found = Found { text, findings: Detector::shared().explain(text), show: false };
         let json = found.json();
         let phone = json.iter().find(|f| f["class"] == "PHONE").expect("it is there");
         assert_eq!((&phone["start"], &phone["end"], &phone["line"]), (&json!(11), &json!(23), &json!(2)));

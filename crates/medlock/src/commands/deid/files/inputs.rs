@@ -35,8 +35,8 @@ pub(super) struct Inputs {
     pub(super) single: bool,
     /// How many files were named twice.
     pub(super) twice: usize,
-    /// The output directory lies in an input.
-    pub(super) passed_output: bool,
+    /// How many directories were not walked into because they are not the user's.
+    pub(super) passed: usize,
 }
 
 /// Device and number of a file.
@@ -46,12 +46,13 @@ pub(super) fn identity(meta: &Metadata) -> Identity {
     (meta.dev(), meta.ino())
 }
 
-/// Lists the inputs. `out`, where it is a directory already, is not walked into.
-pub(super) fn gather(named: &[PathBuf], out: Option<&Path>) -> Result<Inputs, Failure> {
+/// Lists the inputs. `out`, where it is a directory already, and `data`, which has the keys, are not
+/// walked into.
+pub(super) fn gather(named: &[PathBuf], out: Option<&Path>, data: &Path) -> Result<Inputs, Failure> {
     let out = out.filter(|o| o.is_dir());
     let within = out.and_then(|o| o.canonicalize().ok());
-    let out = out.and_then(|o| fs::metadata(o).ok()).as_ref().map(identity);
-    let mut walk = Walk { out, seen: HashSet::new(), inputs: Inputs::default() };
+    let ours = out.into_iter().chain([data]).filter_map(|d| fs::metadata(d).ok()).map(|m| identity(&m)).collect();
+    let mut walk = Walk { ours, seen: HashSet::new(), inputs: Inputs::default() };
     let mut directories = false;
     for path in named {
         if path == Path::new("-") {
@@ -85,7 +86,7 @@ pub(super) fn gather(named: &[PathBuf], out: Option<&Path>) -> Result<Inputs, Fa
 }
 
 struct Walk {
-    out: Option<Identity>,
+    ours: HashSet<Identity>,
     seen: HashSet<Identity>,
     inputs: Inputs,
 }
@@ -102,8 +103,8 @@ impl Walk {
             let meta = entry.metadata().doing(format!("reading {}", shown(&path)))?;
             let kind = meta.file_type();
             if kind.is_dir() {
-                if self.out == Some(identity(&meta)) {
-                    self.inputs.passed_output = true;
+                if self.ours.contains(&identity(&meta)) {
+                    self.inputs.passed += 1;
                 } else {
                     self.directory(&path, &name)?;
                 }
@@ -165,13 +166,13 @@ mod tests {
             fs::write(at(name), "x").unwrap();
         }
         std::os::unix::fs::symlink(at("elsewhere.txt"), at("in/link.txt")).unwrap();
-        let found = gather(&[at("in"), at("in/./a.txt")], Some(&at("in/out"))).unwrap();
+        let found = gather(&[at("in"), at("in/./a.txt")], Some(&at("in/out")), &at("data")).unwrap();
         let names: Vec<_> = found.all.iter().map(|i| (i.name.to_str().unwrap(), i.refused)).collect();
         let link = Some("a symbolic link");
         assert_eq!(names, [("a.txt", None), ("b/c.txt", None), ("link.txt", link), ("z.txt", None)]);
         assert_eq!((found.twice, found.single), (1, false));
-        assert!(gather(&[at("in")], Some(&at("in"))).is_err());
-        assert!(gather(&["-".into(), at("in")], None).is_err());
+        assert!(gather(&[at("in")], Some(&at("in")), &at("data")).is_err());
+        assert!(gather(&["-".into(), at("in")], None, &at("data")).is_err());
     }
 
     #[test]

@@ -49,7 +49,7 @@ pub(crate) fn run(args: &DeidFiles, context: &Context) -> Result<(), Failure> {
         return Err(Failure::error("nothing to do: name files, directories, or `-`; see `medlock deid --help`"));
     }
     let terms = Terms::new(args)?;
-    let inputs = inputs::gather(&args.inputs, args.out.as_deref())?;
+    let inputs = inputs::gather(&args.inputs, args.out.as_deref(), &context.whereabouts.data_dir())?;
     let place = Place::of(args, &inputs)?;
     if matches!(place, Place::Stdout) && context.terminal.json {
         return Err(Failure::error("stdout cannot take the output and --json: name a file with --out"));
@@ -81,7 +81,7 @@ fn recorded_run(
     let path = place.manifest();
     let before = before(path.as_deref(), args)?;
     let manifest = Manifest::new(MadeBy::new(terms, recorded.is_some()), SystemClock.now().rfc3339(), args.rename);
-    let (twice, passed_output, bytes) = (inputs.twice, inputs.passed_output, inputs.all.iter().map(|i| i.bytes).sum());
+    let (twice, passed, bytes) = (inputs.twice, inputs.passed, inputs.all.iter().map(|i| i.bytes).sum());
     let quiet = Bar::hidden();
     let looking = Work { terms, kept: &kept, halt: &halt, bar: &quiet };
     let plan = plan::plan(inputs, place, args, manifest, before, &|path| looking.digest_of(path))?;
@@ -89,7 +89,7 @@ fn recorded_run(
     if recorded.is_none() {
         terminal.note("--no-vault: replacements are kept nowhere, and this run is in no audit log");
     }
-    summary::beforehand(terminal, twice, passed_output, skipped, earlier);
+    summary::beforehand(terminal, twice, passed, skipped, earlier);
     let intent = recorded.map(|r| r.begin(terms, jobs.len(), runtime)).transpose()?;
     if let Some(path) = &path {
         manifest.write(path)?;
@@ -103,6 +103,7 @@ fn recorded_run(
         .then(|| SystemClock.now().rfc3339());
     let digest = board.save();
     let ended = summary::ended(&board.manifest, board.failure.take(), halt.interrupted(), place);
+    let mut was_recorded = Ok(());
     if let (Some(recorded), Some(intent)) = (recorded, intent) {
         let outcome = match &ended {
             _ if halt.interrupted() => Outcome::Aborted,
@@ -110,10 +111,11 @@ fn recorded_run(
             _ => Outcome::Ok,
         };
         let digest = digest.as_ref().ok().copied().flatten();
-        recorded.end(intent, terms, (&board.manifest, digest), outcome, runtime)?;
+        was_recorded = recorded.end(intent, terms, (&board.manifest, digest), outcome, runtime).map(drop);
     }
     summary::print(terminal, &board.manifest, skipped);
     digest?;
+    was_recorded?;
     ended
 }
 

@@ -68,10 +68,12 @@ impl Recorded {
         ] {
             entry = entry.int(key, n as i64);
         }
-        for class in PhiClass::ALL {
-            if let Some(n) = manifest.0.totals.classes.get(class.label()) {
-                entry = entry.int(class.label(), *n as i64);
-            }
+        // Two facts: all classes with large numbers are more than one word may have.
+        let (first, second) = PhiClass::ALL.split_at(PhiClass::ALL.len() / 2);
+        for (key, classes) in [("classes", first), ("classes_more", second)] {
+            let counts = &manifest.0.totals.classes;
+            let counted = classes.iter().filter_map(|c| Some(format!("{c}={}", counts.get(c.label())?)));
+            entry = entry.word(key, &counted.collect::<Vec<_>>().join(","));
         }
         if let Some(digest) = manifest.1 {
             entry = entry.digest("manifest", digest);

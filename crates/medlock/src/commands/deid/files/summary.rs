@@ -11,12 +11,12 @@ use super::place::Place;
 use super::plan::Job;
 
 /// Before the work begins.
-pub(super) fn beforehand(terminal: Terminal, twice: usize, passed_output: bool, kept: usize, earlier: usize) {
+pub(super) fn beforehand(terminal: Terminal, twice: usize, passed: usize, kept: usize, earlier: usize) {
     if twice > 0 {
         terminal.note(format!("{twice} named twice, done once"));
     }
-    if passed_output {
-        terminal.note("the output directory lies in an input and is not read");
+    if passed > 0 {
+        terminal.note("the output or the data directory lies in an input and is not read");
     }
     if kept > 0 {
         terminal.note(format!("{kept} done by an earlier run and unchanged, skipped"));
