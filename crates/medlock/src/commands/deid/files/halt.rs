@@ -1,12 +1,17 @@
 //! Ending early: at SIGINT or SIGTERM, or when one file shows that no other can be done either.
 
-use crate::failure::Failure;
-use crate::signals::Stop;
+use crate::failure::{Doing, Failure};
+use crate::terminal::Terminal;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 use tokio::runtime::Runtime;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::partial;
+
+/// How long the first signal may take.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Whether to end. Clones are the same.
 #[derive(Clone, Default)]
@@ -16,21 +21,31 @@ pub(super) struct Halt {
 }
 
 impl Halt {
-    /// Listens for signals. The first ends the work at the next piece; where that may be long in
-    /// coming, because somebody else has to write it, `at_once` ends the program.
-    pub(super) fn listen(runtime: &Runtime, at_once: bool) -> Result<Self, Failure> {
+    /// Listens for signals. The first ends the work at the next piece, a later one does not wait for
+    /// it; where the next piece `waits` for somebody to write it, neither does the first.
+    pub(super) fn listen(runtime: &Runtime, waits: bool, terminal: Terminal) -> Result<Self, Failure> {
         let halt = Self::default();
         let ours = halt.clone();
         runtime.block_on(async {
-            let stop = Stop::listen()?;
+            let mut interrupt = signal(SignalKind::interrupt()).doing("listening for SIGINT")?;
+            let mut terminate = signal(SignalKind::terminate()).doing("listening for SIGTERM")?;
             tokio::spawn(async move {
-                stop.wanted().await;
+                either(&mut interrupt, &mut terminate).await;
                 ours.interrupted.store(true, Ordering::SeqCst);
                 ours.end();
-                if at_once {
-                    partial::remove_all();
-                    std::process::exit(130);
+                // Some send every signal twice; somebody who does not want to wait is slower.
+                let more = async {
+                    loop {
+                        either(&mut interrupt, &mut terminate).await;
+                    }
+                };
+                let _over = tokio::time::timeout(PATIENCE, more).await;
+                if !waits {
+                    either(&mut interrupt, &mut terminate).await;
                 }
+                partial::remove_all();
+                terminal.note("interrupted: what is not finished is removed");
+                std::process::exit(130);
             });
             Ok(halt)
         })
@@ -47,5 +62,12 @@ impl Halt {
     /// Whether it was a signal.
     pub(super) fn interrupted(&self) -> bool {
         self.interrupted.load(Ordering::SeqCst)
+    }
+}
+
+async fn either(one: &mut Signal, other: &mut Signal) {
+    tokio::select! {
+        _ = one.recv() => {}
+        _ = other.recv() => {}
     }
 }

@@ -45,15 +45,11 @@ impl Kept {
         if let Some(known) = inner.get(IDS, PhiClass::Id, id)? {
             return known.parse().map_err(|_| VaultError("a resource's number is none".into()));
         }
-        loop {
-            // 2^53 is what every JSON reader can hold.
-            let number = u64::from_be_bytes(random::bytes::<8>()) >> 11;
-            let entry = Entry { class: PhiClass::Id, key: id.into(), original: id.into(), replacement: number.to_string() };
-            if !inner.taken(IDS, &entry.marks()[1])? {
-                inner.put(IDS, entry)?;
-                return Ok(number);
-            }
-        }
+        // Of 2^64 numbers no two ids draw the same.
+        let number = u64::from_be_bytes(random::bytes::<8>());
+        let entry = Entry { class: PhiClass::Id, key: id.into(), original: id.into(), replacement: number.to_string() };
+        inner.add(IDS, entry, VaultRow::without_marks)?;
+        Ok(number)
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -100,8 +96,18 @@ impl Inner {
         if let Some(known) = self.get(of, entry.class, &entry.key)? {
             return Ok(known);
         }
+        self.add(of, entry, |row| row)
+    }
+
+    /// Keeps what is not kept yet.
+    fn add(
+        &mut self,
+        of: Holder<'_>,
+        entry: Entry,
+        row: impl FnOnce(VaultRow) -> VaultRow,
+    ) -> Result<Zeroizing<String>, VaultError> {
         let new = self.recent.put(of, entry.clone())?;
-        self.keep(|| replacement_row(of, &entry))?;
+        self.keep(|| row(replacement_row(of, &entry)))?;
         Ok(new)
     }
 

@@ -75,7 +75,7 @@ fn recorded_run(
 ) -> Result<(), Failure> {
     let terminal = context.terminal;
     let waits = inputs.all.iter().any(|i| i.source == Source::Stdin);
-    let halt = Halt::listen(runtime, waits)?;
+    let halt = Halt::listen(runtime, waits, terminal)?;
     let kept = Kept::new(recorded.map(|r| r.vault(runtime)));
     let _ours = place.take()?;
     let path = place.manifest();
@@ -124,10 +124,6 @@ fn before(path: Option<&Path>, args: &DeidFiles) -> Result<Option<Manifest>, Fai
     let Some(path) = path else { return Ok(None) };
     let there = path.symlink_metadata().is_ok();
     match (there, args.resume, args.force) {
-        (false, true, _) => Err(Failure::error(format!(
-            "there is no run to go on with: {} is not there",
-            inputs::shown(path)
-        ))),
         (true, true, _) => Manifest::read(path),
         (true, false, false) => Err(Failure::error(format!(
             "an earlier run left {}: --resume goes on with it, --force begins anew",

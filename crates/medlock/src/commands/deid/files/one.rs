@@ -102,6 +102,10 @@ impl Work<'_> {
                 return Ok(Some(report));
             }
             Err(_) if self.halt.wanted() => return Err(Ended::Halted),
+            Err(RecordError::Write(e)) if matches!(job.target, Target::Stdout) => {
+                let why = format!("writing stdout: {e}; what was written is not whole: throw it away");
+                return Err(Ended::Failed(Failure::error(why)));
+            }
             Err(RecordError::Write(e)) => return Err(Ended::Failed(partial::failure(to, &e))),
             Err(RecordError::Rewrite { source, .. }) => return Err(vault(source)),
             Err(e @ RecordError::Read(_)) => {

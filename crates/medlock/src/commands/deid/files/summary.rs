@@ -71,7 +71,7 @@ pub(super) fn ended(
 
 /// The end's figures.
 pub(super) fn print(terminal: Terminal, manifest: &Manifest, kept: usize) {
-    let Totals { files, done, pending, not_inspected, failed, documents, bytes_in, bytes_out, .. } = manifest.totals;
+    let Totals { files, done, pending, documents, bytes_in, bytes_out, .. } = manifest.totals;
     let totals = &manifest.totals;
     if terminal.json {
         let mut value = json!({
@@ -92,8 +92,6 @@ pub(super) fn print(terminal: Terminal, manifest: &Manifest, kept: usize) {
     for (n, what) in [
         (totals.left_out, "parts could not be inspected and were left out; the manifest says which"),
         (totals.searched_as_text, "elements are in no table of their format and were searched as text"),
-        (not_inspected, "files not inspected"),
-        (failed, "files could not be read"),
         (pending, "files not begun or not finished"),
     ] {
         if n > 0 {
