@@ -121,7 +121,8 @@ fn verify(file: &Path, gold: Option<&Path>, kept: Option<&Path>, context: &Conte
     {
         return Err(refused(file, &format!("not made from {}", gold.display()), terminal));
     }
-    let detector = statement.json()["detector"]["sha256"]["rules_and_lists"].as_str() == Some(&hex(&detector_digest(Detector::shared())));
+    let detector = statement.json()["detector"]["sha256"]["rules_and_lists"].as_str()
+        == Some(&hex(&detector_digest(Detector::shared())));
     if !detector {
         terminal.note("the certificate is about another detector than this program's: it says nothing about this one");
     }

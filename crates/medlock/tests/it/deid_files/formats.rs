@@ -20,13 +20,17 @@ fn clean(name: &str, bytes: &[u8]) -> (Vec<u8>, Value) {
 
 #[test]
 fn json_and_json_lines() {
-    let record = format!(r#"{{"mrn": "00123456", "name": "{PERSON}", "glucose": 98.50, "note": "Seen: Maria Gonzalez."}}"#);
+    let record =
+        format!(r#"{{"mrn": "00123456", "name": "{PERSON}", "glucose": 98.50, "note": "Seen: Maria Gonzalez."}}"#);
     let (out, entry) = clean("a.json", record.as_bytes());
     let value: Value = serde_json::from_slice(&out).unwrap();
     assert_eq!((&value["mrn"], &value["name"], &entry["format"]), (&"[MRN]".into(), &"[NAME]".into(), &"json".into()));
     assert!(String::from_utf8(out).unwrap().contains("98.50"), "numbers are as they were written");
     let (out, entry) = clean("a.jsonl", format!("{record}\n\n{record}\n").as_bytes());
-    assert_eq!((lines(&String::from_utf8(out).unwrap().replace("\n\n", "\n")).len(), &entry["documents"]), (2, &2.into()));
+    assert_eq!(
+        (lines(&String::from_utf8(out).unwrap().replace("\n\n", "\n")).len(), &entry["documents"]),
+        (2, &2.into())
+    );
 }
 
 #[test]
@@ -84,8 +88,12 @@ fn csv_and_tsv() {
         let d = char::from(delimiter);
         let table = format!("mrn{d}last_name{d}glucose{d}note\r\n00123456{d}{PERSON}{d}98{d}\"fine{d} she said\"\r\n");
         let (out, entry) = clean(name, table.as_bytes());
-        let rows: Vec<csv::StringRecord> =
-            csv::ReaderBuilder::new().delimiter(delimiter).from_reader(&out[..]).records().map(Result::unwrap).collect();
+        let rows: Vec<csv::StringRecord> = csv::ReaderBuilder::new()
+            .delimiter(delimiter)
+            .from_reader(&out[..])
+            .records()
+            .map(Result::unwrap)
+            .collect();
         assert_eq!((rows.len(), &rows[0][0], &rows[0][1], &rows[0][2]), (1, "[MRN]", "[NAME]", "98"));
         assert_eq!(&rows[0][3], format!("fine{d} she said"));
         assert_eq!(entry["format"], name[2..]);
@@ -99,7 +107,11 @@ fn a_format_can_be_told() {
     assert_eq!(desk.piped(table, &["-", "--format", "csv", "--no-vault"]).code(0).out, "mrn;last_name\n[MRN];[NAME]\n");
     // One that it is not is found out.
     let ran = desk.piped("Everyman", &["-", "--format", "json", "--no-vault"]).code(1);
-    assert!(ran.err.contains("not valid json") && ran.err.contains("throw it away") && ran.out.is_empty(), "{}", ran.err);
+    assert!(
+        ran.err.contains("not valid json") && ran.err.contains("throw it away") && ran.out.is_empty(),
+        "{}",
+        ran.err
+    );
 }
 
 #[cfg(feature = "parquet")]
@@ -111,7 +123,8 @@ fn parquet() {
     use ::parquet::record::RowAccessor;
     use std::sync::Arc;
 
-    let schema = "message v { required binary mrn (STRING); required binary last_name (STRING); required int32 glucose; }";
+    let schema =
+        "message v { required binary mrn (STRING); required binary last_name (STRING); required int32 glucose; }";
     let schema = Arc::new(::parquet::schema::parser::parse_message_type(schema).unwrap());
     let mut file = Vec::new();
     let mut writer = SerializedFileWriter::new(&mut file, schema, Arc::default()).unwrap();

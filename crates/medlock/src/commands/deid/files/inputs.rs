@@ -57,7 +57,9 @@ pub(super) fn gather(named: &[PathBuf], out: Option<&Path>, data: &Path) -> Resu
     for path in named {
         if path == Path::new("-") {
             if named.len() > 1 {
-                return Err(Failure::error("stdin (`-`) goes with no other input: its output would be mixed with theirs"));
+                return Err(Failure::error(
+                    "stdin (`-`) goes with no other input: its output would be mixed with theirs",
+                ));
             }
             walk.inputs.all.push(Input { source: Source::Stdin, name: "stdin".into(), bytes: 0, refused: None });
             continue;
@@ -78,7 +80,10 @@ pub(super) fn gather(named: &[PathBuf], out: Option<&Path>, data: &Path) -> Resu
             let name = path.file_name().ok_or_else(|| Failure::error(format!("{} is no file", shown(path))))?;
             walk.file(path.clone(), name.into(), &meta);
         } else {
-            return Err(Failure::error(format!("{} is neither a file nor a directory: pipe it in as `-`", shown(path))));
+            return Err(Failure::error(format!(
+                "{} is neither a file nor a directory: pipe it in as `-`",
+                shown(path)
+            )));
         }
     }
     walk.inputs.single = named.len() == 1 && !directories;

@@ -173,7 +173,9 @@ impl Manifest {
         };
         let manifest: Option<Self> = serde_json::from_slice(&text).ok();
         let known = manifest.filter(|m| m.kind == KIND && m.schema == 1);
-        known.map(Some).ok_or_else(|| Failure::error(format!("{} is no manifest of this version: move it away", shown(path))))
+        known
+            .map(Some)
+            .ok_or_else(|| Failure::error(format!("{} is no manifest of this version: move it away", shown(path))))
     }
 
     /// Counts anew.

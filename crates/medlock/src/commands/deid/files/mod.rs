@@ -37,8 +37,9 @@ use std::time::{Duration, Instant};
 use terms::Terms;
 use tokio::runtime::Runtime;
 
-/// How long what is done may be missing in the manifest.
+/// How long what is done may be missing in the manifest, and how many times what writing it takes.
 const SAVE: Duration = Duration::from_secs(2);
+const SAVE_SHARE: u32 = 20;
 
 pub(crate) fn run(args: &DeidFiles, context: &Context) -> Result<(), Failure> {
     if let Some(name) = &args.print_profile {
@@ -63,7 +64,6 @@ pub(crate) fn run(args: &DeidFiles, context: &Context) -> Result<(), Failure> {
     done.and(closed)
 }
 
-#[expect(clippy::too_many_arguments, reason = "what was settled before")]
 fn recorded_run(
     args: &DeidFiles,
     context: &Context,
@@ -96,11 +96,12 @@ fn recorded_run(
     }
     let bar = Bar::new(terminal, jobs.len(), bytes);
     let work = Work { terms, kept: &kept, halt: &halt, bar: &bar };
-    let board = Board { manifest, path, saved: Instant::now(), failure: None };
-    let mut board = all(&work, &jobs, threads(args, terms), board, |job, entry| summary::file(terminal, &bar, job, entry));
+    let board = Board { manifest, path, due: Instant::now() + SAVE, failure: None };
+    let mut board =
+        all(&work, &jobs, threads(args, terms), board, |job, entry| summary::file(terminal, &bar, job, entry));
     drop(bar);
-    board.manifest.finished = (board.manifest.files.iter().all(|f| f.status != Status::Pending))
-        .then(|| SystemClock.now().rfc3339());
+    board.manifest.finished =
+        (board.manifest.files.iter().all(|f| f.status != Status::Pending)).then(|| SystemClock.now().rfc3339());
     let digest = board.save();
     let ended = summary::ended(&board.manifest, board.failure.take(), halt.interrupted(), place);
     let mut was_recorded = Ok(());
@@ -143,20 +144,23 @@ fn threads(args: &DeidFiles, terms: &Terms) -> usize {
 struct Board {
     manifest: Manifest,
     path: Option<PathBuf>,
-    saved: Instant,
+    /// When to write the manifest again.
+    due: Instant,
     failure: Option<Failure>,
 }
 
 impl Board {
     fn save(&mut self) -> Result<Option<medlock_keys::digest::Digest>, Failure> {
-        self.saved = Instant::now();
-        match &self.path {
+        let begun = Instant::now();
+        let written = match &self.path {
             Some(path) => self.manifest.write(path).map(Some),
             None => {
                 self.manifest.count();
                 Ok(None)
             }
-        }
+        };
+        self.due = Instant::now() + SAVE.max(begun.elapsed() * SAVE_SHARE);
+        written
     }
 }
 
@@ -184,7 +188,7 @@ fn all(
                     say(job, &entry);
                     board.manifest.files[job.entry] = entry;
                     work.bar.file();
-                    if board.saved.elapsed() > SAVE
+                    if Instant::now() >= board.due
                         && let Err(failure) = board.save()
                     {
                         board.failure.get_or_insert(failure);

@@ -2,18 +2,16 @@
 //! a crash leaves of it is written over by the next run; nobody takes it for the output.
 
 use crate::failure::Failure;
-use medlock_keys::digest::{Digest, Sha256};
+use medlock_keys::digest::{Digest, Sha256, hex, sha256};
 use std::collections::HashSet;
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use super::inputs::shown;
-
-/// The end of the name of what is not whole.
-const ENDING: &str = ".medlock-partial";
 
 /// What lies about and is to be removed, whatever ends the program.
 static ABOUT: Mutex<Option<HashSet<PathBuf>>> = Mutex::new(None);
@@ -33,11 +31,7 @@ impl Partial {
         let failed = |e: io::Error| failure(target, &e);
         let directory = directory(target);
         make_directory(directory).map_err(failed)?;
-        let name = target.file_name().unwrap_or_default();
-        let mut own = std::ffi::OsString::from(".");
-        own.push(name);
-        own.push(ENDING);
-        let path = directory.join(own);
+        let path = directory.join(name(target));
         let open = || OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
         let file = match open() {
             Err(e) if e.kind() == ErrorKind::AlreadyExists => {
@@ -69,7 +63,9 @@ impl Partial {
                 Ok(()) => fs::remove_file(&self.path).map_err(failed)?,
                 Err(e) if e.kind() == ErrorKind::AlreadyExists => return Err(failed(e)),
                 // A file system without links.
-                Err(_) if self.target.symlink_metadata().is_ok() => return Err(failed(ErrorKind::AlreadyExists.into())),
+                Err(_) if self.target.symlink_metadata().is_ok() => {
+                    return Err(failed(ErrorKind::AlreadyExists.into()));
+                }
                 Err(_) => fs::rename(&self.path, &self.target).map_err(failed)?,
             }
         }
@@ -113,6 +109,12 @@ pub(super) fn remove_all() {
 
 fn about<T>(with: impl FnOnce(&mut HashSet<PathBuf>) -> T) -> T {
     with(ABOUT.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_default())
+}
+
+/// Short whatever the target's name is, and the same for the next run.
+fn name(target: &Path) -> String {
+    let digest = sha256(&[target.file_name().unwrap_or_default().as_bytes()]);
+    format!(".medlock-{}.partial", hex(&digest[..8]))
 }
 
 /// Removes what a run left that is no more.
@@ -174,7 +176,7 @@ mod tests {
         assert!(refused.contains("--force"), "{refused}");
         assert_eq!(fs::read(&target).unwrap(), b"kept");
         // What a crash left is nobody's.
-        fs::write(dir.path().join("sub/.a.txt.medlock-partial"), "half").unwrap();
+        fs::write(dir.path().join("sub").join(name(&target)), "half").unwrap();
         begin().publish(true).unwrap();
         assert_eq!(fs::read_dir(dir.path().join("sub")).unwrap().count(), 1);
     }

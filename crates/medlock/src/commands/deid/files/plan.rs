@@ -4,7 +4,7 @@
 use crate::cli::DeidFiles;
 use crate::failure::Failure;
 use medlock_records::Format;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -34,7 +34,10 @@ pub(super) struct Job {
 pub(super) enum Way {
     Rewrite(Format),
     /// It cannot be inspected. Not all that is so can be read for its digest.
-    Refuse { why: &'static str, digest: bool },
+    Refuse {
+        why: &'static str,
+        digest: bool,
+    },
     Unreadable(String),
 }
 
@@ -55,9 +58,11 @@ pub(super) struct Plan {
     pub(super) earlier: usize,
 }
 
-/// An output of an earlier run and whether it is still what it was.
+/// What an earlier run did.
 struct Before {
     entries: Vec<Option<Entry>>,
+    /// Where in `entries` an input is: by its name, or by its digest where it has none.
+    places: HashMap<String, Vec<usize>>,
     /// The same profile, detector and vault.
     same: bool,
     names: HashSet<String>,
@@ -73,7 +78,9 @@ pub(super) fn plan(
 ) -> Result<Plan, Failure> {
     if let Some(old) = before.as_ref().filter(|old| old.renamed != args.rename) {
         let how = if old.renamed { "with" } else { "without" };
-        return Err(Failure::error(format!("the earlier run was made {how} --rename: go on like that, or name another --out")));
+        return Err(Failure::error(format!(
+            "the earlier run was made {how} --rename: go on like that, or name another --out"
+        )));
     }
     let mut before = Before::new(before, &manifest);
     let protected = protected(&inputs);
@@ -82,26 +89,31 @@ pub(super) fn plan(
     let mut exist = Vec::new();
     let mut numbers = before.numbers();
     for input in inputs.all {
-        let (way, head) = look(&input, args.format)?;
+        let (way, head) = look(&input, args.format);
         let name = (!args.rename).then(|| written(&input.name));
-        if let Some(old) = before.take(&input, name.as_deref(), place, digest)? {
+        if let Some(old) = before.take(&input, name.as_deref(), place, digest) {
             plan.kept += 1;
             manifest.files.push(old);
             continue;
         }
         let mut entry = Entry::pending(Stored { name, ..Stored::default() });
         let mut target = Target::Stdout;
-        if let (Way::Rewrite(format), Some((path, output))) = (&way, output(&input, place, args.rename, &way, &mut numbers)) {
+        if let (Way::Rewrite(format), Some((path, output))) =
+            (&way, output(&input, place, args.rename, &way, &mut numbers))
+        {
             entry.format = Some(format.to_string());
             let ours = args.resume && before.names.contains(&output);
             if let Some(other) = wanted.insert(path.clone(), shown(&input.name)) {
                 return Err(Failure::error(format!(
                     "two inputs would both be written to {} ({other} and {}): name the directory above both, or --rename",
-                    shown(&path), shown(&input.name)
+                    shown(&path),
+                    shown(&input.name)
                 )));
             }
             if let Ok(meta) = path.symlink_metadata() {
-                if protected.contains(&identity(&meta)) || path.metadata().is_ok_and(|m| protected.contains(&identity(&m))) {
+                if protected.contains(&identity(&meta))
+                    || path.metadata().is_ok_and(|m| protected.contains(&identity(&m)))
+                {
                     return Err(Failure::error(format!("{} is an input: inputs are never written over", shown(&path))));
                 }
                 if meta.is_dir() {
@@ -120,7 +132,10 @@ pub(super) fn plan(
     if let Some(path) = place.manifest()
         && (wanted.contains_key(&path) || path.metadata().is_ok_and(|m| protected.contains(&identity(&m))))
     {
-        return Err(Failure::error(format!("{} would be an output and the manifest: --rename, or move it", manifest::NAME)));
+        return Err(Failure::error(format!(
+            "{} would be an output and the manifest: --rename, or move it",
+            manifest::NAME
+        )));
     }
     refuse_existing(&exist, args)?;
     let earlier = before.rest(place);
@@ -147,19 +162,17 @@ fn protected(inputs: &Inputs) -> HashSet<(u64, u64)> {
 }
 
 /// What an input is, by its name and its first bytes.
-fn look(input: &Input, told: Option<Format>) -> Result<(Way, Vec<u8>), Failure> {
+fn look(input: &Input, told: Option<Format>) -> (Way, Vec<u8>) {
     if let Some(why) = input.refused {
-        return Ok((Way::Refuse { why, digest: false }, Vec::new()));
+        return (Way::Refuse { why, digest: false }, Vec::new());
     }
     let mut head = Vec::new();
     let (read, name) = match &input.source {
         Source::Stdin => (io::stdin().lock().take(HEAD).read_to_end(&mut head), None),
-        Source::File(path) => {
-            (File::open(path).and_then(|f| f.take(HEAD).read_to_end(&mut head)), input.name.to_str())
-        }
+        Source::File(path) => (File::open(path).and_then(|f| f.take(HEAD).read_to_end(&mut head)), input.name.to_str()),
     };
     if let Err(e) = read {
-        return Ok((Way::Unreadable(e.to_string()), Vec::new()));
+        return (Way::Unreadable(e.to_string()), Vec::new());
     }
     let way = match told.map_or_else(|| Format::detect(name, &head), Ok) {
         Ok(format) => Way::Rewrite(format),
@@ -168,28 +181,38 @@ fn look(input: &Input, told: Option<Format>) -> Result<(Way, Vec<u8>), Failure> 
     if input.source != Source::Stdin {
         head.clear();
     }
-    Ok((way, head))
+    (way, head)
 }
 
 /// The output's path, and its name in the manifest.
-fn output(
-    input: &Input,
-    place: &Place,
-    rename: bool,
-    way: &Way,
-    numbers: &mut BTreeSet<u64>,
-) -> Option<(PathBuf, String)> {
+fn output(input: &Input, place: &Place, rename: bool, way: &Way, numbers: &mut Numbers) -> Option<(PathBuf, String)> {
     let Way::Rewrite(format) = way else { return None };
     match place {
         Place::Stdout => None,
         Place::File(path) => Some((path.clone(), written(Path::new(path.file_name()?)))),
         Place::Directory(directory) if rename => {
-            let number = (1..).find(|n| !numbers.contains(n))?;
-            numbers.insert(number);
+            let number = numbers.next();
             let name = format!("document-{number:06}.{}", extension(*format));
             Some((directory.join(&name), name))
         }
         Place::Directory(directory) => Some((directory.join(&input.name), written(&input.name))),
+    }
+}
+
+/// What outputs are called, where not by name.
+struct Numbers {
+    taken: HashSet<u64>,
+    last: u64,
+}
+
+impl Numbers {
+    fn next(&mut self) -> u64 {
+        loop {
+            self.last += 1;
+            if !self.taken.contains(&self.last) {
+                return self.last;
+            }
+        }
     }
 }
 
@@ -212,50 +235,42 @@ impl Before {
         let same = old.as_ref().is_some_and(|old| old.made_by == new.made_by);
         let entries = old.map(|old| old.files).unwrap_or_default();
         let names = entries.iter().filter_map(|e| e.output_name().map(str::to_owned)).collect();
-        Self { entries: entries.into_iter().map(Some).collect(), same, names }
+        let mut places: HashMap<String, Vec<usize>> = HashMap::new();
+        // From the end, since they are taken from there.
+        for (at, entry) in entries.iter().enumerate().rev() {
+            if let Some(key) = entry.input.name.as_ref().or(entry.input.sha256.as_ref()) {
+                places.entry(key.clone()).or_default().push(at);
+            }
+        }
+        Self { entries: entries.into_iter().map(Some).collect(), places, same, names }
     }
 
     /// The numbers of outputs that are finished: they keep them.
-    fn numbers(&self) -> BTreeSet<u64> {
+    fn numbers(&self) -> Numbers {
         let finished = self.entries.iter().flatten().filter(|e| self.same && e.status == Status::Done);
-        finished.filter_map(|e| e.output_name()?.strip_prefix("document-")?.split('.').next()?.parse().ok()).collect()
+        let number = |e: &Entry| e.output_name()?.strip_prefix("document-")?.split('.').next()?.parse().ok();
+        Numbers { taken: finished.filter_map(number).collect(), last: 0 }
     }
 
     /// What was done of this input, if nothing has changed since.
-    fn take(
-        &mut self,
-        input: &Input,
-        name: Option<&str>,
-        place: &Place,
-        digest: DigestOf<'_>,
-    ) -> Result<Option<Entry>, Failure> {
-        let (Source::File(path), false) = (&input.source, self.entries.is_empty()) else { return Ok(None) };
+    fn take(&mut self, input: &Input, name: Option<&str>, place: &Place, digest: DigestOf<'_>) -> Option<Entry> {
+        let (Source::File(path), false) = (&input.source, self.entries.is_empty()) else { return None };
         if input.refused.is_some() {
-            return Ok(None);
+            return None;
         }
-        // Named by its digest alone, it can be found by nothing else.
-        let mut own = None;
-        let at = match name {
-            Some(name) => self.entries.iter().position(|e| e.as_ref().is_some_and(|e| e.input.name.as_deref() == Some(name))),
-            None => {
-                own = digest(path).ok();
-                let own = own.as_ref().map(|d| d.0.as_str());
-                self.entries.iter().position(|e| e.as_ref().is_some_and(|e| own.is_some() && e.input.sha256.as_deref() == own))
-            }
-        };
-        let Some(mut old) = at.and_then(|at| self.entries[at].take()) else { return Ok(None) };
+        let own = digest(path).ok();
+        // Where inputs have no names they are found by their digests alone.
+        let key = name.or(own.as_ref().map(|d| d.0.as_str()))?;
+        let at = self.places.get_mut(key).and_then(Vec::pop);
+        let mut old = at.and_then(|at| self.entries[at].take())?;
         if !self.same || old.status != Status::Done {
-            return Ok(None);
+            return None;
         }
-        let own = match own {
-            Some(own) => Some(own),
-            None => digest(path).ok(),
-        };
         let output = output_path(&old, place).and_then(|p| digest(&p).ok());
         let holds = own.is_some_and(|d| is(&old.input, &d))
             && output.is_some_and(|d| old.output.as_ref().is_some_and(|o| is(o, &d)));
         old.earlier = false;
-        Ok(holds.then_some(old))
+        holds.then_some(old)
     }
 
     /// What belongs to no input of this run, as far as it is there and was made in the same way.

@@ -1,12 +1,12 @@
 //! The installation behind a run: its vault, and the records in its log. The first is durable before
 //! anything is written, so that no run is without one; the last says how it ended.
 
+use crate::commands::Context;
 use crate::config;
+use crate::deid_vault::SealedVault;
 use crate::failure::{Doing, Failure};
 use crate::installation::Installation;
 use crate::lock::{self, RunLock};
-use crate::commands::Context;
-use crate::deid_vault::SealedVault;
 use medlock_audit::{Entry, Kind, Outcome};
 use medlock_domain::{Actor, PhiClass};
 use medlock_keys::digest::Digest;
@@ -53,7 +53,8 @@ impl Recorded {
         outcome: Outcome,
         runtime: &Runtime,
     ) -> Result<u64, Failure> {
-        let Totals { done, pending, not_inspected, failed, documents, bytes_in, bytes_out, left_out, .. } = manifest.0.totals;
+        let Totals { done, pending, not_inspected, failed, documents, bytes_in, bytes_out, left_out, .. } =
+            manifest.0.totals;
         let mut entry = named(Entry::new(Kind::AdminOutcome, Actor::LocalOperator).outcome(outcome), terms)
             .int("intent", intent as i64);
         for (key, n) in [

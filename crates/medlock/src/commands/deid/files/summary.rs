@@ -83,7 +83,8 @@ pub(super) fn print(terminal: Terminal, manifest: &Manifest, kept: usize) {
     }
     terminal.note(format!(
         "{done} of {files} files de-identified ({documents} documents, {bytes_in} bytes in, {bytes_out} out), \
-         profile {}", manifest.made_by.profile.name
+         profile {}",
+        manifest.made_by.profile.name
     ));
     let found: Vec<String> = totals.classes.iter().map(|(class, n)| format!("{class} {n}")).collect();
     if !found.is_empty() {

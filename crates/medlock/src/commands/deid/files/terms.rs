@@ -69,9 +69,8 @@ pub(super) fn profile(name: &str) -> Result<Profile, Failure> {
 
 /// The same actions, with one scope for all.
 fn with_scope(profile: &Profile, scope: Scope) -> Result<Profile, Failure> {
-    let actions = PhiClass::ALL.map(|class| {
-        format!("{class} = {{ action = \"{}\", scope = \"{scope}\" }}\n", profile.action(class))
-    });
+    let actions = PhiClass::ALL
+        .map(|class| format!("{class} = {{ action = \"{}\", scope = \"{scope}\" }}\n", profile.action(class)));
     let toml = format!("name = \"{}\"\n[actions]\n{}", profile.name(), actions.concat());
     Profile::from_toml(&toml).doing("the scope")
 }
