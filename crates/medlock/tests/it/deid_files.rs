@@ -389,6 +389,60 @@ fn ctrl_c_leaves_what_is_whole_and_says_how_to_go_on() {
 }
 
 #[test]
+fn a_run_that_was_killed_is_gone_on_with() {
+    let desk = Desk::new();
+    desk.put("in/a.txt", NOTE);
+    large(&desk, "in/b.txt", 40);
+    let args = desk.args(&["@in", "--out", "@out", "--no-vault", "--preset", "rules", "--jobs", "1"]);
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let mut child = command(&desk.at("data"), &args).stderr(Stdio::null()).spawn().unwrap();
+    let limit = Instant::now() + Duration::from_secs(60);
+    while !desk.at("out/a.txt").exists() {
+        assert!(Instant::now() < limit, "it did not begin");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(!desk.at("out/b.txt").exists());
+    desk.put("in/b.txt", NOTE);
+    // What the manifest does not have yet is ours all the same: it was announced.
+    desk.run(&["@in", "--out", "@out", "--no-vault", "--preset", "rules", "--resume"]).code(0);
+    assert_eq!(desk.list("out"), [MANIFEST, "a.txt", "b.txt"].map(str::to_owned).into());
+}
+
+#[test]
+fn several_at_a_time_come_to_the_same() {
+    let desk = Desk::new();
+    for n in 0..40 {
+        desk.put(&format!("in/{n}.txt"), NOTE.replace("Maria", if n % 2 == 0 { "Rosa" } else { "Ann" }));
+    }
+    // The longest name that there is has no room for a longer one beside it.
+    desk.put(&format!("in/{}.txt", "x".repeat(251)), NOTE);
+    let run = |out: &str, jobs: &str| {
+        desk.run(&["@in", "--out", out, "--no-vault", "--json", "--jobs", jobs]).code(0).json()["totals"].clone()
+    };
+    let (one, many) = (run("@one", "1"), run("@many", "8"));
+    assert_eq!((&one, &one["done"]), (&many, &41.into()));
+    for name in desk.list("one").iter().filter(|n| *n != MANIFEST) {
+        assert_eq!(desk.text(&format!("many/{name}")), CLEAN);
+    }
+}
+
+#[test]
+fn what_can_no_longer_be_inspected_keeps_its_old_output_and_says_so() {
+    let desk = Desk::new();
+    desk.put("in/a.txt", NOTE);
+    desk.put("in/b.txt", NOTE);
+    let run = |more: &[&str]| desk.run(&[&["@in", "--out", "@out", "--no-vault"], more].concat());
+    run(&[]).code(0);
+    desk.put("in/a.txt", "%PDF-1.7");
+    let ran = run(&["--resume"]).code(1);
+    assert!(ran.err.contains("PDF") && ran.err.contains("1 outputs of an earlier run"), "{}", ran.err);
+    let manifest = desk.manifest(&format!("out/{MANIFEST}"));
+    assert_eq!((&manifest["totals"]["not_inspected"], &manifest["totals"]["done"]), (&1.into(), &2.into()));
+}
+
+#[test]
 fn memory_does_not_grow_with_the_input() {
     let desk = Desk::new();
     // One line of text, many lines of JSON.

@@ -1,6 +1,8 @@
 //! `medlock deid INPUT…`: de-identifies files.
 
 mod bar;
+mod before;
+mod crew;
 mod halt;
 mod inputs;
 mod kept;
@@ -18,28 +20,24 @@ use crate::cli::DeidFiles;
 use crate::clock::SystemClock;
 use crate::commands::Context;
 use crate::failure::{Doing, Failure};
+use crate::terminal::Terminal;
 use bar::Bar;
+use crew::Board;
 use halt::Halt;
 use inputs::{Inputs, Source};
 use kept::Kept;
 use manifest::{MadeBy, Manifest, Status};
 use medlock_audit::Outcome;
 use medlock_domain::Clock;
-use one::{Ended, Work};
+use medlock_keys::digest::Digest;
+use one::Work;
 use place::Place;
-use plan::{Job, Plan};
+use plan::Plan;
 use record::Recorded;
-use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::path::Path;
+use std::time::Duration;
 use terms::Terms;
 use tokio::runtime::Runtime;
-
-/// How long what is done may be missing in the manifest, and how many times what writing it takes.
-const SAVE: Duration = Duration::from_secs(2);
-const SAVE_SHARE: u32 = 20;
 
 pub(crate) fn run(args: &DeidFiles, context: &Context) -> Result<(), Failure> {
     if let Some(name) = &args.print_profile {
@@ -58,155 +56,117 @@ pub(crate) fn run(args: &DeidFiles, context: &Context) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
     let runtime = runtime.doing("starting the runtime")?;
     let recorded = if args.no_vault { None } else { Some(Recorded::open(context, &runtime)?) };
-    let done = recorded_run(args, context, &terms, inputs, &place, recorded.as_ref(), &runtime);
+    let run = Run {
+        args,
+        terminal: context.terminal,
+        terms: &terms,
+        place: &place,
+        recorded: recorded.as_ref(),
+        runtime: &runtime,
+    };
+    let done = run.all(inputs);
     let closed = recorded.map_or(Ok(()), |r| r.close(&runtime));
     runtime.shutdown_timeout(Duration::from_secs(5));
     done.and(closed)
 }
 
-fn recorded_run(
-    args: &DeidFiles,
-    context: &Context,
-    terms: &Terms,
-    inputs: Inputs,
-    place: &Place,
-    recorded: Option<&Recorded>,
-    runtime: &Runtime,
-) -> Result<(), Failure> {
-    let terminal = context.terminal;
-    let waits = inputs.all.iter().any(|i| i.source == Source::Stdin);
-    let halt = Halt::listen(runtime, waits, terminal)?;
-    let kept = Kept::new(recorded.map(|r| r.vault(runtime)));
-    let _ours = place.take()?;
-    let path = place.manifest();
-    let before = before(path.as_deref(), args)?;
-    let manifest = Manifest::new(MadeBy::new(terms, recorded.is_some()), SystemClock.now().rfc3339(), args.rename);
-    let (twice, passed, bytes) = (inputs.twice, inputs.passed, inputs.all.iter().map(|i| i.bytes).sum());
-    let quiet = Bar::hidden();
-    let looking = Work { terms, kept: &kept, halt: &halt, bar: &quiet };
-    let plan = plan::plan(inputs, place, args, manifest, before, &|path| looking.digest_of(path))?;
-    let Plan { mut manifest, jobs, kept: skipped, earlier } = plan;
-    if recorded.is_none() {
-        terminal.note("--no-vault: replacements are kept nowhere, and this run is in no audit log");
+/// One run, once it is settled what is meant.
+struct Run<'a> {
+    args: &'a DeidFiles,
+    terminal: Terminal,
+    terms: &'a Terms,
+    place: &'a Place,
+    /// None: nothing is kept and nothing recorded.
+    recorded: Option<&'a Recorded>,
+    runtime: &'a Runtime,
+}
+
+impl Run<'_> {
+    fn all(&self, inputs: Inputs) -> Result<(), Failure> {
+        let waits = inputs.all.iter().any(|i| i.source == Source::Stdin);
+        let halt = Halt::listen(self.runtime, waits, self.terminal)?;
+        let kept = Kept::new(self.recorded.map(|r| r.vault(self.runtime)));
+        let _ours = self.place.take()?;
+        let (twice, passed) = (inputs.twice, inputs.passed);
+        let Plan { mut manifest, jobs, skipped, earlier } = self.plan(inputs, &kept, &halt)?;
+        if self.recorded.is_none() {
+            self.terminal.note("--no-vault: replacements are kept nowhere, and this run is in no audit log");
+        }
+        summary::beforehand(self.terminal, twice, passed, skipped, earlier);
+        // From here on the run is in the log, whatever becomes of it.
+        let intent = self.recorded.map(|r| r.begin(self.terms, jobs.len(), self.runtime)).transpose()?;
+        let path = self.place.manifest();
+        if let Some(path) = &path {
+            // What is planned is known to be ours when a later run goes on.
+            manifest.write(path)?;
+        }
+        let bar = Bar::new(self.terminal, jobs.len(), jobs.iter().map(|j| j.bytes).sum());
+        let work = Work { terms: self.terms, kept: &kept, halt: &halt, bar: &bar };
+        let say = |job: &_, entry: &_| summary::file(self.terminal, &bar, job, entry);
+        let board = crew::work(&work, &jobs, self.threads(), Board::new(manifest, path), say);
+        drop(bar);
+        self.end(board, intent, halt.interrupted(), skipped)
     }
-    summary::beforehand(terminal, twice, passed, skipped, earlier);
-    let intent = recorded.map(|r| r.begin(terms, jobs.len(), runtime)).transpose()?;
-    if let Some(path) = &path {
-        manifest.write(path)?;
+
+    /// What there is to do, and what an earlier run has done of it.
+    fn plan(&self, inputs: Inputs, kept: &Kept, halt: &Halt) -> Result<Plan, Failure> {
+        let before = before(self.place.manifest().as_deref(), self.args)?;
+        let made_by = MadeBy::new(self.terms, self.recorded.is_some());
+        let manifest = Manifest::new(made_by, SystemClock.now().rfc3339(), self.args.rename);
+        let work = Work { terms: self.terms, kept, halt, bar: &Bar::hidden() };
+        let plan = plan::plan(inputs, self.place, self.args, manifest, before, &|path| work.digest_of(path))?;
+        match halt.interrupted() {
+            true => Err(Failure::Interrupted("interrupted: nothing was begun".to_owned())),
+            false => Ok(plan),
+        }
     }
-    let bar = Bar::new(terminal, jobs.len(), bytes);
-    let work = Work { terms, kept: &kept, halt: &halt, bar: &bar };
-    let board = Board { manifest, path, due: Instant::now() + SAVE, failure: None };
-    let mut board =
-        all(&work, &jobs, threads(args, terms), board, |job, entry| summary::file(terminal, &bar, job, entry));
-    drop(bar);
-    board.manifest.finished =
-        (board.manifest.files.iter().all(|f| f.status != Status::Pending)).then(|| SystemClock.now().rfc3339());
-    let digest = board.save();
-    let ended = summary::ended(&board.manifest, board.failure.take(), halt.interrupted(), place);
-    let mut was_recorded = Ok(());
-    if let (Some(recorded), Some(intent)) = (recorded, intent) {
+
+    /// One where two could draw the same stand-in.
+    fn threads(&self) -> usize {
+        let told = self.args.jobs.map(usize::from);
+        if !self.terms.keeps() {
+            return told.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+        }
+        if told.is_some_and(|n| n > 1) {
+            self.terminal.note("one file at a time: the profile keeps replacements");
+        }
+        1
+    }
+
+    /// The manifest, the record and what people are told, in spite of each other.
+    fn end(&self, mut board: Board, intent: Option<u64>, interrupted: bool, skipped: usize) -> Result<(), Failure> {
+        let whole = board.manifest.files.iter().all(|f| f.status != Status::Pending);
+        board.manifest.finished = whole.then(|| SystemClock.now().rfc3339());
+        let written = board.save();
+        let ended = summary::ended(&board.manifest, board.failure.take(), interrupted, self.place);
         let outcome = match &ended {
-            _ if halt.interrupted() => Outcome::Aborted,
+            Err(Failure::Interrupted(_)) => Outcome::Aborted,
             Err(Failure::Error(_)) => Outcome::Failed,
             _ => Outcome::Ok,
         };
-        let digest = digest.as_ref().ok().copied().flatten();
-        was_recorded = recorded.end(intent, terms, (&board.manifest, digest), outcome, runtime).map(drop);
+        let digest: Option<Digest> = written.as_ref().ok().copied().flatten();
+        let recorded = match (self.recorded, intent) {
+            (Some(r), Some(intent)) => {
+                r.end(intent, self.terms, (&board.manifest, digest), outcome, self.runtime).map(drop)
+            }
+            _ => Ok(()),
+        };
+        summary::print(self.terminal, &board.manifest, skipped);
+        written?;
+        recorded?;
+        ended
     }
-    summary::print(terminal, &board.manifest, skipped);
-    digest?;
-    was_recorded?;
-    ended
 }
 
 /// What an earlier run left, if this one is to go on with it.
 fn before(path: Option<&Path>, args: &DeidFiles) -> Result<Option<Manifest>, Failure> {
     let Some(path) = path else { return Ok(None) };
-    let there = path.symlink_metadata().is_ok();
-    match (there, args.resume, args.force) {
-        (true, true, _) => Manifest::read(path),
-        (true, false, false) => Err(Failure::error(format!(
+    match (args.resume, args.force) {
+        (true, _) => Manifest::read(path),
+        (false, false) if path.symlink_metadata().is_ok() => Err(Failure::error(format!(
             "an earlier run left {}: --resume goes on with it, --force begins anew",
             inputs::shown(path)
         ))),
         _ => Ok(None),
     }
-}
-
-/// One where two could draw the same stand-in.
-fn threads(args: &DeidFiles, terms: &Terms) -> usize {
-    let cores = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-    if terms.keeps() { 1 } else { args.jobs.map_or_else(cores, NonZeroUsize::get) }
-}
-
-/// What is known of all files so far.
-struct Board {
-    manifest: Manifest,
-    path: Option<PathBuf>,
-    /// When to write the manifest again.
-    due: Instant,
-    failure: Option<Failure>,
-}
-
-impl Board {
-    fn save(&mut self) -> Result<Option<medlock_keys::digest::Digest>, Failure> {
-        let begun = Instant::now();
-        let written = match &self.path {
-            Some(path) => self.manifest.write(path).map(Some),
-            None => {
-                self.manifest.count();
-                Ok(None)
-            }
-        };
-        self.due = Instant::now() + SAVE.max(begun.elapsed() * SAVE_SHARE);
-        written
-    }
-}
-
-/// Does the jobs, so many at a time.
-fn all(
-    work: &Work<'_>,
-    jobs: &[Job],
-    threads: usize,
-    board: Board,
-    say: impl Fn(&Job, &manifest::Entry) + Sync,
-) -> Board {
-    let board = Mutex::new(board);
-    let lock = || board.lock().unwrap_or_else(PoisonError::into_inner);
-    let next = AtomicUsize::new(0);
-    let worker = || {
-        while let Some(job) = jobs.get(next.fetch_add(1, Ordering::SeqCst)) {
-            if work.halt.wanted() {
-                return;
-            }
-            let mut entry = lock().manifest.files[job.entry].clone();
-            let ended = work.file(job, &mut entry);
-            let mut board = lock();
-            match ended {
-                Ok(()) => {
-                    say(job, &entry);
-                    board.manifest.files[job.entry] = entry;
-                    work.bar.file();
-                    if Instant::now() >= board.due
-                        && let Err(failure) = board.save()
-                    {
-                        board.failure.get_or_insert(failure);
-                        work.halt.end();
-                    }
-                }
-                Err(Ended::Halted) => {}
-                Err(Ended::Failed(failure)) => {
-                    board.failure.get_or_insert(failure);
-                    work.halt.end();
-                }
-            }
-        }
-    };
-    std::thread::scope(|scope| {
-        for _ in 0..threads.min(jobs.len()) {
-            scope.spawn(worker);
-        }
-    });
-    board.into_inner().unwrap_or_else(PoisonError::into_inner)
 }

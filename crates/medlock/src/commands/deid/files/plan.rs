@@ -9,8 +9,9 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use super::before::Before;
 use super::inputs::{Input, Inputs, Source, identity, shown, written};
-use super::manifest::{self, Entry, Manifest, Status, Stored};
+use super::manifest::{Entry, Manifest, Stored};
 use super::place::Place;
 
 /// So many bytes tell a format.
@@ -24,6 +25,8 @@ pub(super) struct Job {
     pub(super) source: Source,
     /// What has been read of stdin.
     pub(super) head: Vec<u8>,
+    /// How long it is, where that is known.
+    pub(super) bytes: u64,
     pub(super) way: Way,
     pub(super) target: Target,
     /// Its place in the manifest.
@@ -42,7 +45,6 @@ pub(super) enum Way {
 }
 
 /// Where it goes.
-#[derive(Clone)]
 pub(super) enum Target {
     Stdout,
     File { path: PathBuf, over: bool },
@@ -53,21 +55,12 @@ pub(super) struct Plan {
     pub(super) manifest: Manifest,
     pub(super) jobs: Vec<Job>,
     /// Done by an earlier run, and still as it was.
-    pub(super) kept: usize,
+    pub(super) skipped: usize,
     /// Outputs of an earlier run that belong to no input of this one.
     pub(super) earlier: usize,
 }
 
-/// What an earlier run did.
-struct Before {
-    entries: Vec<Option<Entry>>,
-    /// Where in `entries` an input is: by its name, or by its digest where it has none.
-    places: HashMap<String, Vec<usize>>,
-    /// The same profile, detector and vault.
-    same: bool,
-    names: HashSet<String>,
-}
-
+/// Settles it. `before` is what an earlier run left, if this one goes on with it.
 pub(super) fn plan(
     inputs: Inputs,
     place: &Place,
@@ -76,73 +69,105 @@ pub(super) fn plan(
     before: Option<Manifest>,
     digest: DigestOf<'_>,
 ) -> Result<Plan, Failure> {
-    if let Some(old) = before.as_ref().filter(|old| old.renamed != args.rename) {
-        let how = if old.renamed { "with" } else { "without" };
-        return Err(Failure::error(format!(
-            "the earlier run was made {how} --rename: go on like that, or name another --out"
-        )));
-    }
-    let mut before = Before::new(before, &manifest);
+    let before = Before::new(before, &manifest, args.rename)?;
     let protected = protected(&inputs);
-    let mut plan = Plan { manifest: manifest.clone(), jobs: Vec::new(), kept: 0, earlier: 0 };
-    let mut wanted: HashMap<PathBuf, String> = HashMap::new();
-    let mut exist = Vec::new();
-    let mut numbers = before.numbers();
+    let numbers = Numbers { taken: before.numbers(), last: 0 };
+    let mut planner = Planner { place, args, before, protected, numbers, wanted: HashMap::new(), exist: Vec::new() };
+    let (mut jobs, mut skipped) = (Vec::new(), 0);
     for input in inputs.all {
         let (way, head) = look(&input, args.format);
         let name = (!args.rename).then(|| written(&input.name));
-        if let Some(old) = before.take(&input, name.as_deref(), place, digest) {
-            plan.kept += 1;
-            manifest.files.push(old);
-            continue;
-        }
-        let mut entry = Entry::pending(Stored { name, ..Stored::default() });
+        let mut entry = Entry::pending(Stored { name: name.clone(), ..Stored::default() });
         let mut target = Target::Stdout;
-        if let (Way::Rewrite(format), Some((path, output))) =
-            (&way, output(&input, place, args.rename, &way, &mut numbers))
-        {
+        if let Way::Rewrite(format) = way {
+            if let Some(old) = planner.before.take(&input.source, name.as_deref(), place, digest) {
+                skipped += 1;
+                manifest.files.push(old);
+                continue;
+            }
             entry.format = Some(format.to_string());
-            let ours = args.resume && before.names.contains(&output);
-            if let Some(other) = wanted.insert(path.clone(), shown(&input.name)) {
-                return Err(Failure::error(format!(
-                    "two inputs would both be written to {} ({other} and {}): name the directory above both, or --rename",
-                    shown(&path),
-                    shown(&input.name)
-                )));
+            if let Some((path, name)) = planner.output(&input, format) {
+                target = planner.target(&input, path, &name)?;
+                entry.output = Some(Stored { name: Some(name), ..Stored::default() });
             }
-            if let Ok(meta) = path.symlink_metadata() {
-                if protected.contains(&identity(&meta))
-                    || path.metadata().is_ok_and(|m| protected.contains(&identity(&m)))
-                {
-                    return Err(Failure::error(format!("{} is an input: inputs are never written over", shown(&path))));
-                }
-                if meta.is_dir() {
-                    return Err(Failure::error(format!("{} is a directory", shown(&path))));
-                }
-                if !(args.force || ours) {
-                    exist.push(path.clone());
-                }
-            }
-            entry.output = Some(Stored { name: Some(output), ..Stored::default() });
-            target = Target::File { path, over: args.force || ours };
         }
-        plan.jobs.push(Job { source: input.source, head, way, target, entry: manifest.files.len() });
+        let Input { source, bytes, .. } = input;
+        jobs.push(Job { source, head, bytes, way, target, entry: manifest.files.len() });
         manifest.files.push(entry);
     }
-    if let Some(path) = place.manifest()
-        && (wanted.contains_key(&path) || path.metadata().is_ok_and(|m| protected.contains(&identity(&m))))
-    {
-        return Err(Failure::error(format!(
-            "{} would be an output and the manifest: --rename, or move it",
-            manifest::NAME
-        )));
-    }
-    refuse_existing(&exist, args)?;
-    let earlier = before.rest(place);
-    plan.earlier = earlier.len();
+    planner.check_manifest()?;
+    refuse_existing(&planner.exist, args)?;
+    let earlier = planner.before.rest(place);
+    let count = earlier.len();
     manifest.files.extend(earlier);
-    plan.manifest = manifest;
-    Ok(plan)
+    Ok(Plan { manifest, jobs, skipped, earlier: count })
+}
+
+struct Planner<'a> {
+    place: &'a Place,
+    args: &'a DeidFiles,
+    before: Before,
+    /// What must not be written to.
+    protected: HashSet<(u64, u64)>,
+    numbers: Numbers,
+    /// Where something goes, and which input.
+    wanted: HashMap<PathBuf, String>,
+    /// Outputs that are there and not ours.
+    exist: Vec<PathBuf>,
+}
+
+impl Planner<'_> {
+    /// The output's path, and its name in the manifest.
+    fn output(&mut self, input: &Input, format: Format) -> Option<(PathBuf, String)> {
+        match self.place {
+            Place::Stdout => None,
+            Place::File(path) => Some((path.clone(), written(Path::new(path.file_name()?)))),
+            Place::Directory(directory) if self.args.rename => {
+                let name = format!("document-{:06}.{}", self.numbers.next(), extension(format));
+                Some((directory.join(&name), name))
+            }
+            Place::Directory(directory) => Some((directory.join(&input.name), written(&input.name))),
+        }
+    }
+
+    /// Whether it may go there.
+    fn target(&mut self, input: &Input, path: PathBuf, name: &str) -> Result<Target, Failure> {
+        if let Some(other) = self.wanted.insert(path.clone(), shown(&input.name)) {
+            return Err(Failure::error(format!(
+                "two inputs would both be written to {} ({other} and {}): name the directory above both, or --rename",
+                shown(&path),
+                shown(&input.name)
+            )));
+        }
+        let over = self.args.force || self.before.made(name);
+        if let Ok(meta) = path.symlink_metadata() {
+            if self.is_input(&path) {
+                return Err(Failure::error(format!("{} is an input: inputs are never written over", shown(&path))));
+            }
+            if meta.is_dir() {
+                return Err(Failure::error(format!("{} is a directory", shown(&path))));
+            }
+            if !over {
+                self.exist.push(path.clone());
+            }
+        }
+        Ok(Target::File { path, over })
+    }
+
+    fn check_manifest(&self) -> Result<(), Failure> {
+        match self.place.manifest() {
+            Some(path) if self.wanted.contains_key(&path) || self.is_input(&path) => Err(Failure::error(format!(
+                "{} would be the manifest and an input or its output: move it, or --rename",
+                shown(&path)
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    /// Under whatever name.
+    fn is_input(&self, path: &Path) -> bool {
+        path.metadata().is_ok_and(|m| self.protected.contains(&identity(&m)))
+    }
 }
 
 fn refuse_existing(exist: &[PathBuf], args: &DeidFiles) -> Result<(), Failure> {
@@ -184,21 +209,6 @@ fn look(input: &Input, told: Option<Format>) -> (Way, Vec<u8>) {
     (way, head)
 }
 
-/// The output's path, and its name in the manifest.
-fn output(input: &Input, place: &Place, rename: bool, way: &Way, numbers: &mut Numbers) -> Option<(PathBuf, String)> {
-    let Way::Rewrite(format) = way else { return None };
-    match place {
-        Place::Stdout => None,
-        Place::File(path) => Some((path.clone(), written(Path::new(path.file_name()?)))),
-        Place::Directory(directory) if rename => {
-            let number = numbers.next();
-            let name = format!("document-{number:06}.{}", extension(*format));
-            Some((directory.join(&name), name))
-        }
-        Place::Directory(directory) => Some((directory.join(&input.name), written(&input.name))),
-    }
-}
-
 /// What outputs are called, where not by name.
 struct Numbers {
     taken: HashSet<u64>,
@@ -227,71 +237,5 @@ fn extension(format: Format) -> &'static str {
         Format::Csv => "csv",
         Format::Tsv => "tsv",
         Format::Parquet => "parquet",
-    }
-}
-
-impl Before {
-    fn new(old: Option<Manifest>, new: &Manifest) -> Self {
-        let same = old.as_ref().is_some_and(|old| old.made_by == new.made_by);
-        let entries = old.map(|old| old.files).unwrap_or_default();
-        let names = entries.iter().filter_map(|e| e.output_name().map(str::to_owned)).collect();
-        let mut places: HashMap<String, Vec<usize>> = HashMap::new();
-        // From the end, since they are taken from there.
-        for (at, entry) in entries.iter().enumerate().rev() {
-            if let Some(key) = entry.input.name.as_ref().or(entry.input.sha256.as_ref()) {
-                places.entry(key.clone()).or_default().push(at);
-            }
-        }
-        Self { entries: entries.into_iter().map(Some).collect(), places, same, names }
-    }
-
-    /// The numbers of outputs that are finished: they keep them.
-    fn numbers(&self) -> Numbers {
-        let finished = self.entries.iter().flatten().filter(|e| self.same && e.status == Status::Done);
-        let number = |e: &Entry| e.output_name()?.strip_prefix("document-")?.split('.').next()?.parse().ok();
-        Numbers { taken: finished.filter_map(number).collect(), last: 0 }
-    }
-
-    /// What was done of this input, if nothing has changed since.
-    fn take(&mut self, input: &Input, name: Option<&str>, place: &Place, digest: DigestOf<'_>) -> Option<Entry> {
-        let (Source::File(path), false) = (&input.source, self.entries.is_empty()) else { return None };
-        if input.refused.is_some() {
-            return None;
-        }
-        let own = digest(path).ok();
-        // Where inputs have no names they are found by their digests alone.
-        let key = name.or(own.as_ref().map(|d| d.0.as_str()))?;
-        let at = self.places.get_mut(key).and_then(Vec::pop);
-        let mut old = at.and_then(|at| self.entries[at].take())?;
-        if !self.same || old.status != Status::Done {
-            return None;
-        }
-        let output = output_path(&old, place).and_then(|p| digest(&p).ok());
-        let holds = own.is_some_and(|d| is(&old.input, &d))
-            && output.is_some_and(|d| old.output.as_ref().is_some_and(|o| is(o, &d)));
-        old.earlier = false;
-        holds.then_some(old)
-    }
-
-    /// What belongs to no input of this run, as far as it is there and was made in the same way.
-    fn rest(self, place: &Place) -> Vec<Entry> {
-        let done = self.entries.into_iter().flatten().filter(|e| e.status == Status::Done && self.same);
-        let there = done.filter(|e| output_path(e, place).is_some_and(|p| p.is_file()));
-        there.map(|e| Entry { earlier: true, ..e }).collect()
-    }
-}
-
-fn is(stored: &Stored, (sha256, bytes): &(String, u64)) -> bool {
-    stored.sha256.as_ref() == Some(sha256) && stored.bytes == Some(*bytes)
-}
-
-/// Where the output of an entry is. Only a plain name below the directory is believed.
-fn output_path(entry: &Entry, place: &Place) -> Option<PathBuf> {
-    let name = Path::new(entry.output_name()?);
-    let plain = name.components().all(|c| matches!(c, std::path::Component::Normal(_)));
-    match place {
-        Place::Directory(directory) if plain => Some(directory.join(name)),
-        Place::File(path) => Some(path.clone()),
-        _ => None,
     }
 }
