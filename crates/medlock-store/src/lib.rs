@@ -15,7 +15,7 @@ mod vault;
 pub use api_key::ApiKeyRow;
 pub use session::SessionRow;
 pub use user::{UserCounters, UserRow};
-pub use vault::VaultStore;
+pub use vault::{VaultRow, VaultStore};
 
 use mac::RowMac;
 use medlock_keys::seal::DataKey;

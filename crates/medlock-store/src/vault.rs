@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use medlock_keys::digest::{Digest, hmac_sha256};
 use medlock_keys::seal::DataKey;
-use sqlx::{Row, SqlitePool};
+use sqlx::{Row, SqliteConnection, SqlitePool};
 use zeroize::Zeroizing;
 
 use crate::{Store, StoreError};
@@ -34,6 +34,31 @@ pub struct VaultStore {
 impl fmt::Debug for VaultStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("VaultStore")
+    }
+}
+
+/// One row of several that are put at once.
+pub struct VaultRow {
+    /// Whose it is.
+    pub holder: Zeroizing<Vec<u8>>,
+    /// What it is found by.
+    pub slot: Zeroizing<Vec<u8>>,
+    /// What it says.
+    pub value: Zeroizing<Vec<u8>>,
+    /// The marks it is known by.
+    pub marks: Vec<Zeroizing<Vec<u8>>>,
+}
+
+impl VaultRow {
+    /// The same, for what nobody asks [`VaultStore::is_marked`] about.
+    pub fn without_marks(self) -> Self {
+        Self { marks: Vec::new(), ..self }
+    }
+}
+
+impl fmt::Debug for VaultRow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("VaultRow")
     }
 }
 
@@ -69,29 +94,43 @@ impl VaultStore {
         let Some((id, key)) = self.holder(holder, true).await? else {
             return Err(StoreError::Tampered { table: HOLDERS, id: "new".into() });
         };
-        let slot_id = mac(&key, b"slot", slot);
         let mut tx = self.pool.begin().await?;
-        let done =
-            sqlx::query("INSERT INTO vault_rows (holder, slot, sealed) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
-                .bind(&id[..])
-                .bind(&slot_id[..])
-                .bind(key.seal(&aad(&id, &slot_id), value))
-                .execute(&mut *tx)
-                .await?;
-        if done.rows_affected() == 1 {
-            for mark in marks {
-                sqlx::query("INSERT INTO vault_marks (holder, mark) VALUES ($1, $2) ON CONFLICT DO NOTHING")
-                    .bind(&id[..])
-                    .bind(&mac(&key, b"mark", mark)[..])
-                    .execute(&mut *tx)
-                    .await?;
-            }
+        if insert(&mut tx, &id, &key, slot, value, marks).await? {
             tx.commit().await?;
             return Ok(Zeroizing::new(value.to_vec()));
         }
         tx.rollback().await?;
-        let missing = || StoreError::Tampered { table: ROWS, id: name(&slot_id) };
+        let missing = || StoreError::Tampered { table: ROWS, id: name(&mac(&key, b"slot", slot)) };
         self.read(&id, &key, slot).await?.ok_or_else(missing)
+    }
+
+    /// Keeps many rows at the price of one: all of them or, with an error, none. For whoever is alone
+    /// at the vault and knows that the slots are free; one that is not is an error.
+    ///
+    /// # Errors
+    /// As [`VaultStore::get`].
+    pub async fn put_all(&self, rows: &[VaultRow]) -> Result<(), StoreError> {
+        let done = self.insert_all(rows).await;
+        if done.is_err() {
+            // Keys of holders that were not made after all.
+            self.open.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        }
+        done
+    }
+
+    async fn insert_all(&self, rows: &[VaultRow]) -> Result<(), StoreError> {
+        let mut tx = self.pool.begin().await?;
+        for row in rows {
+            let Some((id, key)) = self.holder_on(&mut tx, &row.holder, true).await? else {
+                return Err(StoreError::Tampered { table: HOLDERS, id: "new".into() });
+            };
+            let marks: Vec<&[u8]> = row.marks.iter().map(|m| m.as_slice()).collect();
+            if !insert(&mut tx, &id, &key, &row.slot, &row.value, &marks).await? {
+                return Err(StoreError::Tampered { table: ROWS, id: name(&mac(&key, b"slot", &row.slot)) });
+            }
+        }
+        tx.commit().await?;
+        Ok(())
     }
 
     /// Whether one of this holder's rows was put with this mark.
@@ -155,6 +194,15 @@ impl VaultStore {
 
     /// The holder's id and key, made where there is none and `make` says so.
     async fn holder(&self, holder: &[u8], make: bool) -> Result<Option<(Digest, DataKey)>, StoreError> {
+        self.holder_on(&mut *self.pool.acquire().await?, holder, make).await
+    }
+
+    async fn holder_on(
+        &self,
+        connection: &mut SqliteConnection,
+        holder: &[u8],
+        make: bool,
+    ) -> Result<Option<(Digest, DataKey)>, StoreError> {
         let id = mac(&self.key, b"holder", holder);
         if let Some(key) = self.open.lock().unwrap_or_else(PoisonError::into_inner).get(&id) {
             return Ok(Some((id, key.clone())));
@@ -164,12 +212,12 @@ impl VaultStore {
             sqlx::query("INSERT INTO vault_holders (holder, sealed_key) VALUES ($1, $2) ON CONFLICT DO NOTHING")
                 .bind(&id[..])
                 .bind(self.key.seal(&place, DataKey::generate().expose()))
-                .execute(&self.pool)
+                .execute(&mut *connection)
                 .await?;
         }
         let row = sqlx::query("SELECT sealed_key FROM vault_holders WHERE holder = $1")
             .bind(&id[..])
-            .fetch_optional(&self.pool)
+            .fetch_optional(&mut *connection)
             .await?;
         let Some(row) = row else { return Ok(None) };
         let tampered = || StoreError::Tampered { table: HOLDERS, id: name(&id) };
@@ -183,6 +231,35 @@ impl VaultStore {
         open.insert(id, key.clone());
         Ok(Some((id, key)))
     }
+}
+
+/// A row and its marks, unless the slot has something already.
+async fn insert(
+    connection: &mut SqliteConnection,
+    id: &Digest,
+    key: &DataKey,
+    slot: &[u8],
+    value: &[u8],
+    marks: &[&[u8]],
+) -> Result<bool, StoreError> {
+    let slot = mac(key, b"slot", slot);
+    let done = sqlx::query("INSERT INTO vault_rows (holder, slot, sealed) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
+        .bind(&id[..])
+        .bind(&slot[..])
+        .bind(key.seal(&aad(id, &slot), value))
+        .execute(&mut *connection)
+        .await?;
+    if done.rows_affected() == 0 {
+        return Ok(false);
+    }
+    for mark in marks {
+        sqlx::query("INSERT INTO vault_marks (holder, mark) VALUES ($1, $2) ON CONFLICT DO NOTHING")
+            .bind(&id[..])
+            .bind(&mac(key, b"mark", mark)[..])
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(true)
 }
 
 /// Under a key of its own for each use, since the key seals as well.

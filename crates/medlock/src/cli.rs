@@ -2,7 +2,7 @@
 
 mod deid;
 
-pub(crate) use deid::{Certify, Deid, DeidVerb, Eval, Explain, Per, Required};
+pub(crate) use deid::{Certify, Deid, DeidFiles, DeidVerb, Eval, Explain, Per, Required};
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use medlock_domain::{KeyId, ModelName, Purpose, RequestId, RoleName, SessionId, Username};
@@ -66,8 +66,7 @@ pub(crate) enum Command {
     /// The audit log
     #[command(subcommand)]
     Audit(Audit),
-    /// De-identify, and measure how well that goes on your own notes
-    Deid(Deid),
+    Deid(Box<Deid>),
     /// People
     #[command(subcommand)]
     User(User),

@@ -3,7 +3,7 @@
 
 use medlock_deid::deidentify::{Entry, Holder, Vault, VaultError};
 use medlock_domain::PhiClass;
-use medlock_store::{StoreError, VaultStore};
+use medlock_store::{StoreError, VaultRow, VaultStore};
 use tokio::runtime::Handle;
 use zeroize::Zeroizing;
 
@@ -21,6 +21,27 @@ impl SealedVault {
     pub(crate) fn new(store: VaultStore, runtime: Handle) -> Self {
         Self { store, runtime }
     }
+
+    /// Keeps rows that nobody has yet, all or none, at the price of one.
+    pub(crate) fn put_all(&self, rows: &[VaultRow]) -> Result<(), VaultError> {
+        self.runtime.block_on(self.store.put_all(rows)).map_err(|e| failed(&e))
+    }
+}
+
+/// The row that keeps a replacement.
+pub(crate) fn replacement_row(of: Holder<'_>, entry: &Entry) -> VaultRow {
+    let marks = entry.marks().iter().map(|m| Zeroizing::new(m.as_bytes().to_vec())).collect();
+    VaultRow { holder: holder(of), slot: slot(entry.class, &entry.key), value: encode(entry), marks }
+}
+
+/// The row that keeps a patient's offset.
+pub(crate) fn offset_row(patient: &str, days: i32) -> VaultRow {
+    let holder = holder(Holder::Patient(patient));
+    VaultRow { holder, slot: Zeroizing::new(vec![OFFSET]), value: offset_value(days), marks: Vec::new() }
+}
+
+fn offset_value(days: i32) -> Zeroizing<Vec<u8>> {
+    Zeroizing::new([&[OFFSET][..], &days.to_be_bytes()].concat())
 }
 
 impl Vault for SealedVault {
@@ -36,10 +57,10 @@ impl Vault for SealedVault {
     }
 
     fn put(&mut self, of: Holder<'_>, entry: Entry) -> Result<Zeroizing<String>, VaultError> {
-        let (holder, slot, row) = (holder(of), slot(entry.class, &entry.key), encode(&entry));
-        let marks = entry.marks();
-        let marks = [marks[0].as_bytes(), marks[1].as_bytes()];
-        let held = self.runtime.block_on(self.store.put(&holder, &slot, &row, &marks)).map_err(|e| failed(&e))?;
+        let row = replacement_row(of, &entry);
+        let marks: Vec<&[u8]> = row.marks.iter().map(|m| m.as_slice()).collect();
+        let held = self.runtime.block_on(self.store.put(&row.holder, &row.slot, &row.value, &marks));
+        let held = held.map_err(|e| failed(&e))?;
         Ok(Zeroizing::new(decode(&held)?.replacement.clone()))
     }
 
@@ -54,7 +75,7 @@ impl Vault for SealedVault {
     }
 
     fn put_offset(&mut self, patient: &str, offset: i32) -> Result<i32, VaultError> {
-        let row = Zeroizing::new([&[OFFSET][..], &offset.to_be_bytes()].concat());
+        let row = offset_value(offset);
         let of = holder(Holder::Patient(patient));
         let held = self.runtime.block_on(self.store.put(&of, &[OFFSET], &row, &[])).map_err(|e| failed(&e))?;
         days(&held)

@@ -2,7 +2,7 @@
 
 use crate::config::{self, DetectorSettings, OnnxSettings, Whereabouts};
 use crate::failure::Failure;
-use medlock_deid::{Detector, Recognizer};
+use medlock_deid::{Detector, Preset, Recognizer};
 
 /// The detector of an installation. One that has a recognizer lives as long as the process, as the shared
 /// ones do; so this is to be called once.
@@ -14,12 +14,12 @@ pub(crate) fn of(settings: &DetectorSettings) -> Result<&'static Detector, Failu
 }
 
 /// The detector of the installation that the command line means, or that of this build where there is no
-/// configuration and none was named.
-pub(crate) fn configured(whereabouts: &Whereabouts) -> Result<&'static Detector, Failure> {
-    if !whereabouts.are_named() && !whereabouts.config_file().exists() {
-        return of(&DetectorSettings::default());
-    }
-    of(&config::load(whereabouts)?.detector)
+/// configuration and none was named; in `preset`, if one is given.
+pub(crate) fn configured(whereabouts: &Whereabouts, preset: Option<Preset>) -> Result<&'static Detector, Failure> {
+    let installed = whereabouts.are_named() || whereabouts.config_file().exists();
+    let mut settings = if installed { config::load(whereabouts)?.detector } else { DetectorSettings::default() };
+    settings.preset = preset.unwrap_or(settings.preset);
+    of(&settings)
 }
 
 #[cfg(feature = "onnx")]

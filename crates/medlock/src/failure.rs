@@ -12,6 +12,8 @@ pub(crate) enum Failure {
     Denied(String),
     /// It could not do it: exit 2.
     Error(String),
+    /// Somebody stopped it: exit 130, as shells have it for SIGINT.
+    Interrupted(String),
     /// The configuration is not right: exit 2.
     Mistakes { file: PathBuf, mistakes: Vec<Mistake> },
 }
@@ -25,10 +27,11 @@ impl Failure {
         Failure::Denied(what.into())
     }
 
-    /// 0 is done, 1 is a finding or a refusal, 2 an error; usage errors are clap's, 2 as well.
+    /// 0 is done, 1 is a finding or a refusal, 2 an error, 130 was stopped; usage errors are clap's, 2 as well.
     pub(crate) fn code(&self) -> ExitCode {
         match self {
             Failure::Denied(_) => ExitCode::from(1),
+            Failure::Interrupted(_) => ExitCode::from(130),
             Failure::Error(_) | Failure::Mistakes { .. } => ExitCode::from(2),
         }
     }
@@ -37,7 +40,7 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Failure::Denied(what) | Failure::Error(what) => f.write_str(what),
+            Failure::Denied(what) | Failure::Error(what) | Failure::Interrupted(what) => f.write_str(what),
             Failure::Mistakes { file, mistakes } => {
                 let s = if mistakes.len() == 1 { "" } else { "s" };
                 write!(f, "{} has {} mistake{s}:", file.display(), mistakes.len())?;

@@ -9,12 +9,13 @@ use medlock_auth::{Auth, PolicySource, SessionLimits};
 use medlock_domain::Clock;
 use medlock_keys::keyring::{Data, Keyring};
 use medlock_pipeline::admin::Admin;
-use medlock_store::{Store, StoreKeys};
+use medlock_store::{Store, StoreKeys, VaultStore};
 use std::sync::Arc;
 
 /// Everything but the model and the network.
 pub(crate) struct Installation {
     pub(crate) store: Store,
+    pub(crate) vault: VaultStore,
     pub(crate) log: Log,
     pub(crate) auth: Auth,
     pub(crate) admin: Admin,
@@ -32,6 +33,7 @@ impl Installation {
         let store = Store::open(&layout.database(), StoreKeys { seal: of(Data::Store), mac: of(Data::RowMac) })
             .await
             .doing("opening the database")?;
+        let vault = store.vault(of(Data::Vault));
         let policy = settings.policy_dir.clone().map_or(PolicySource::Shipped, PolicySource::Directory);
         let limits = SessionLimits {
             idle_ms: settings.session_idle_minutes * 60_000,
@@ -39,7 +41,7 @@ impl Installation {
         };
         let auth = Auth::open(store.clone(), policy, clock.clone(), limits).await.doing("loading the policies")?;
         let admin = Admin::new(auth.clone(), log.clone());
-        Ok(Self { store, log, auth, admin, clock })
+        Ok(Self { store, vault, log, auth, admin, clock })
     }
 
     /// Ends in good order. Each step is tried, whatever becomes of the one before.

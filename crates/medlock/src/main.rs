@@ -6,7 +6,6 @@ mod cli;
 mod clock;
 mod commands;
 mod config;
-#[cfg_attr(not(test), expect(dead_code, reason = "for `medlock deid`, which opens it"))]
 mod deid_vault;
 mod detector;
 mod failure;

@@ -250,6 +250,11 @@ impl Detector {
             || tags.any(Tags::HUGE) && !tags.any(Tags::A_NAME)
     }
 
+    /// The preset that it works in.
+    pub fn chosen(&self) -> Preset {
+        self.preset
+    }
+
     /// The version of the rules, for people, with what differs from `balanced` and the recognizers.
     pub fn version(&self) -> &str {
         &self.version

@@ -110,3 +110,25 @@ async fn two_who_put_at_once_get_the_same() {
     }
     assert_eq!(got.len(), 1, "{got:?}");
 }
+
+#[tokio::test]
+async fn many_at_once_are_all_put_or_none() {
+    let dir = tempfile::tempdir().unwrap();
+    let s = store(dir.path()).await;
+    let v = s.vault(key());
+    let row = |holder: &[u8], slot: &[u8]| VaultRow {
+        holder: Zeroizing::new(holder.to_vec()),
+        slot: Zeroizing::new(slot.to_vec()),
+        value: Zeroizing::new(b"Elodie".to_vec()),
+        marks: vec![Zeroizing::new(b"elodie".to_vec())],
+    };
+    v.put_all(&[row(b"p1", b"a"), row(b"p2", b"a"), row(b"p2", b"b").without_marks()]).await.unwrap();
+    assert_eq!(&v.get(b"p1", b"a").await.unwrap().unwrap()[..], b"Elodie");
+    assert_eq!(v.all(b"p2").await.unwrap().len(), 2);
+    assert!(v.is_marked(b"p1", b"elodie").await.unwrap());
+    // The last slot is not free: nothing of this is kept, the new holder neither.
+    assert!(v.put_all(&[row(b"p3", b"a"), row(b"p1", b"b"), row(b"p1", b"a")]).await.is_err());
+    assert_eq!((v.get(b"p3", b"a").await.unwrap(), v.get(b"p1", b"b").await.unwrap()), (None, None));
+    v.put(b"p3", b"a", b"Ingrid", &[]).await.unwrap();
+    assert_eq!(&v.get(b"p3", b"a").await.unwrap().unwrap()[..], b"Ingrid");
+}

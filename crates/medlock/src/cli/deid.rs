@@ -1,14 +1,99 @@
 //! `medlock deid`.
 
 use clap::{Args, Subcommand, ValueEnum, ValueHint};
+use medlock_deid::Preset;
+use medlock_deid::deidentify::Scope;
+use medlock_records::Format;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-/// A verb, or (with none) inputs to de-identify.
+/// De-identify files, and measure how well that goes on your own notes
+///
+/// Reads files, directories and stdin (`-`): plain text, JSON, JSON Lines, FHIR R4 (JSON, NDJSON), HL7 v2,
+/// C-CDA and other XML, CSV, TSV and Parquet, of any size. One file goes to the file --out; several, or a
+/// directory, go to the directory --out under the same relative names. Output files can be read by their owner
+/// only, and appear when they are whole. Inputs are never written to.
+///
+/// What cannot be inspected (binary data, text that is not UTF-8, what is broken or too large, links) is copied
+/// nowhere, and named on stderr and in the manifest. What stands inside a file and cannot be inspected, such as
+/// a picture in a FHIR resource, is left out and counted.
+///
+/// The manifest (medlock-deid-manifest.json in the directory, or FILE.manifest.json) has what was found by class
+/// and action, what was not inspected and why, and the SHA-256 of the profile, the detector and of every input
+/// and output. File names may hold PHI: with --rename outputs are numbered and the manifest names no input.
+/// The digest of a short input lets somebody check a guess at all of it: keep the manifest with the inputs.
+///
+/// Tokens, stand-ins, date offsets and new resource ids are kept in the sealed vault of the installation
+/// (--data-dir), and each run is recorded in its audit log. No server may run on it meanwhile. --no-vault works
+/// without an installation: nothing is kept or recorded, and replacements are the same within one run only.
+///
+/// Exits 0 when all files were inspected, 1 when some were not, 2 on an error, 130 when it was interrupted.
 #[derive(Debug, Args)]
-#[command(args_conflicts_with_subcommands = true, arg_required_else_help = true)]
+#[command(args_conflicts_with_subcommands = true, arg_required_else_help = true, after_help = FILES_EXAMPLES)]
 pub(crate) struct Deid {
     #[command(subcommand)]
     pub(crate) verb: Option<DeidVerb>,
+    #[command(flatten)]
+    pub(crate) files: DeidFiles,
+}
+
+const FILES_EXAMPLES: &str = "\
+Examples:
+  medlock deid note.txt --out note.deid.txt --no-vault
+  medlock deid export/ --out export-deid/ --rename --data-dir /srv/medlock
+  medlock deid export/ --out export-deid/ --rename --data-dir /srv/medlock --resume
+  medlock deid visits.csv --profile limited-data-set --out visits.deid.csv
+  medlock deid - --format hl7v2 --no-vault < messages > messages.deid
+A profile of your own is TOML: `medlock deid --print-profile safe-harbor > mine.toml`, change it, --profile mine.toml";
+
+#[derive(Debug, Args)]
+pub(crate) struct DeidFiles {
+    /// Files or directories (`-`: stdin)
+    #[arg(value_name = "INPUT", value_hint = ValueHint::AnyPath)]
+    pub(crate) inputs: Vec<PathBuf>,
+    /// Where to: a file for one file, else a directory; may be left out for stdin alone (stdout)
+    #[arg(long, value_name = "DIR|FILE", value_hint = ValueHint::AnyPath)]
+    pub(crate) out: Option<PathBuf>,
+    /// safe-harbor, limited-data-set, or a profile's file
+    #[arg(long, value_name = "NAME|FILE", default_value = "safe-harbor")]
+    pub(crate) profile: String,
+    /// Print a profile as TOML and do nothing else
+    #[arg(long, value_name = "NAME|FILE", exclusive = true)]
+    pub(crate) print_profile: Option<String>,
+    /// Where the same value gets the same replacement, for all classes: document, patient or project
+    /// [default: as the profile says]
+    #[arg(long, value_name = "SCOPE", value_parser = scope)]
+    pub(crate) scope: Option<Scope>,
+    /// How sure the detector has to be: rules (fastest), balanced, or strict (fewest misses)
+    #[arg(long, value_name = "PRESET", value_parser = preset)]
+    pub(crate) preset: Option<Preset>,
+    /// The inputs' format, where names and first bytes do not tell: text, json, jsonl, fhir, fhir-ndjson,
+    /// hl7v2, xml, csv, tsv, parquet
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) format: Option<Format>,
+    /// Number the outputs (document-000001.json …) instead of naming them as the inputs
+    #[arg(long)]
+    pub(crate) rename: bool,
+    /// Go on with what an earlier run into --out left: what is done and unchanged is skipped
+    #[arg(long)]
+    pub(crate) resume: bool,
+    /// Write over outputs that exist
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Keep and record nothing; needs no installation
+    #[arg(long)]
+    pub(crate) no_vault: bool,
+    /// How many files at a time [default: as many as cores]; one, where the profile keeps replacements
+    #[arg(long, value_name = "N")]
+    pub(crate) jobs: Option<NonZeroUsize>,
+}
+
+pub(crate) fn preset(name: &str) -> Result<Preset, String> {
+    Preset::from_name(name).ok_or_else(|| "expected rules, balanced or strict".to_owned())
+}
+
+fn scope(word: &str) -> Result<Scope, String> {
+    Scope::from_word(word).ok_or_else(|| "expected document, patient or project".to_owned())
 }
 
 #[derive(Debug, Subcommand)]
@@ -32,7 +117,7 @@ pub(crate) enum DeidVerb {
     /// Exits 0 when it is done, 1 when the target is not shown or --verify finds a fault, 2 on an error.
     #[command(after_help = CERTIFY_EXAMPLES)]
     Certify(Certify),
-    /// List what is found in a text: class, confidence, and the rule that says so
+    /// List what is found in a text: class, confidence, and the rules that say so
     ///
     /// Values are masked unless --show-values is given.
     #[command(after_help = EXPLAIN_EXAMPLES)]
@@ -139,6 +224,9 @@ pub(crate) struct Explain {
     /// Print what was found as it stands
     #[arg(long)]
     pub(crate) show_values: bool,
+    /// How sure the detector has to be: rules, balanced or strict
+    #[arg(long, value_name = "PRESET", value_parser = preset)]
+    pub(crate) preset: Option<Preset>,
 }
 
 fn rate(text: &str) -> Result<f64, String> {

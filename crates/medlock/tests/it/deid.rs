@@ -167,7 +167,12 @@ fn explain_masks_what_it_finds_unless_told_otherwise() {
     let json = medlock(dir.path(), "", &["deid", "explain", &note, "--json"]).code(0).json();
     let phone = json["findings"].as_array().unwrap().iter().find(|f| f["class"] == "PHONE").unwrap();
     assert_eq!((&phone["start"], &phone["end"], &phone["line"]), (&18.into(), &30.into(), &2.into()));
-    assert!(phone.get("value").is_none() && !phone["detectors"].as_array().unwrap().is_empty());
+    assert!(phone.get("value").is_none() && phone["detectors"].as_array().unwrap().contains(&"phone-cue".into()));
+    let because = phone["because"].as_array().unwrap();
+    assert!(because.len() > 1 && because.iter().any(|b| b["class"] == "ID"), "what was weighed against it: {phone:#}");
+    let heard = |preset: &str| medlock(dir.path(), "", &["deid", "explain", &note, "--preset", preset]).code(0).out;
+    assert!(heard("balanced").contains("tagger") && !heard("rules").contains("tagger"));
+    medlock(dir.path(), "", &["deid", "explain", &note, "--preset", "best"]).code(2);
     assert!(medlock(dir.path(), "plain words", &["deid", "explain"]).code(0).err.contains("nothing was found"));
     fs::write(dir.path().join("latin1"), b"ab\xff").unwrap();
     let latin1 = dir.path().join("latin1");
@@ -184,4 +189,5 @@ fn help_has_examples() {
         assert!(help.out.contains(&format!("Examples:\n  medlock deid {verb} ")), "{}", help.out);
     }
     assert!(medlock(dir.path(), "", &["deid"]).code(2).err.contains("certify"));
+    assert!(medlock(dir.path(), "", &["deid", "--help"]).code(0).out.contains("Examples:\n  medlock deid note.txt "));
 }

@@ -3,6 +3,7 @@
 
 mod command_line;
 mod deid;
+mod deid_files;
 mod offline;
 #[cfg(feature = "onnx")]
 mod onnx;
