@@ -2,7 +2,7 @@
 
 use crate::config::{self, DetectorSettings, OnnxSettings, Whereabouts};
 use crate::failure::Failure;
-use medlock_deid::{Detector, Recognizer};
+use medlock_deid::{Detector, Preset, Recognizer};
 
 /// The detector of an installation. One that has a recognizer lives as long as the process, as the shared
 /// ones do; so this is to be called once.
@@ -14,12 +14,13 @@ pub(crate) fn of(settings: &DetectorSettings) -> Result<&'static Detector, Failu
 }
 
 /// The detector of the installation that the command line means, or that of this build where there is no
-/// configuration and none was named.
-pub(crate) fn configured(whereabouts: &Whereabouts) -> Result<&'static Detector, Failure> {
+/// configuration and none was named; in `preset`, if the command line has one. To be called once.
+pub(crate) fn configured(whereabouts: &Whereabouts, preset: Option<Preset>) -> Result<&'static Detector, Failure> {
     if !whereabouts.are_named() && !whereabouts.config_file().exists() {
-        return of(&DetectorSettings::default());
+        return Ok(Detector::preset(preset.unwrap_or_default()));
     }
-    of(&config::load(whereabouts)?.detector)
+    let settings = config::load(whereabouts)?.detector;
+    of(&DetectorSettings { preset: preset.unwrap_or(settings.preset), ..settings })
 }
 
 #[cfg(feature = "onnx")]

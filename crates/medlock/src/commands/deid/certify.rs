@@ -1,6 +1,6 @@
 //! `medlock deid certify`.
 
-use super::{gold, in_file, options, read};
+use super::{detector_digest, gold, in_file, options, read};
 use crate::cli::{Certify, Per};
 use crate::clock::SystemClock;
 use crate::commands::Context;
@@ -9,7 +9,6 @@ use crate::detector;
 use crate::failure::{Doing, Failure};
 use crate::terminal::Terminal;
 use medlock_audit::LogName;
-use medlock_deid::Detector;
 use medlock_deid::certify::{LeakUnit, Provenance, Sample, Statement, Target, Threshold};
 use medlock_deid::measure::try_predict;
 use medlock_domain::Clock;
@@ -33,7 +32,7 @@ fn make(path: &Path, args: &Certify, context: &Context) -> Result<(), Failure> {
     let bytes = read(path)?;
     let gold = gold(path, &bytes)?;
     let options = options(&args.required, false);
-    let detector = detector::configured(&context.whereabouts)?;
+    let detector = detector::configured(&context.whereabouts, None)?;
     let predicted = try_predict(detector, &gold).doing("searching the notes")?;
     let sample = Sample::new(&gold, &predicted, &options).map_err(|e| in_file(path, e))?;
     let unit = match args.per {
@@ -44,7 +43,7 @@ fn make(path: &Path, args: &Certify, context: &Context) -> Result<(), Failure> {
     let provenance = Provenance {
         tool: concat!("medlock ", env!("CARGO_PKG_VERSION")).to_owned(),
         detector: detector.version().to_owned(),
-        digests: vec![("rules_and_lists".to_owned(), digest_of(detector))],
+        digests: vec![("rules_and_lists".to_owned(), hex(&detector_digest(detector)))],
         gold: hex(&sha256(&[&bytes])),
         date: SystemClock.now().rfc3339(),
         sampling: args.drawn.clone(),
@@ -88,11 +87,6 @@ impl Signer {
     }
 }
 
-/// What the audit records name the detector by: everything that it decides by.
-fn digest_of(detector: &Detector) -> String {
-    hex(&sha256(&detector.rule_bytes().collect::<Vec<_>>()))
-}
-
 fn publish(statement: &Statement, note: &str, out: Option<&Path>, terminal: Terminal) -> Result<(), Failure> {
     if let Some(path) = out {
         let doing = || format!("writing {}", path.display());
@@ -129,7 +123,7 @@ fn verify(file: &Path, gold: Option<&Path>, kept: Option<&Path>, context: &Conte
     {
         return Err(refused(file, &format!("not made from {}", gold.display()), terminal));
     }
-    let own = digest_of(detector::configured(&context.whereabouts)?);
+    let own = hex(&detector_digest(detector::configured(&context.whereabouts, None)?));
     let detector = statement.json()["detector"]["sha256"]["rules_and_lists"].as_str() == Some(&own);
     if !detector {
         terminal.note("the certificate is about another detector than the one here: it says nothing about this one");

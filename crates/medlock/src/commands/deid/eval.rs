@@ -14,7 +14,7 @@ pub(crate) fn run(args: &Eval, context: &Context) -> Result<(), Failure> {
     let gold = gold(&args.gold, &read(&args.gold)?)?;
     let predicted = match &args.predictions {
         Some(file) => Corpus::predictions(&read(file)?, &gold).map_err(|e| in_file(file, e))?,
-        None => try_predict(detector::configured(&context.whereabouts)?, &gold).doing("searching the notes")?,
+        None => try_predict(detector::configured(&context.whereabouts, None)?, &gold).doing("searching the notes")?,
     };
     if let Some(file) = &args.write_predictions {
         write(file, &args.gold, &predicted)?;

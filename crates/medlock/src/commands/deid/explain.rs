@@ -6,14 +6,14 @@ use crate::commands::Context;
 use crate::detector;
 use crate::failure::{Doing, Failure};
 use medlock_deid::Explained;
-use medlock_domain::{Finding, PhiClass};
+use medlock_domain::PhiClass;
 use serde_json::{Value, json};
 use std::path::Path;
 
 pub(crate) fn run(args: &Explain, context: &Context) -> Result<(), Failure> {
     let terminal = context.terminal;
     let text = text(args)?;
-    let detector = detector::configured(&context.whereabouts)?;
+    let detector = detector::configured(&context.whereabouts, None)?;
     let findings = detector.try_explain(&text).doing("searching the text")?;
     let found = Found { text: &text, findings, show: args.show_values };
     if terminal.json {
@@ -23,7 +23,7 @@ pub(crate) fn run(args: &Explain, context: &Context) -> Result<(), Failure> {
     } else if found.findings.is_empty() {
         terminal.note("nothing was found");
     } else {
-        terminal.table(&["line", "from", "to", "class", "confidence", "detectors", "value"], &found.rows());
+        terminal.table(&["line", "from", "to", "class", "confidence", "because", "value"], &found.rows());
     }
     Ok(())
 }
@@ -48,8 +48,8 @@ struct Found<'a> {
 struct Place {
     class: PhiClass,
     confidence: f32,
-    /// All that spoke for it; first the one that says of which class it is.
-    detectors: Vec<&'static str>,
+    /// The rules that said so, each with the class it said and how sure it was.
+    because: Vec<(&'static str, PhiClass, f32)>,
     line: usize,
     /// Code points.
     start: usize,
@@ -69,12 +69,11 @@ impl Found<'_> {
             (points, line)
         };
         let place = |explained: &Explained| {
-            let Finding { span, class, confidence, detector } = explained.finding;
-            let mut detectors = vec![detector];
-            for (rule, ..) in &explained.because {
-                if !detectors.contains(rule) {
-                    detectors.push(rule);
-                }
+            let (span, class, confidence) =
+                (explained.finding.span, explained.finding.class, explained.finding.confidence);
+            let mut because = explained.because.clone();
+            if because.is_empty() {
+                because.push((explained.finding.detector, class, confidence));
             }
             let (start, line) = to(span.start);
             let (end, _) = to(span.end);
@@ -82,7 +81,7 @@ impl Found<'_> {
             Place {
                 class,
                 confidence,
-                detectors,
+                because,
                 line,
                 start,
                 end,
@@ -100,7 +99,7 @@ impl Found<'_> {
                 p.end.to_string(),
                 p.class.to_string(),
                 format!("{:.3}", p.confidence),
-                p.detectors.join(" "),
+                said(p.class, &p.because),
                 // What stands in a text must not steer the terminal.
                 p.value.replace(char::is_control, " "),
             ]
@@ -110,15 +109,36 @@ impl Found<'_> {
 
     fn json(&self) -> Vec<Value> {
         let one = |p: Place| {
+            let mut detectors: Vec<&str> = Vec::new();
+            for (rule, class, _) in &p.because {
+                if *class == p.class && !detectors.contains(rule) {
+                    detectors.push(rule);
+                }
+            }
+            let because: Vec<Value> = p
+                .because
+                .iter()
+                .map(|(rule, class, sure)| json!({"detector": rule, "class": class.label(), "confidence": sure}))
+                .collect();
             let mut value = json!({
                 "start": p.start, "end": p.end, "line": p.line, "class": p.class.label(),
-                "confidence": p.confidence, "detectors": p.detectors,
+                "confidence": p.confidence, "detectors": detectors, "because": because,
             });
             value[if self.show { "value" } else { "masked" }] = p.value.into();
             value
         };
         self.places().into_iter().map(one).collect()
     }
+}
+
+/// The rules, the surest first; one that took it for something else says for what.
+fn said(class: PhiClass, because: &[(&'static str, PhiClass, f32)]) -> String {
+    let mut words: Vec<String> = Vec::new();
+    for (rule, as_class, sure) in because {
+        let what = if *as_class == class { String::new() } else { format!(" as {as_class}") };
+        words.push(format!("{rule}{what} {sure:.2}"));
+    }
+    words.join(", ")
 }
 
 /// The value's shape: which of its characters are capitals, other letters and digits.

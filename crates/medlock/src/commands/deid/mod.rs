@@ -7,7 +7,9 @@ mod explain;
 use super::Context;
 use crate::cli::{Deid, DeidVerb, Required};
 use crate::failure::{Doing, Failure};
+use medlock_deid::Detector;
 use medlock_deid::measure::{Corpus, Options};
+use medlock_keys::digest::{Digest, sha256};
 use std::fmt::Display;
 use std::io::Read;
 use std::path::Path;
@@ -19,6 +21,11 @@ pub(crate) fn run(args: Deid, context: &Context) -> Result<(), Failure> {
         Some(DeidVerb::Explain(args)) => explain::run(&args, context),
         None => Err(Failure::error("nothing to do: see `medlock deid --help`")),
     }
+}
+
+/// What the detector is named by in records: everything that it decides by.
+fn detector_digest(detector: &Detector) -> Digest {
+    sha256(&detector.rule_bytes().collect::<Vec<_>>())
 }
 
 /// The bytes of a file, or of stdin for `-`.
