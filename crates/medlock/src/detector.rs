@@ -14,7 +14,7 @@ pub(crate) fn of(settings: &DetectorSettings) -> Result<&'static Detector, Failu
 }
 
 /// The detector of the installation that the command line means, or that of this build where there is no
-/// configuration and none was named; in `preset`, if one is given.
+/// configuration and none was named; in `preset`, if the command line has one. To be called once.
 pub(crate) fn configured(whereabouts: &Whereabouts, preset: Option<Preset>) -> Result<&'static Detector, Failure> {
     let installed = whereabouts.are_named() || whereabouts.config_file().exists();
     let mut settings = if installed { config::load(whereabouts)?.detector } else { DetectorSettings::default() };

@@ -71,8 +71,10 @@ pub(crate) fn check() -> Result<Vec<String>, String> {
         }
     }
     for package in metadata.workspace_packages() {
-        let by_default = package.features.get("default").into_iter().flatten();
-        faults.extend(by_default.map(|f| format!("{} has {f} on by default: leave it to who asks", package.name)));
+        let of = |feature: &str| package.features.get(feature).into_iter().flatten();
+        let by_default = of("default").flat_map(|f| of(f).chain([f]));
+        let asked_for = by_default.filter(|f| OPTIONAL.contains(&f.trim_start_matches("dep:")));
+        faults.extend(asked_for.map(|f| format!("{} has {f} on by default: leave it to who asks", package.name)));
     }
     Ok(faults)
 }

@@ -52,7 +52,7 @@ fn predictions_can_be_written_and_scored() {
 
     let notes = file(dir.path(), "notes.jsonl", NOTES);
     let missing = run(&[&notes, "--predictions", predictions]).code(0);
-    assert!(missing.err.contains("2 of 2 documents are not in") && missing.err.contains("100 predictions are for no"));
+    assert!(missing.err.contains("2 of 2 documents are not in") && missing.err.contains("525 predictions are for no"));
     assert!(run(&[&notes, "--write-predictions", &notes]).code(2).err.contains("not overwritten"));
     assert_eq!(fs::read_to_string(&notes).unwrap(), NOTES);
 }
@@ -92,8 +92,8 @@ fn a_certificate_is_signed_checked_and_never_overwritten() {
     medlock(&data, "", &["init"]).code(0);
     let out = dir.path().join("notes.cert");
     let out = out.to_str().unwrap();
-    let made = run(&[&gold, "--safe-harbor", "--drawn", "every 8th note", "--out", out]).code(0);
-    assert!(made.out.contains("10 documents, 10 with identifiers") && made.out.contains("every 8th note"));
+    let made = run(&[&gold, "--safe-harbor", "--drawn", "all notes", "--out", out]).code(0);
+    assert!(made.out.contains("87 documents, 87 with identifiers") && made.out.contains("all notes"));
     assert!(!made.out.to_lowercase().contains("compliant"));
     let note = fs::read_to_string(out).unwrap();
     assert!(note.starts_with("medlock de-identification certificate 1\n") && note.contains("\n\n— "));
@@ -107,12 +107,12 @@ fn a_certificate_is_signed_checked_and_never_overwritten() {
     let kept = ["deid", "certify", "--verify", out, "--vkey", vkey.to_str().unwrap(), "--json", &gold];
     let json = medlock(&elsewhere, "", &kept).code(0).json();
     assert_eq!((&json["valid"], &json["this_detector"]), (&true.into(), &true.into()));
-    assert_eq!(json["statement"]["sample"]["documents"], 10);
+    assert_eq!(json["statement"]["sample"]["documents"], 87);
     assert_eq!(json["statement"]["detector"]["sha256"]["rules_and_lists"].as_str().unwrap().len(), 64);
     let other = corpus("asq-phi.jsonl");
     assert!(run(&["--verify", out, &other]).code(1).err.contains("not made from"));
 
-    let forged = file(dir.path(), "forged.cert", &note.replacen("10 documents", "99 documents", 1));
+    let forged = file(dir.path(), "forged.cert", &note.replacen("87 documents", "99 documents", 1));
     assert!(run(&["--verify", &forged]).code(1).err.contains("NOT valid"));
     let checkpoint = data.join("audit/checkpoint");
     assert!(run(&["--verify", checkpoint.to_str().unwrap()]).code(1).err.contains("no certificate"));

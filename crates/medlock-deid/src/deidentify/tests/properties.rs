@@ -1,3 +1,5 @@
+use std::collections::HashSet;
+
 use proptest::prelude::*;
 
 use super::date::Day;
@@ -57,7 +59,10 @@ proptest! {
     }
 
     #[test]
-    fn nothing_of_a_value_stays_and_all_of_it_comes_back(list in prop::collection::vec(identifier(), 1..8), seed: u64) {
+    fn nothing_of_a_value_stays_and_all_of_it_comes_back(mut list in prop::collection::vec(identifier(), 1..8), seed: u64) {
+        // Two spellings of one value have one token, which comes back as the first.
+        let mut seen = HashSet::new();
+        list.retain(|(_, value)| seen.insert(value.to_lowercase()));
         for action in [Action::Surrogate, Action::Tokenize] {
             let profile = all(action, Scope::Patient);
             let mut d = deid(&profile, seed);
