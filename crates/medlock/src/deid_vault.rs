@@ -22,6 +22,19 @@ impl SealedVault {
         Self { store, runtime }
     }
 
+    /// All that a holder has: replacements, and the offset of a patient's dates.
+    pub(crate) fn page(&self, of: Holder<'_>) -> Result<(Vec<Entry>, Option<i32>), VaultError> {
+        let rows = self.runtime.block_on(self.store.all(&holder(of))).map_err(|e| failed(&e))?;
+        let (mut entries, mut offset) = (Vec::with_capacity(rows.len()), None);
+        for row in &rows {
+            match row.first() {
+                Some(&OFFSET) => offset = Some(days(row)?),
+                _ => entries.push(decode(row)?),
+            }
+        }
+        Ok((entries, offset))
+    }
+
     /// Keeps rows that nobody has yet, all or none, at the price of one.
     pub(crate) fn put_all(&self, rows: &[VaultRow]) -> Result<(), VaultError> {
         self.runtime.block_on(self.store.put_all(rows)).map_err(|e| failed(&e))
@@ -82,8 +95,7 @@ impl Vault for SealedVault {
     }
 
     fn entries(&mut self, of: Holder<'_>) -> Result<Vec<Entry>, VaultError> {
-        let rows = self.runtime.block_on(self.store.all(&holder(of))).map_err(|e| failed(&e))?;
-        rows.iter().filter(|r| r.first() == Some(&REPLACEMENT)).map(|r| decode(r)).collect()
+        Ok(self.page(of)?.0)
     }
 }
 

@@ -7,6 +7,7 @@ use medlock_deid::deidentify::{Entry, Holder, MemoryVault, Vault, VaultError};
 use medlock_domain::PhiClass;
 use medlock_keys::random;
 use medlock_store::VaultRow;
+use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use zeroize::Zeroizing;
 
@@ -22,7 +23,10 @@ type Memory = MemoryVault<fn(&mut [u8])>;
 pub(super) struct Kept(Mutex<Inner>);
 
 struct Inner {
+    /// Of patients who are in `loaded` all that there is, of others what came up.
     recent: Memory,
+    loaded: HashSet<String>,
+    /// How many rows `recent` has, about.
     held: usize,
     sealed: Option<SealedVault>,
     fresh: Vec<VaultRow>,
@@ -31,7 +35,7 @@ struct Inner {
 impl Kept {
     /// With the sealed vault, or for this run alone.
     pub(super) fn new(sealed: Option<SealedVault>) -> Self {
-        Self(Mutex::new(Inner { recent: memory(), held: 0, sealed, fresh: Vec::new() }))
+        Self(Mutex::new(Inner { recent: memory(), loaded: HashSet::new(), held: 0, sealed, fresh: Vec::new() }))
     }
 
     /// Puts what is new into the vault. After this, what has been replaced can be turned back.
@@ -81,13 +85,41 @@ impl Inner {
         }
         if self.held > HELD {
             (self.recent, self.held) = (memory(), 0);
+            self.loaded.clear();
         }
         Ok(())
     }
 
+    /// Whether the vault may know more of this holder than `recent` does. A patient's page is read
+    /// once and whole: a query for each value would take most of the time.
+    fn vault_knows_more(&mut self, of: Holder<'_>) -> Result<bool, VaultError> {
+        let patient = match of {
+            Holder::Patient(patient) if of != IDS => patient,
+            _ => return Ok(self.sealed.is_some()),
+        };
+        if self.sealed.is_none() || self.loaded.contains(patient) {
+            return Ok(false);
+        }
+        if self.held > HELD {
+            self.settle()?;
+        }
+        let Some(sealed) = &self.sealed else { return Ok(false) };
+        let (entries, offset) = sealed.page(of)?;
+        self.held += entries.len() + 1;
+        for entry in entries {
+            self.recent.put(of, entry)?;
+        }
+        if let Some(days) = offset {
+            self.recent.put_offset(patient, days)?;
+        }
+        self.loaded.insert(patient.to_owned());
+        Ok(false)
+    }
+
     fn get(&mut self, of: Holder<'_>, class: PhiClass, key: &str) -> Result<Option<Zeroizing<String>>, VaultError> {
+        let more = self.vault_knows_more(of)?;
         match (self.recent.get(of, class, key)?, &mut self.sealed) {
-            (None, Some(sealed)) => sealed.get(of, class, key),
+            (None, Some(sealed)) if more => sealed.get(of, class, key),
             (known, _) => Ok(known),
         }
     }
@@ -112,16 +144,16 @@ impl Inner {
     }
 
     fn taken(&mut self, of: Holder<'_>, mark: &str) -> Result<bool, VaultError> {
-        let recently = self.recent.taken(of, mark)?;
-        let sealed = self.sealed.as_mut().filter(|_| !recently);
-        Ok(recently || sealed.map(|v| v.taken(of, mark)).transpose()?.unwrap_or(false))
+        let more = self.vault_knows_more(of)?;
+        match &mut self.sealed {
+            Some(sealed) if more && !self.recent.taken(of, mark)? => sealed.taken(of, mark),
+            _ => self.recent.taken(of, mark),
+        }
     }
 
     fn offset(&mut self, patient: &str) -> Result<Option<i32>, VaultError> {
-        match (self.recent.offset(patient)?, &mut self.sealed) {
-            (None, Some(sealed)) => sealed.offset(patient),
-            (known, _) => Ok(known),
-        }
+        self.vault_knows_more(Holder::Patient(patient))?;
+        self.recent.offset(patient)
     }
 
     fn put_offset(&mut self, patient: &str, days: i32) -> Result<i32, VaultError> {
