@@ -1,6 +1,7 @@
 # make demo    build a release binary and see the product do its job
 # make test    everything that must hold: formatting, lints, layers, tests, real clients
 # make bench   the figures of docs/BENCHMARKS.md
+# make retrain-check  trains the tagger again and compares it byte for byte
 # Each sets up what the machine lacks first (scripts/setup.sh says what).
 
 SHELL := /bin/bash
@@ -8,7 +9,7 @@ SHELL := /bin/bash
 ENV := if [ -f .cache/env.sh ]; then source .cache/env.sh; fi;
 export MEDLOCK_TEST_MODEL_DIR ?= $(CURDIR)/.cache/models
 
-.PHONY: demo test bench setup lint unit clients release
+.PHONY: demo test bench setup lint unit clients release retrain-check
 
 demo: release
 	@$(ENV) $${CARGO_TARGET_DIR:-target}/release/medlock quickstart --data-dir medlock-data --model-dir .cache/models
@@ -35,3 +36,6 @@ clients:
 
 bench: release
 	@$(ENV) scripts/bench.sh
+
+retrain-check:
+	@$(ENV) cargo run --locked --release -p deid-train -- check
