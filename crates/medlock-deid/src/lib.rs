@@ -1,5 +1,4 @@
-//! Detect, protect, filter and restore PHI. No I/O, no async, no clock, no randomness: text goes in,
-//! decisions come out.
+#![doc = include_str!("../README.md")]
 
 pub mod certify;
 pub mod deidentify;
