@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The figures of docs/BENCHMARKS.md: the guarded path over a model that answers at once, with the log on
-# this disk and in memory, and how long the server takes to start. Some minutes on two cores.
+# this disk and in memory, the detector, and how long the server takes to start. Some minutes on two cores.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 target=${CARGO_TARGET_DIR:-target}
@@ -13,6 +13,16 @@ if [ -d /dev/shm ]; then
     echo "== log in memory: the same without waiting for a disk"
     TMPDIR=/dev/shm "$target"/release/examples/overhead
 fi
+
+echo
+echo "== detection of identifiers, on one core"
+cargo run --locked --quiet --release -p medlock-deid --example speed
+for set in asq-phi aci-phi outis-val openmed-golden; do
+    echo
+    echo "== what the detector leaves: $set"
+    "$target"/release/medlock deid eval --safe-harbor "crates/medlock-deid/tests/data/$set.jsonl" |
+        grep -E '^(docs|char leak|documents with|rate|leak:|over-red|PHI-free)'
+done
 
 echo
 echo "== start of the server, to serving with the model loaded"

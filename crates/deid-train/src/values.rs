@@ -252,6 +252,9 @@ impl Values {
         let entries = std::fs::read_dir(&dir).map_err(|e| format!("{}: {e}", dir.display()))?;
         for entry in entries {
             let path = entry.map_err(|e| e.to_string())?.path();
+            if path.extension().is_none_or(|e| e != "txt") {
+                continue;
+            }
             let name = path.file_stem().and_then(|n| n.to_str()).unwrap_or_default().to_owned();
             lists.insert(name, read(&path)?);
         }

@@ -120,7 +120,7 @@ pub struct Explained {
 }
 
 /// A text longer than this is worked on in blocks of about this many bytes.
-const BLOCK: usize = 1 << 20;
+const BLOCK: usize = 1 << 17;
 /// How far back a block begins before the end of the one before it, so that nothing falls between.
 const OVERLAP: usize = 512;
 

@@ -397,7 +397,7 @@ impl<'e, 'a, 't> Features<'e, 'a, 't> {
     pub(crate) fn most(&mut self, i: usize, out: &mut Vec<u32>) {
         out.clear();
         self.read_line(i);
-        let (t, [p2, p1, n1, _]) = self.around(i);
+        let (t, [_, p1, n1, _]) = self.around(i);
         let mut f = |id: u64, value: u64| out.push(row(id, value));
         f(1, t.low);
         f(2, mix(t.low, t.case));
@@ -411,9 +411,6 @@ impl<'e, 'a, 't> Features<'e, 'a, 't> {
         f(10, t.class);
         f(12, p1.low);
         f(14, n1.low);
-        f(16, mix(p1.low, t.low));
-        f(17, mix(t.low, n1.low));
-        f(19, mix(p2.low, p1.low));
         f(21, mix(p1.low, t.class));
         f(22, mix(n1.low, t.class));
         f(29, mix(p1.class, t.class));
@@ -430,6 +427,9 @@ impl<'e, 'a, 't> Features<'e, 'a, 't> {
         let (t, [p2, p1, n1, n2]) = self.around(i);
         let mut f = |id: u64, value: u64| out.push(row(id, value));
         f(13, p2.low);
+        f(16, mix(p1.low, t.low));
+        f(17, mix(t.low, n1.low));
+        f(19, mix(p2.low, p1.low));
         f(15, n2.low);
         f(18, mix(p1.low, n1.low));
         f(20, mix(n1.low, n2.low));

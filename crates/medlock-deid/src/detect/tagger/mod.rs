@@ -194,3 +194,6 @@ fn distance(sum: &Scores) -> i32 {
 
 /// Sums of weights, one a tag, in weight units.
 pub(crate) type Scores = [i32; LANES];
+
+#[cfg(test)]
+mod tests;
