@@ -4,6 +4,7 @@ use medlock_domain::PhiClass;
 
 use super::candidate::{Rule, Scan};
 use super::cue::Cues;
+use super::lexicon::Tags;
 use super::token::{Case, Kind, Tokens};
 
 const AGE: Rule = Rule::new("age", 82, 0.93);
@@ -81,12 +82,15 @@ fn says_age_before(t: &Tokens<'_>, i: usize) -> bool {
         .unwrap_or(false)
 }
 
-/// `I am 93.`, `she is 97,`
+/// `I am 93.`, `she is 97,`, `Gonzalez is 93 and well`, `his wife is 91.`
 fn says_who(t: &Tokens<'_>, i: usize) -> bool {
     let Some(verb) = i.checked_sub(1).filter(|_| t.same_line(i)) else { return false };
     let be = ["am", "is", "was", "m", "s"].iter().any(|w| t.is_word(verb, w));
     let who = verb.checked_sub(1 + usize::from(t.joined(verb)));
-    let person = who.is_some_and(|w| ["i", "he", "she", "patient", "who"].iter().any(|p| t.is_word(w, p)));
+    let named = |w: usize| t.capital(w) && t.tags(w).any(Tags::A_NAME) && !t.tags(w).any(Tags::ORDINARY);
+    let person = who.is_some_and(|w| {
+        ["i", "he", "she", "patient", "who"].iter().any(|p| t.is_word(w, p)) || t.has(w, Cues::KIN) || named(w)
+    });
     let ends = t.get(i + 1).is_none() || matches!(t.at(i + 1), "." | "," | ";" | "!" | "?" | "and" | "now" | "but");
     be && person && ends && !(t.joined(i + 1) && t.joined(i + 2))
 }

@@ -86,7 +86,12 @@ proptest! {
                 }
             }
             let back = d.restoration().unwrap();
-            prop_assert_eq!(back.restore(&out), was, "{}", out);
+            let again = back.restore(&out);
+            prop_assert_eq!(again.to_lowercase(), was.to_lowercase(), "{}", out);
+            // A word that stands in capitals and otherwise comes back in capitals as it was first seen.
+            let spelt: HashSet<&str> = was.split(' ').collect();
+            let lower: HashSet<String> = spelt.iter().map(|w| w.to_lowercase()).collect();
+            prop_assert!(spelt.len() > lower.len() || again == was, "{} {}", again, was);
         }
     }
 

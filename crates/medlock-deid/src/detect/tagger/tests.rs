@@ -68,7 +68,7 @@ fn a_larger_margin_is_surer() {
 }
 
 #[test]
-fn strict_covers_what_balanced_does() {
+fn a_stricter_preset_covers_more() {
     let questions = include_str!("../../../tests/data/asq-phi.jsonl");
     let covered = |preset| -> usize {
         let texts = questions.lines().take(100).map(|l| serde_json::from_str::<serde_json::Value>(l).expect("JSON"));

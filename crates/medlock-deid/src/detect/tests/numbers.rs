@@ -199,6 +199,7 @@ fn ages_over_89_only() {
         ("92 y/o", &[(Age, "92")]),
         ("I am 93.", &[(Age, "93")]),
         ("she's 97, and well", &[(Age, "97")]),
+        ("his wife is 91 and Okonkwo was 94.", &[(Age, "91"), (Name, "Okonkwo"), (Age, "94")]),
         ("97yo with", &[(Age, "97")]),
         ("ninety-four-year-old man", &[(Age, "ninety-four")]),
         ("one hundred and two years old", &[(Age, "one hundred and two")]),
@@ -207,6 +208,7 @@ fn ages_over_89_only() {
         ("SpO2 97% at rest", &[]),
         ("weight 93 kg", &[]),
         ("pulse 97, temp 98.6", &[]),
+        ("Glucose is 93 and stable", &[]),
     ]);
 }
 
