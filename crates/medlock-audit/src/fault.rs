@@ -58,8 +58,12 @@ enum NameChange {
 impl NameChange {
     /// No name ever moves from one directory to another.
     fn is_in(&self, dir: &str) -> bool {
+        self.path().rsplit_once('/').map_or("", |(dir, _)| dir) == dir
+    }
+
+    fn path(&self) -> &str {
         let (NameChange::Link(name, _) | NameChange::Unlink(name) | NameChange::Rename(name, _)) = self;
-        name.rsplit_once('/').map_or("", |(dir, _)| dir) == dir
+        name
     }
 }
 
@@ -232,6 +236,18 @@ impl Medium for FaultDisk {
         if bytes.len() as u64 > limit { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(bytes) }
     }
 
+    fn read_at(&self, path: &str, offset: u64, length: usize) -> io::Result<Vec<u8>> {
+        let state = self.state();
+        let inode = *state.live.get(path).ok_or(io::ErrorKind::NotFound)?;
+        let rest = state.inodes[inode].live.get(offset as usize..).unwrap_or_default();
+        Ok(rest[..rest.len().min(length)].to_vec())
+    }
+
+    fn walk(&self, path: &str) -> io::Result<Vec<String>> {
+        let dir = format!("{path}/");
+        Ok(self.state().live.keys().filter(|n| n.starts_with(&dir)).cloned().collect())
+    }
+
     fn list(&self, path: &str) -> io::Result<Vec<String>> {
         let dir = if path.is_empty() { String::new() } else { format!("{path}/") };
         let state = self.state();
@@ -271,6 +287,22 @@ impl Medium for FaultDisk {
         let mut state = self.whole_step()?;
         state.live.remove(path);
         state.pending.push(NameChange::Unlink(path.to_owned()));
+        Ok(())
+    }
+
+    fn remove_dir(&self, _path: &str) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn sync_tree(&self, path: &str) -> io::Result<()> {
+        let dir = format!("{path}/");
+        let mut state = self.whole_step()?;
+        let inodes: Vec<usize> = state.live.iter().filter(|(n, _)| n.starts_with(&dir)).map(|(_, i)| *i).collect();
+        inodes.into_iter().for_each(|inode| state.inodes[inode].sync());
+        let (here, elsewhere) =
+            std::mem::take(&mut state.pending).into_iter().partition(|change| change.path().starts_with(&dir));
+        state.pending = elsewhere;
+        Vec::into_iter(here).for_each(|change| apply(&mut state.durable, change));
         Ok(())
     }
 

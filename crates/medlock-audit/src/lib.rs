@@ -46,6 +46,7 @@ mod receipt;
 mod recover;
 mod scan;
 mod seal;
+mod tiles;
 mod tree;
 pub mod verify;
 mod writer;
@@ -55,8 +56,9 @@ pub use error::{Error, Unavailable};
 pub use facts::{BadWord, Fact, Facts, Word};
 pub use log::{Limits, Log};
 pub use note::{BadNote, Checkpoint, LogName};
-pub use proof::{InclusionProof, verify_consistency, verify_inclusion};
+pub use proof::{ConsistencyProof, InclusionProof, verify_consistency, verify_inclusion};
 pub use receipt::Receipt;
+pub use tiles::read::Published;
 pub use tree::{Hash, leaf_hash};
 
 #[cfg(test)]

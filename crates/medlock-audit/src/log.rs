@@ -6,18 +6,22 @@ use crate::format::{CHECKPOINT, RECOVERED, SEGMENTS, VKEY};
 use crate::medium::{Disk, Medium, replace};
 use crate::noise::Noise;
 use crate::note::{Checkpoint, LogName};
-use crate::proof::InclusionProof;
+use crate::proof::{ConsistencyProof, InclusionProof};
 use crate::queue::{Job, Queue, Reply};
 use crate::receipt::{Cover, CoverKey, Receipt};
 use crate::recover;
-use crate::tree::{Hash, Tree, empty_root};
+use crate::tiles::TILES;
+use crate::tiles::publish::Publisher;
+use crate::tiles::read::Published;
+use crate::tree::empty_root;
 use medlock_domain::{Clock, NetworkSource};
 use medlock_keys::hpke::ReadingPublic;
 use medlock_keys::sign::SigningKey;
 use std::any::Any;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, mpsc};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::JoinHandle;
+use std::time::Duration;
 use tokio::sync::{oneshot, watch};
 
 /// How large things may grow.
@@ -47,48 +51,118 @@ struct Open {
     shared: Arc<Shared>,
     clock: Arc<dyn Clock>,
     cover_key: CoverKey,
-    thread: Mutex<Option<JoinHandle<()>>>,
+    medium: Arc<dyn Medium>,
+    name: LogName,
+    threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
 /// What the writer and those who append share.
 pub(crate) struct Shared {
     pub(crate) queue: Queue,
     pub(crate) noise: Noise,
-    pub(crate) finished: watch::Sender<bool>,
-    published: RwLock<Published>,
+    ended: watch::Sender<bool>,
+    durable: Mutex<Durable>,
+    changed: Condvar,
     _lock: Box<dyn Any + Send + Sync>,
 }
 
 /// What is durable, no more and no less.
-struct Published {
-    tree: Tree,
+struct Durable {
+    size: u64,
     note: String,
+    /// Somebody waits for it to be published.
+    asked: bool,
+    /// The writer has ended.
+    written: bool,
+    /// How far the tiles and the `checkpoint` file are, and how often it was tried to bring them here.
+    published: u64,
+    tries: u64,
+    ended: bool,
 }
 
+/// How long may pass before what is durable is published.
+const PUBLISH_EVERY_MS: u64 = 10_000;
+/// How long the publisher sleeps at most before it looks at the clock.
+const TICK: Duration = Duration::from_millis(500);
+
 impl Shared {
-    pub(crate) fn new(limits: &Limits, tree: Tree, note: String, lock: Box<dyn Any + Send + Sync>) -> Self {
+    pub(crate) fn new(limits: &Limits, size: u64, note: String, lock: Box<dyn Any + Send + Sync>) -> Self {
         Self {
             queue: Queue::new(limits.waiting_entries, limits.waiting_bytes),
             noise: Noise::default(),
-            finished: watch::Sender::new(false),
-            published: RwLock::new(Published { tree, note }),
+            ended: watch::Sender::new(false),
+            durable: Mutex::new(Durable {
+                size,
+                note,
+                asked: false,
+                written: false,
+                published: 0,
+                tries: 0,
+                ended: false,
+            }),
+            changed: Condvar::new(),
             _lock: lock,
         }
     }
 
-    pub(crate) fn publish(&self, leaves: &[Hash], note: String) {
-        let mut published = self.published.write().unwrap_or_else(PoisonError::into_inner);
-        leaves.iter().for_each(|leaf| published.tree.push(*leaf));
-        published.note = note;
+    pub(crate) fn durable(&self, size: u64, note: String) {
+        let mut durable = self.lock();
+        (durable.size, durable.note) = (size, note);
+    }
+
+    /// The writer has ended: what is durable now is all there will be.
+    pub(crate) fn written(&self) {
+        self.lock().written = true;
+        self.changed.notify_all();
     }
 
     pub(crate) fn latest(&self) -> (u64, String) {
-        let published = self.published();
-        (published.tree.size(), published.note.clone())
+        let durable = self.lock();
+        (durable.size, durable.note.clone())
     }
 
-    fn published(&self) -> RwLockReadGuard<'_, Published> {
-        self.published.read().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Durable> {
+        self.durable.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Publishes now and then, whenever somebody asks, and at the end.
+    fn publish(&self, mut publisher: Publisher, clock: &dyn Clock) {
+        let _end = OnExit(self);
+        let mut last = clock.now();
+        loop {
+            let mut durable = self.lock();
+            if !durable.asked && !durable.written {
+                durable = self.changed.wait_timeout(durable, TICK).unwrap_or_else(PoisonError::into_inner).0;
+            }
+            let now = clock.now();
+            let due = now.0.abs_diff(last.0) >= PUBLISH_EVERY_MS;
+            let asked = std::mem::take(&mut durable.asked);
+            let written = durable.written;
+            let (size, note) = (durable.size, durable.note.clone());
+            drop(durable);
+            if due || asked || written {
+                publisher.publish_or_warn(size, &note);
+                last = now;
+                let mut durable = self.lock();
+                (durable.published, durable.tries) = (publisher.size(), durable.tries + 1);
+                drop(durable);
+                self.changed.notify_all();
+            }
+            if written {
+                return;
+            }
+        }
+    }
+}
+
+/// Whatever ends the publisher, nobody is left waiting.
+struct OnExit<'a>(&'a Shared);
+
+impl Drop for OnExit<'_> {
+    fn drop(&mut self) {
+        self.0.lock().ended = true;
+        self.0.changed.notify_all();
+        self.0.ended.send_replace(true);
     }
 }
 
@@ -101,7 +175,7 @@ impl Log {
     /// The same on any medium.
     pub fn create_on(medium: &dyn Medium, origin: &str, signing: &SigningKey) -> Result<(), Error> {
         let name = LogName::new(origin, signing.public()).map_err(|_| Error::BadOrigin)?;
-        for dir in ["", SEGMENTS, RECOVERED] {
+        for dir in ["", SEGMENTS, RECOVERED, TILES] {
             medium.make_dir(dir).map_err(|e| Error::io("make", dir, e))?;
         }
         // `log.vkey` comes last: a crash before it leaves something that can be created again.
@@ -142,12 +216,18 @@ impl Log {
         clock: Arc<dyn Clock>,
         limits: Limits,
     ) -> Result<Log, Error> {
-        let writer = recover::open(medium, signing, reading, clock.clone(), limits)?;
-        let shared = writer.shared.clone();
-        let thread =
-            std::thread::Builder::new().name("audit".into()).spawn(move || writer.run()).map_err(Error::Thread)?;
+        let medium: Arc<dyn Medium> = Arc::from(medium);
+        let (writer, publisher) = recover::open(medium.clone(), signing, reading, clock.clone(), limits)?;
+        let (name, shared) = (writer.name.clone(), writer.shared.clone());
+        let (behind, times) = (shared.clone(), clock.clone());
+        let start = |name: &str, work: Box<dyn FnOnce() + Send>| {
+            std::thread::Builder::new().name(name.into()).spawn(work).map_err(Error::Thread)
+        };
+        let publisher = start("audit-tiles", Box::new(move || behind.publish(publisher, &*times)))?;
+        let writer = start("audit", Box::new(move || writer.run()))?;
         let cover_key = Arc::new(zeroize::Zeroizing::new(medlock_keys::random::bytes()));
-        Ok(Log(Arc::new(Open { shared, clock, cover_key, thread: Mutex::new(Some(thread)) })))
+        let threads = Mutex::new(vec![writer, publisher]);
+        Ok(Log(Arc::new(Open { shared, clock, cover_key, medium, name, threads })))
     }
 
     /// Records an entry. Returns when it, its sealed content and a signed checkpoint over them are
@@ -186,7 +266,7 @@ impl Log {
 
     /// How many entries are durable.
     pub fn size(&self) -> u64 {
-        self.0.shared.published().tree.size()
+        self.0.shared.lock().size
     }
 
     /// The latest checkpoint, a signed note. Keep copies elsewhere: that is what shows a cut.
@@ -194,29 +274,39 @@ impl Log {
         self.0.shared.latest().1
     }
 
-    /// Shows that entry `index` is under the latest checkpoint.
-    pub fn inclusion_proof(&self, index: u64) -> Result<InclusionProof, Error> {
-        let published = self.0.shared.published();
-        let size = published.tree.size();
-        let path = published.tree.inclusion(index, size).ok_or(Error::NoSuchEntry { index, size })?;
-        Ok(InclusionProof { index, size, root: published.tree.root(), path, checkpoint: published.note.clone() })
+    /// Publishes what is durable now, and gives it: tiles, and the `checkpoint` file over them. Otherwise
+    /// that happens every ten seconds. Waits for the disk; not for a thread of the runtime.
+    pub fn publish(&self) -> Result<Published, Error> {
+        let shared = &self.0.shared;
+        let mut durable = shared.lock();
+        let (want, before) = (durable.size, durable.tries);
+        // One try may have begun before we asked.
+        while durable.published < want && !durable.ended && durable.tries <= before + 1 {
+            durable.asked = true;
+            shared.changed.notify_all();
+            durable = shared.changed.wait(durable).unwrap_or_else(PoisonError::into_inner);
+        }
+        drop(durable);
+        Published::open_on(self.0.medium.clone(), Some(&self.0.name))
     }
 
-    /// Shows that the log as it is now begins with its first `old_size` entries; to be checked with
-    /// [`crate::verify_consistency`] against a checkpoint of that size.
-    pub fn consistency_proof(&self, old_size: u64) -> Result<Vec<Hash>, Error> {
-        let published = self.0.shared.published();
-        let size = published.tree.size();
-        published.tree.consistency(old_size, size).ok_or(Error::NoSuchEntry { index: old_size, size })
+    /// Shows that entry `index` is under the latest checkpoint. Waits for the disk.
+    pub fn inclusion_proof(&self, index: u64) -> Result<InclusionProof, Error> {
+        Ok(self.publish()?.inclusion(index)?.1)
+    }
+
+    /// Shows that the log as it is now begins with the entries that `old` covers. Waits for the disk.
+    pub fn consistency_proof(&self, old: Checkpoint) -> Result<ConsistencyProof, Error> {
+        self.publish()?.consistency(old)
     }
 
     /// Records what is in line and the noise counted so far, wipes the segment's key, and lets go of
     /// the file. The lock goes with the last clone. A `ServerStop` entry is the caller's to append.
     pub async fn close(&self) {
         self.0.shared.queue.close();
-        let mut finished = self.0.shared.finished.subscribe();
-        // Only fails when the sender is gone, and then the writer is too.
-        let _ = finished.wait_for(|done| *done).await;
+        let mut ended = self.0.shared.ended.subscribe();
+        // Only fails when the sender is gone, and then the publisher is too.
+        let _ = ended.wait_for(|ended| *ended).await;
     }
 }
 
@@ -224,9 +314,11 @@ impl Drop for Open {
     /// Waits for the group that is being written, a few milliseconds.
     fn drop(&mut self) {
         self.shared.queue.close();
-        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if thread.is_some_and(|t| t.join().is_err()) {
-            tracing::error!("the audit writer panicked");
+        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        for thread in threads {
+            if thread.join().is_err() {
+                tracing::error!("a thread of the audit log panicked");
+            }
         }
     }
 }

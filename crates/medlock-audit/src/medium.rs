@@ -4,7 +4,7 @@
 use std::any::Any;
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -19,6 +19,10 @@ pub trait Medium: Send + Sync {
     fn create(&self, path: &str) -> io::Result<Box<dyn Appender>>;
     /// The whole file; fails if it is longer than `limit`.
     fn read(&self, path: &str, limit: u64) -> io::Result<Vec<u8>>;
+    /// At most `length` bytes from `offset` on; none at the end.
+    fn read_at(&self, path: &str, offset: u64, length: usize) -> io::Result<Vec<u8>>;
+    /// Every file below a directory, as paths like all others, sorted; none if there is no such directory.
+    fn walk(&self, path: &str) -> io::Result<Vec<String>>;
     /// The names in a directory, sorted.
     fn list(&self, path: &str) -> io::Result<Vec<String>>;
     /// Cuts a file to `length` bytes, durably.
@@ -27,6 +31,10 @@ pub trait Medium: Send + Sync {
     fn rename(&self, from: &str, to: &str) -> io::Result<()>;
     /// Removes a file.
     fn remove(&self, path: &str) -> io::Result<()>;
+    /// Removes a directory if there is one and nothing in it.
+    fn remove_dir(&self, path: &str) -> io::Result<()>;
+    /// Makes every file below a directory durable, and every name.
+    fn sync_tree(&self, path: &str) -> io::Result<()>;
     /// Makes the names in a directory durable.
     fn sync_dir(&self, path: &str) -> io::Result<()>;
     /// Keeps other writers out until the value is dropped. `WouldBlock` if there is one.
@@ -105,6 +113,39 @@ impl Medium for Disk {
         Ok(bytes)
     }
 
+    fn read_at(&self, path: &str, offset: u64, length: usize) -> io::Result<Vec<u8>> {
+        let (mut bytes, mut filled) = (vec![0; length], 0);
+        let file = File::open(self.path(path))?;
+        while filled < length {
+            match file.read_at(&mut bytes[filled..], offset + filled as u64) {
+                Ok(0) => break,
+                Ok(n) => filled += n,
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(e),
+            }
+        }
+        bytes.truncate(filled);
+        Ok(bytes)
+    }
+
+    fn walk(&self, path: &str) -> io::Result<Vec<String>> {
+        let (mut files, mut dirs) = (Vec::new(), vec![path.to_owned()]);
+        while let Some(dir) = dirs.pop() {
+            let entries = match fs::read_dir(self.path(&dir)) {
+                // Gone since it was named: a server removes what it no longer needs.
+                Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
+                entries => entries?,
+            };
+            for entry in entries {
+                let entry = entry?;
+                let path = format!("{dir}/{}", entry.file_name().to_string_lossy());
+                if entry.file_type()?.is_dir() { dirs.push(path) } else { files.push(path) }
+            }
+        }
+        files.sort();
+        Ok(files)
+    }
+
     fn list(&self, path: &str) -> io::Result<Vec<String>> {
         let mut names = Vec::new();
         for entry in fs::read_dir(self.path(path))? {
@@ -126,6 +167,18 @@ impl Medium for Disk {
 
     fn remove(&self, path: &str) -> io::Result<()> {
         fs::remove_file(self.path(path))
+    }
+
+    fn remove_dir(&self, path: &str) -> io::Result<()> {
+        match fs::remove_dir(self.path(path)) {
+            Err(e) if !matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::DirectoryNotEmpty) => Err(e),
+            _ => Ok(()),
+        }
+    }
+
+    fn sync_tree(&self, path: &str) -> io::Result<()> {
+        // One call for thousands of files, and for their names. It waits for others' files as well.
+        Ok(rustix::fs::syncfs(File::open(self.path(path))?)?)
     }
 
     fn sync_dir(&self, path: &str) -> io::Result<()> {

@@ -7,6 +7,8 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use medlock_keys::digest::sha256;
 use medlock_keys::sign::{SigningKey, VerifyingKey};
 
+/// No signed note that we read is longer.
+pub(crate) const MAX_NOTE: u64 = 64 << 10;
 /// Signature type 1 of signed-note: Ed25519 over the note's text.
 const ED25519: u8 = 1;
 

@@ -2,13 +2,18 @@
 //! and anything else refuses to open without having changed a byte.
 
 use crate::error::Error;
+use crate::format::record::Record;
 use crate::format::{CHECKPOINT, CHECKPOINT_NEW, RECOVERED, SEGMENTS, VKEY, segment_path};
 use crate::log::{Limits, Shared};
 use crate::medium::{Medium, replace};
 use crate::note::{Checkpoint, LogName};
 use crate::scan::{self, Torn, Walker};
-use crate::writer::{Copied, Writer, recovery_entry};
-use medlock_domain::Clock;
+use crate::tiles::TILES;
+use crate::tiles::publish::Publisher;
+use crate::tiles::read::Tiles;
+use crate::tree::Frontier;
+use crate::writer::{Writer, recovery_entry};
+use medlock_domain::{Clock, Timestamp};
 use medlock_keys::hpke::ReadingPublic;
 use medlock_keys::sign::SigningKey;
 use std::io;
@@ -21,14 +26,18 @@ struct Tail {
     bytes: Vec<u8>,
 }
 
-/// Checks the log, sets its unfinished tail aside, and gives a writer with a new segment.
+/// Checks the log, sets its unfinished tail aside, and gives a writer with a new segment, and who
+/// publishes what it writes.
+///
+/// What is checked is the segment that the `checkpoint` file's size falls into and all after it: for
+/// what stands before, the tiles' root is the signed one. `verify` checks every byte.
 pub(crate) fn open(
-    medium: Box<dyn Medium>,
+    medium: Arc<dyn Medium>,
     signing: SigningKey,
     reading: ReadingPublic,
     clock: Arc<dyn Clock>,
     limits: Limits,
-) -> Result<Writer, Error> {
+) -> Result<(Writer, Publisher), Error> {
     let lock = medium.lock().map_err(|e| match e.kind() {
         io::ErrorKind::WouldBlock => Error::InUse,
         _ => Error::io("lock", "lock", e),
@@ -38,12 +47,16 @@ pub(crate) fn open(
         return Err(Error::WrongKey);
     }
     let (note, mark) = high_water_mark(&*medium, &name)?;
-    let mut walker = Walker::new(&name);
-    let (mut next_segment, tail) = walk(&*medium, &mut walker)?;
+    // Tiles that do not hold are made anew, from segments that do.
+    let start = start_at(&*medium, mark).ok();
+    let published = if start.is_some() { mark.size } else { 0 };
+    let Start { segment: first, tree, last_time } = start.unwrap_or_default();
+    let mut walker = Walker::from(&name, tree, last_time, &[mark.size]);
+    let (mut next_segment, tail) = walk(&*medium, &mut walker, first)?;
     // Before anything is cut: if the tail held what the mark covers, it was acknowledged.
-    match walker.tree.root_at(mark.size) {
+    match walker.roots.get(&mark.size) {
         None => return Err(rolled_back(&walker, tail.as_ref(), mark.size)),
-        Some(root) if root != mark.root => return Err(Error::Forked { size: mark.size }),
+        Some(root) if *root != mark.root => return Err(Error::Forked { size: mark.size }),
         Some(_) => {}
     }
     if let Some(tail) = tail {
@@ -52,25 +65,12 @@ pub(crate) fn open(
             next_segment = tail.segment;
         }
     }
-    let recoveries = unrecorded(&*medium, &walker.torn)?;
+    let recoveries = unrecorded(&*medium, &walker.torn, first)?;
     let Walker { tree, last_time, last_note, .. } = walker;
-    let frontier = tree.frontier();
-    let shared = Arc::new(Shared::new(&limits, tree, last_note.unwrap_or(note), lock));
-    let copied = Copied { size: mark.size, at: clock.now() };
-    let mut writer = Writer {
-        medium,
-        name,
-        signing,
-        reading,
-        clock,
-        limits,
-        shared,
-        tree: frontier,
-        last_time,
-        next_segment,
-        segment: None,
-        copied,
-    };
+    let shared = Arc::new(Shared::new(&limits, tree.size(), last_note.unwrap_or(note), lock));
+    let mut publisher = Publisher::new(medium.clone(), name.clone(), published);
+    let mut writer =
+        Writer { medium, name, signing, reading, clock, limits, shared, tree, last_time, next_segment, segment: None };
     for torn in &recoveries {
         tracing::warn!(
             segment = torn.segment,
@@ -81,8 +81,34 @@ pub(crate) fn open(
     }
     let path = segment_path(next_segment);
     writer.begin_segment(recoveries.iter().map(recovery_entry).collect()).map_err(|e| Error::io("write", &path, e))?;
-    writer.copy_checkpoint();
-    Ok(writer)
+    let (size, note) = writer.shared.latest();
+    publisher.publish_or_warn(size, &note);
+    Ok((writer, publisher))
+}
+
+/// Where checking begins.
+#[derive(Default)]
+struct Start {
+    segment: u64,
+    tree: Frontier,
+    last_time: Option<Timestamp>,
+}
+
+/// The segment that `mark` falls into, if the tiles are those that it signs.
+fn start_at(medium: &dyn Medium, mark: Checkpoint) -> Result<Start, Error> {
+    let tiles = Tiles::of(medium, mark.size);
+    if tiles.edge()?.frontier().root() != mark.root {
+        return Err(Error::Forked { size: mark.size });
+    }
+    let (segment, before) = scan::segment_of(medium, mark.size)?;
+    let last_time = match before.checked_sub(1) {
+        None => None,
+        Some(last) => {
+            let record = Record::decode(&tiles.entry(last)?).map_err(|what| Error::damaged(TILES, 0, what))?;
+            Some(record.time)
+        }
+    };
+    Ok(Start { segment, tree: tiles.frontier(before)?, last_time })
 }
 
 fn log_name(medium: &dyn Medium) -> Result<LogName, Error> {
@@ -97,8 +123,8 @@ fn high_water_mark(medium: &dyn Medium, name: &LogName) -> Result<(String, Check
     Ok((String::from_utf8_lossy(&note).into_owned(), mark))
 }
 
-/// Follows every segment; gives the next segment's number and the tail to set aside.
-fn walk(medium: &dyn Medium, walker: &mut Walker<'_>) -> Result<(u64, Option<Tail>), Error> {
+/// Follows the segments from `first` on; gives the next segment's number and the tail to set aside.
+fn walk(medium: &dyn Medium, walker: &mut Walker<'_>, first: u64) -> Result<(u64, Option<Tail>), Error> {
     let (numbers, strays) = scan::segments(medium).map_err(|e| Error::io("list", SEGMENTS, e))?;
     if let Some(stray) = strays.first() {
         return Err(Error::damaged(&format!("{SEGMENTS}/{stray}"), 0, "a file that is no segment"));
@@ -107,10 +133,10 @@ fn walk(medium: &dyn Medium, walker: &mut Walker<'_>) -> Result<(u64, Option<Tai
         return Err(Error::damaged(&segment_path(missing), 0, "the file is missing"));
     }
     let next = numbers.len() as u64;
-    for number in numbers {
+    for number in numbers.into_iter().filter(|number| *number >= first) {
         let path = segment_path(number);
         let bytes = scan::read_segment(medium, number).map_err(|e| Error::io("read", &path, e))?;
-        let walked = walker.segment(number, &bytes);
+        let walked = walker.segment(number, &bytes, &mut |_, _| {});
         let Some(fault) = walked.fault else { continue };
         // A segment is only begun when the one before is whole and durable.
         if number + 1 < next || !walker.may_be_torn(&bytes, walked.good) {
@@ -156,7 +182,9 @@ fn set_aside(medium: &dyn Medium, tail: &Tail) -> Result<(), Error> {
 
 /// What lies in `recovered/` and no entry tells of yet: set aside now, or by an opening that
 /// crashed before it could say so.
-fn unrecorded(medium: &dyn Medium, recorded: &[Torn]) -> Result<Vec<Torn>, Error> {
+///
+/// `recorded` is told of from segment `first` on; what is older is looked up.
+fn unrecorded(medium: &dyn Medium, recorded: &[Torn], first: u64) -> Result<Vec<Torn>, Error> {
     let mut torn = Vec::new();
     for file in medium.list(RECOVERED).map_err(|e| Error::io("list", RECOVERED, e))? {
         let path = format!("{RECOVERED}/{file}");
@@ -171,7 +199,18 @@ fn unrecorded(medium: &dyn Medium, recorded: &[Torn]) -> Result<Vec<Torn>, Error
         let place =
             file.split_once('-').and_then(|(s, rest)| Some((s.parse().ok()?, rest.split_once('-')?.0.parse().ok()?)));
         let found = place.map(|(segment, offset)| Torn::of(segment, offset, &bytes)).filter(|t| t.name() == file);
-        torn.push(found.ok_or_else(|| Error::damaged(&path, 0, "not what a recovery set aside"))?);
+        let found = found.ok_or_else(|| Error::damaged(&path, 0, "not what a recovery set aside"))?;
+        // Told of when the log was next opened, which began a segment.
+        let mut told = false;
+        for segment in found.segment..first {
+            if told {
+                break;
+            }
+            told = scan::torn_in(medium, segment)?.contains(&found);
+        }
+        if !told {
+            torn.push(found);
+        }
     }
     remove_leftover(medium)?;
     Ok(torn)

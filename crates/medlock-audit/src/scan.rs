@@ -2,15 +2,18 @@
 //! `audit verify`.
 
 use crate::entry::Kind;
+use crate::error::Error;
 use crate::facts::Facts;
-use crate::format::frame::{self, Frame, MAGIC, Type};
+use crate::format::frame::{self, Frame, MAGIC, MAX_ENTRY, Type};
 use crate::format::record::{ContentRef, Record};
 use crate::format::{RECOVERED, SEGMENTS, segment_number, segment_path};
 use crate::medium::Medium;
 use crate::note::{Checkpoint, LogName};
-use crate::tree::{Hash, Tree, leaf_hash};
+use crate::tree::{Frontier, Hash, leaf_hash};
 use medlock_domain::Timestamp;
 use medlock_keys::digest::{hex, sha256};
+use std::collections::BTreeMap;
+use std::ops::Range;
 
 /// No segment that we write is near this; more is not read into memory.
 pub(crate) const MAX_SEGMENT: u64 = 1 << 30;
@@ -84,10 +87,64 @@ pub(crate) fn gap(numbers: &[u64]) -> Option<u64> {
     numbers.iter().zip(0..).find(|(have, want)| **have != *want).map(|(_, want)| want)
 }
 
+/// The segment that a log of `size` entries goes on in, the last one that begins at or before it; and
+/// how many entries stand before that segment.
+pub(crate) fn segment_of(medium: &dyn Medium, size: u64) -> Result<(u64, u64), Error> {
+    let (numbers, _) = segments(medium).map_err(|e| Error::io("list", SEGMENTS, e))?;
+    let mut damaged = None;
+    let at = numbers.partition_point(|number| match begins_at(medium, *number) {
+        Ok(begins) => begins <= size,
+        // The last one may be unfinished; any other that cannot be read is damage.
+        Err(e) => {
+            damaged = (Some(number) != numbers.last()).then_some(e);
+            false
+        }
+    });
+    match damaged {
+        Some(e) => Err(e),
+        None => match at.checked_sub(1) {
+            Some(at) => Ok((numbers[at], begins_at(medium, numbers[at])?)),
+            None => Ok((0, 0)),
+        },
+    }
+}
+
+/// How many entries stand before a segment, as its first entry says.
+fn begins_at(medium: &dyn Medium, number: u64) -> Result<u64, Error> {
+    let path = segment_path(number);
+    let head = medium.read_at(&path, 0, MAGIC.len() + MAX_ENTRY).map_err(|e| Error::io("read", &path, e))?;
+    let damaged = |what| Error::damaged(&path, 0, what);
+    let first = frame::step(&head, MAGIC.len()).map_err(damaged)?.and_then(|step| step.body);
+    let record = Record::decode(first.ok_or_else(|| damaged("it is cut short"))?).map_err(damaged)?;
+    let begins = record.facts.int("prev_size").and_then(|n| u64::try_from(n).ok());
+    begins.filter(|b| *b == record.index).ok_or_else(|| damaged("it does not say where it begins"))
+}
+
+/// The recoveries that a segment tells of.
+pub(crate) fn torn_in(medium: &dyn Medium, number: u64) -> Result<Vec<Torn>, Error> {
+    let path = segment_path(number);
+    let bytes = read_segment(medium, number).map_err(|e| Error::io("read", &path, e))?;
+    let (mut at, mut torn) = (MAGIC.len(), Vec::new());
+    while let Some(frame) = frame::at(&bytes, at).map_err(|what| Error::damaged(&path, at, what))? {
+        at = frame.end;
+        if frame.kind == Type::Entry {
+            let record = Record::decode(frame.body).map_err(|what| Error::damaged(&path, frame.offset, what))?;
+            torn.extend((record.kind == Kind::Recovery).then(|| Torn::from_facts(&record.facts)).flatten());
+        }
+    }
+    Ok(torn)
+}
+
+/// What is told of every entry once a checkpoint holds over it: its bytes and its hash.
+pub(crate) type Told<'a> = &'a mut dyn FnMut(&[u8], Hash);
+
 /// What has been read and holds so far, over all segments.
 pub(crate) struct Walker<'a> {
     name: &'a LogName,
-    pub(crate) tree: Tree,
+    pub(crate) tree: Frontier,
+    /// Sizes at which the root is wanted, and the roots that were found.
+    wanted: Vec<u64>,
+    pub(crate) roots: BTreeMap<u64, Hash>,
     pub(crate) torn: Vec<Torn>,
     pub(crate) first_time: Option<Timestamp>,
     pub(crate) last_time: Option<Timestamp>,
@@ -100,7 +157,8 @@ pub(crate) struct Walker<'a> {
 #[derive(Default)]
 struct Group {
     start: usize,
-    leaves: Vec<Hash>,
+    /// Each entry's hash, and where in the segment the entry stands.
+    leaves: Vec<(Hash, Range<usize>)>,
     torn: Vec<Torn>,
     first_time: Option<Timestamp>,
     last_time: Option<Timestamp>,
@@ -108,13 +166,22 @@ struct Group {
 }
 
 impl<'a> Walker<'a> {
-    pub(crate) fn new(name: &'a LogName) -> Self {
+    /// From the log's beginning.
+    pub(crate) fn new(name: &'a LogName, wanted: &[u64]) -> Self {
+        Self::from(name, Frontier::default(), None, wanted)
+    }
+
+    /// From a segment's beginning, before which this tree and this time stand.
+    pub(crate) fn from(name: &'a LogName, tree: Frontier, last_time: Option<Timestamp>, wanted: &[u64]) -> Self {
+        let (size, root) = (tree.size(), tree.root());
         Self {
             name,
-            tree: Tree::default(),
+            tree,
+            wanted: wanted.to_vec(),
+            roots: wanted.contains(&size).then_some((size, root)).into_iter().collect(),
             torn: Vec::new(),
             first_time: None,
-            last_time: None,
+            last_time,
             checkpoints: 0,
             contents: 0,
             last_note: None,
@@ -123,13 +190,13 @@ impl<'a> Walker<'a> {
 
     /// Follows the next segment. Only whole groups count: what follows the last checkpoint that
     /// holds leaves no trace here.
-    pub(crate) fn segment(&mut self, number: u64, bytes: &[u8]) -> Walked {
+    pub(crate) fn segment(&mut self, number: u64, bytes: &[u8], told: Told<'_>) -> Walked {
         let mut good = 0;
-        let fault = self.follow(number, bytes, &mut good).err();
+        let fault = self.follow(number, bytes, &mut good, told).err();
         Walked { good, fault }
     }
 
-    fn follow(&mut self, number: u64, bytes: &[u8], good: &mut usize) -> Result<(), Fault> {
+    fn follow(&mut self, number: u64, bytes: &[u8], good: &mut usize, told: Told<'_>) -> Result<(), Fault> {
         if !bytes.starts_with(&MAGIC) {
             return Err(fault(0, None, "not a segment of an audit log"));
         }
@@ -143,7 +210,7 @@ impl<'a> Walker<'a> {
                 Type::Entry => self.entry(number, bytes, &frame, &mut group)?,
                 Type::Blob => return Err(fault(at, Some(next), "content that belongs to no entry")),
                 Type::Checkpoint => {
-                    self.checkpoint(&frame, std::mem::take(&mut group))?;
+                    self.checkpoint(bytes, &frame, std::mem::take(&mut group), told)?;
                     group.start = frame.end;
                     *good = frame.end;
                     frame.end
@@ -181,7 +248,7 @@ impl<'a> Walker<'a> {
         group.contents += u64::from(record.content.is_some());
         group.first_time.get_or_insert(record.time);
         group.last_time = Some(record.time);
-        group.leaves.push(leaf_hash(frame.body));
+        group.leaves.push((leaf_hash(frame.body), frame.end - frame.body.len()..frame.end));
         Ok(end)
     }
 
@@ -204,7 +271,7 @@ impl<'a> Walker<'a> {
         Ok(())
     }
 
-    fn checkpoint(&mut self, frame: &Frame<'_>, group: Group) -> Result<(), Fault> {
+    fn checkpoint(&mut self, bytes: &[u8], frame: &Frame<'_>, group: Group, told: Told<'_>) -> Result<(), Fault> {
         let first = self.tree.size();
         let bad = |what: String| fault(frame.offset, Some(first), what);
         let (before, note) = frame::checkpoint(frame.body).map_err(|what| bad(what.to_owned()))?;
@@ -218,8 +285,13 @@ impl<'a> Walker<'a> {
         if group.leaves.is_empty() || signed.size != size {
             return Err(bad(format!("a checkpoint over {} entries where {size} stand", signed.size)));
         }
-        let mut grown = self.tree.frontier();
-        group.leaves.iter().for_each(|leaf| grown.push(*leaf));
+        let (mut grown, mut roots) = (self.tree.clone(), Vec::new());
+        for (leaf, _) in &group.leaves {
+            grown.push(*leaf);
+            if self.wanted.contains(&grown.size()) {
+                roots.push((grown.size(), grown.root()));
+            }
+        }
         if grown.root() != signed.root {
             let what = format!(
                 "entries {first} to {} (bytes {} to {}) are not those that their checkpoint signs",
@@ -229,7 +301,9 @@ impl<'a> Walker<'a> {
             );
             return Err(fault(group.start, Some(first), what));
         }
-        group.leaves.into_iter().for_each(|leaf| self.tree.push(leaf));
+        self.tree = grown;
+        self.roots.extend(roots);
+        group.leaves.into_iter().for_each(|(leaf, entry)| told(&bytes[entry], leaf));
         self.torn.extend(group.torn);
         self.first_time = self.first_time.or(group.first_time);
         self.last_time = group.last_time;

@@ -33,6 +33,12 @@ pub(crate) struct Frontier {
 }
 
 impl Frontier {
+    /// Of `size` leaves whose complete subtrees have these roots, largest first.
+    pub(crate) fn of(size: u64, peaks: Vec<Hash>) -> Self {
+        debug_assert_eq!(peaks.len(), size.count_ones() as usize);
+        Self { size, peaks }
+    }
+
     pub(crate) fn push(&mut self, leaf: Hash) {
         let mut hash = leaf;
         for _ in 0..self.size.trailing_ones() {
@@ -54,114 +60,75 @@ impl Frontier {
     }
 }
 
-/// The whole tree in memory, 64 bytes an entry: `levels[k][i]` is the root of the complete subtree
-/// over leaves `i << k .. (i + 1) << k`. Any proof at any size then costs O(log² n) hashes.
-#[derive(Clone, Default)]
-pub(crate) struct Tree {
-    levels: Vec<Vec<Hash>>,
-}
+/// Somewhere that knows the roots of complete subtrees: `node(k, i)` is the one over leaves
+/// `i << k .. (i + 1) << k`. Any proof at any size then costs O(log² n) hashes.
+pub(crate) trait Nodes {
+    type Error;
 
-impl Tree {
-    pub(crate) fn size(&self) -> u64 {
-        self.levels.first().map_or(0, |leaves| leaves.len() as u64)
-    }
-
-    pub(crate) fn push(&mut self, leaf: Hash) {
-        let mut hash = leaf;
-        for level in 0.. {
-            if self.levels.len() == level {
-                self.levels.push(Vec::new());
-            }
-            let row = &mut self.levels[level];
-            row.push(hash);
-            match row[..] {
-                [.., left, right] if row.len().is_multiple_of(2) => hash = node_hash(&left, &right),
-                _ => return,
-            }
-        }
-    }
-
-    pub(crate) fn root(&self) -> Hash {
-        self.range(0, self.size())
-    }
+    fn node(&self, level: u32, index: u64) -> Result<Hash, Self::Error>;
 
     /// The root that the tree had when it held `size` leaves.
-    pub(crate) fn root_at(&self, size: u64) -> Option<Hash> {
-        (size <= self.size()).then(|| self.range(0, size))
-    }
-
-    pub(crate) fn frontier(&self) -> Frontier {
-        let size = self.size();
-        let (mut start, mut peaks) = (0, Vec::new());
-        for bit in (0..u64::BITS).rev().filter(|bit| size >> bit & 1 == 1) {
-            peaks.push(self.range(start, start + (1 << bit)));
-            start += 1 << bit;
-        }
-        Frontier { size, peaks }
+    fn root_at(&self, size: u64) -> Result<Hash, Self::Error> {
+        self.range(0, size)
     }
 
     /// The hashes that lead from leaf `index` to the root at `size`, lowest first.
-    pub(crate) fn inclusion(&self, index: u64, size: u64) -> Option<Vec<Hash>> {
-        if index >= size || size > self.size() {
-            return None;
-        }
+    fn inclusion(&self, index: u64, size: u64) -> Result<Vec<Hash>, Self::Error> {
         let (mut start, mut end, mut path) = (0, size, Vec::new());
         while end - start > 1 {
             let middle = start + split(end - start);
             if index < middle {
-                path.push(self.range(middle, end));
+                path.push(self.range(middle, end)?);
                 end = middle;
             } else {
-                path.push(self.range(start, middle));
+                path.push(self.range(start, middle)?);
                 start = middle;
             }
         }
         path.reverse();
-        Some(path)
+        Ok(path)
     }
 
     /// The hashes that show the tree of `new` leaves to begin with the tree of `old` leaves.
-    pub(crate) fn consistency(&self, old: u64, new: u64) -> Option<Vec<Hash>> {
-        if old > new || new > self.size() {
-            return None;
-        }
+    fn consistency(&self, old: u64, new: u64) -> Result<Vec<Hash>, Self::Error> {
         let mut proof = Vec::new();
         if old > 0 {
-            self.subproof(old, 0, new, true, &mut proof);
+            self.subproof(old, 0, new, true, &mut proof)?;
         }
-        Some(proof)
+        Ok(proof)
     }
 
     /// SUBPROOF of RFC 6962, over leaves `start..end`; `whole`: the verifier knows this root.
-    fn subproof(&self, old: u64, start: u64, end: u64, whole: bool, proof: &mut Vec<Hash>) {
+    fn subproof(&self, old: u64, start: u64, end: u64, whole: bool, proof: &mut Vec<Hash>) -> Result<(), Self::Error> {
         if old == end - start {
             if !whole {
-                proof.push(self.range(start, end));
+                proof.push(self.range(start, end)?);
             }
-            return;
+            return Ok(());
         }
         let k = split(end - start);
         if old <= k {
-            self.subproof(old, start, start + k, whole, proof);
-            proof.push(self.range(start + k, end));
+            self.subproof(old, start, start + k, whole, proof)?;
+            proof.push(self.range(start + k, end)?);
         } else {
-            self.subproof(old - k, start + k, end, false, proof);
-            proof.push(self.range(start, start + k));
+            self.subproof(old - k, start + k, end, false, proof)?;
+            proof.push(self.range(start, start + k)?);
         }
+        Ok(())
     }
 
     /// The root over leaves `start..end`, which the splits of RFC 6962 have led to.
-    fn range(&self, start: u64, end: u64) -> Hash {
+    fn range(&self, start: u64, end: u64) -> Result<Hash, Self::Error> {
         let width = end - start;
         if width == 0 {
-            return empty_root();
+            return Ok(empty_root());
         }
         if width.is_power_of_two() {
             let level = width.trailing_zeros();
-            return self.levels[level as usize][(start >> level) as usize];
+            return self.node(level, start >> level);
         }
         let middle = start + split(width);
-        node_hash(&self.range(start, middle), &self.range(middle, end))
+        Ok(node_hash(&self.range(start, middle)?, &self.range(middle, end)?))
     }
 }
 
@@ -169,6 +136,39 @@ impl Tree {
 pub(crate) mod tests {
     use super::*;
     use medlock_keys::digest::hex;
+    use std::convert::Infallible;
+
+    /// The whole tree in memory.
+    #[derive(Default)]
+    pub(crate) struct Tree(Vec<Hash>);
+
+    impl Tree {
+        pub(crate) fn push(&mut self, leaf: Hash) {
+            self.0.push(leaf);
+        }
+
+        pub(crate) fn root(&self) -> Hash {
+            self.whole(0, self.0.len() as u64)
+        }
+
+        /// [`Nodes::range`] cannot fail here.
+        fn whole(&self, start: u64, end: u64) -> Hash {
+            let Ok(root) = self.range(start, end);
+            root
+        }
+    }
+
+    impl Nodes for Tree {
+        type Error = Infallible;
+
+        fn node(&self, level: u32, index: u64) -> Result<Hash, Infallible> {
+            if level == 0 {
+                return Ok(self.0[index as usize]);
+            }
+            let (Ok(left), Ok(right)) = (self.node(level - 1, 2 * index), self.node(level - 1, 2 * index + 1));
+            Ok(node_hash(&left, &right))
+        }
+    }
 
     /// The definition, word for word; independent of everything above but the hash.
     pub(crate) fn by_definition(leaves: &[Hash]) -> Hash {
@@ -219,17 +219,17 @@ pub(crate) mod tests {
     #[test]
     fn every_size_equals_the_definition() {
         let leaves: Vec<Hash> = (0..70u32).map(|i| leaf_hash(&i.to_be_bytes())).collect();
-        let mut tree = Tree::default();
+        let (mut tree, mut frontier) = (Tree::default(), Frontier::default());
         for n in 0..=leaves.len() {
             assert_eq!(tree.root(), by_definition(&leaves[..n]), "{n}");
-            assert_eq!(tree.frontier().root(), tree.root(), "{n}");
+            assert_eq!(frontier.root(), tree.root(), "{n}");
             for old in 0..=n {
-                assert_eq!(tree.root_at(old as u64), Some(by_definition(&leaves[..old])), "{old} of {n}");
+                assert_eq!(tree.root_at(old as u64), Ok(by_definition(&leaves[..old])), "{old} of {n}");
             }
             if let Some(leaf) = leaves.get(n) {
                 tree.push(*leaf);
+                frontier.push(*leaf);
             }
         }
-        assert_eq!(tree.root_at(71), None);
     }
 }

@@ -4,6 +4,7 @@ use crate::format::{CHECKPOINT, RECOVERED, SEGMENTS, VKEY, segment_path};
 use crate::medium::{Disk, Medium};
 use crate::note::{Checkpoint, LogName};
 use crate::scan::{self, MAX_SEGMENT, Walker};
+use crate::tiles;
 use crate::tree::Hash;
 use medlock_domain::Timestamp;
 use medlock_keys::digest::sha256;
@@ -95,11 +96,11 @@ pub struct Problem {
 }
 
 impl Problem {
-    fn new(file: impl Into<String>, trouble: Trouble, what: impl Into<String>) -> Self {
+    pub(crate) fn new(file: impl Into<String>, trouble: Trouble, what: impl Into<String>) -> Self {
         Self { file: file.into(), offset: 0, entry: None, trouble, what: what.into() }
     }
 
-    fn unreadable(file: &str, error: &io::Error) -> Self {
+    pub(crate) fn unreadable(file: &str, error: &io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::NotFound => Self::new(file, Trouble::Missing, "the file is missing"),
             _ => Self::new(file, Trouble::Unreadable, error.to_string()),
@@ -118,8 +119,8 @@ impl fmt::Display for Problem {
 }
 
 /// Checks everything in the log directory: every frame, every entry's place, every checkpoint's
-/// root and signature, every content's digest, the chain of segments, what was set aside, and the
-/// `checkpoint` and `log.vkey` files. With `since`, also that the log is an extension of the one
+/// root and signature, every content's digest, the chain of segments, what was set aside, every tile,
+/// and the `checkpoint` and `log.vkey` files. With `since`, also that the log is an extension of the one
 /// which that checkpoint covers. `key` and `origin` must come from elsewhere than the directory.
 pub fn verify_dir(dir: &Path, key: &VerifyingKey, origin: &str, since: Option<&str>) -> Result<Report, Vec<Problem>> {
     verify_on(&Disk::at(dir), key, origin, since)
@@ -147,8 +148,15 @@ pub fn verify_log(medium: &dyn Medium, name: &LogName, since: Option<&str>) -> R
     let marks =
         [(check.mark(), CHECKPOINT, "the checkpoint file"), (check.since(since), SEGMENTS, "the checkpoint given")];
     check.signed = marks.iter().filter_map(|(mark, ..)| Some((*mark)?.size)).max().unwrap_or(0);
-    let mut walker = Walker::new(name);
-    let segments = check.segments(&mut walker);
+    let wanted: Vec<u64> = marks.iter().filter_map(|(mark, ..)| Some((*mark)?.size)).collect();
+    let published = marks[0].0.map_or(0, |mark| mark.size);
+    let (mut walker, mut tiles) =
+        (Walker::new(name, &wanted), tiles::check::Check::new(medium, check.in_use, published));
+    let segments = check.segments(&mut walker, &mut tiles);
+    // Tiles are judged by the segments; where those do not hold, so that nothing more can be said, not.
+    if check.problems.is_empty() {
+        check.problems.extend(tiles.end());
+    }
     check.recovered(&walker);
     for (mark, file, which) in marks {
         if let Some(mark) = mark {
@@ -223,7 +231,7 @@ impl Check<'_> {
     }
 
     /// Follows the segments until one cannot be followed; gives how many there are.
-    fn segments(&mut self, walker: &mut Walker<'_>) -> u64 {
+    fn segments(&mut self, walker: &mut Walker<'_>, tiles: &mut tiles::check::Check<'_>) -> u64 {
         let (numbers, strays) = match scan::segments(self.medium) {
             Ok(found) => found,
             Err(e) => {
@@ -240,7 +248,7 @@ impl Check<'_> {
                 break;
             }
             let last = numbers.last() == Some(&number);
-            if !self.segment(walker, number, last) {
+            if !self.segment(walker, tiles, number, last) {
                 break;
             }
         }
@@ -248,7 +256,13 @@ impl Check<'_> {
     }
 
     /// Whether the next segment can be judged after this one.
-    fn segment(&mut self, walker: &mut Walker<'_>, number: u64, last: bool) -> bool {
+    fn segment(
+        &mut self,
+        walker: &mut Walker<'_>,
+        tiles: &mut tiles::check::Check<'_>,
+        number: u64,
+        last: bool,
+    ) -> bool {
         let path = segment_path(number);
         let bytes = match scan::read_segment(self.medium, number) {
             Ok(bytes) => bytes,
@@ -258,7 +272,7 @@ impl Check<'_> {
             }
         };
         self.bytes += bytes.len() as u64;
-        let walked = walker.segment(number, &bytes);
+        let walked = walker.segment(number, &bytes, &mut |entry, leaf| tiles.entry(entry, leaf));
         let Some(fault) = walked.fault else { return true };
         let unfinished = last && walker.tree.size() >= self.signed && walker.may_be_torn(&bytes, walked.good);
         if unfinished && self.in_use {
@@ -297,8 +311,8 @@ impl Check<'_> {
     /// The log must begin with the entries that `mark` covers.
     fn extends(&mut self, walker: &Walker<'_>, mark: Checkpoint, file: &str, which: &str) {
         let size = walker.tree.size();
-        let trouble = match walker.tree.root_at(mark.size) {
-            Some(root) if root == mark.root => return,
+        let trouble = match walker.roots.get(&mark.size) {
+            Some(root) if *root == mark.root => return,
             Some(_) => Trouble::Forked,
             None => Trouble::CutShort,
         };

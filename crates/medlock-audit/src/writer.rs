@@ -9,9 +9,9 @@ use crate::error::Unavailable;
 use crate::facts::{Fact, Word};
 use crate::format::frame::{self, MAGIC, MAX_CONTENT, Type};
 use crate::format::record::{ContentRef, Record, Unencodable};
-use crate::format::{CHECKPOINT, CHECKPOINT_NEW, SEGMENTS, segment_path};
+use crate::format::{SEGMENTS, segment_path};
 use crate::log::{Limits, Shared};
-use crate::medium::{Appender, Medium, replace};
+use crate::medium::{Appender, Medium};
 use crate::note::{Checkpoint, LogName};
 use crate::queue::{Job, Reply};
 use crate::receipt::Receipt;
@@ -32,11 +32,8 @@ use std::time::Duration;
 const TICK: Duration = Duration::from_millis(500);
 /// A longer group would only make the first in it wait.
 const GROUP_BYTES: usize = 8 << 20;
-/// How often the copy of the checkpoint is brought up to date while the log is open.
-const CHECKPOINT_EVERY_MS: u64 = 60_000;
-
 pub(crate) struct Writer {
-    pub(crate) medium: Box<dyn Medium>,
+    pub(crate) medium: Arc<dyn Medium>,
     pub(crate) name: LogName,
     pub(crate) signing: SigningKey,
     pub(crate) reading: ReadingPublic,
@@ -47,7 +44,6 @@ pub(crate) struct Writer {
     pub(crate) last_time: Option<Timestamp>,
     pub(crate) next_segment: u64,
     pub(crate) segment: Option<Segment>,
-    pub(crate) copied: Copied,
 }
 
 /// The segment that is being written.
@@ -59,18 +55,11 @@ pub(crate) struct Segment {
     since: Timestamp,
 }
 
-/// Of the `checkpoint` file: how many entries it covers, and since when.
-pub(crate) struct Copied {
-    pub(crate) size: u64,
-    pub(crate) at: Timestamp,
-}
-
 /// Entries on their way into one write.
 struct Group {
     bytes: Vec<u8>,
     tree: Frontier,
     last_time: Option<Timestamp>,
-    leaves: Vec<Hash>,
     receipts: Vec<(Reply, Receipt)>,
 }
 
@@ -130,11 +119,7 @@ impl Writer {
             let noise = noise.into_iter().map(|entry| Job { entry, cover: None, reply: Reply::Nobody });
             self.commit(jobs.into_iter().chain(noise).collect())?;
             if closed {
-                self.copy_checkpoint();
                 return Ok(());
-            }
-            if now.0.abs_diff(self.copied.at.0) >= CHECKPOINT_EVERY_MS {
-                self.copy_checkpoint();
             }
         }
     }
@@ -148,14 +133,14 @@ impl Writer {
     /// Makes the jobs durable, then tells those who wait. On an error nobody is told anything good.
     fn commit(&mut self, jobs: Vec<Job>) -> io::Result<()> {
         let mut group = self.gather(jobs);
-        if group.leaves.is_empty() {
+        if group.receipts.is_empty() {
             return Ok(());
         }
         match self.write(&mut group) {
             Ok(note) => {
                 self.tree = group.tree;
                 self.last_time = group.last_time;
-                self.shared.publish(&group.leaves, note);
+                self.shared.durable(self.tree.size(), note);
                 group.receipts.into_iter().for_each(|(reply, receipt)| reply.send(Ok(receipt)));
                 Ok(())
             }
@@ -174,7 +159,6 @@ impl Writer {
             bytes: Vec::new(),
             tree: self.tree.clone(),
             last_time: self.last_time,
-            leaves: Vec::with_capacity(jobs.len()),
             receipts: Vec::with_capacity(jobs.len()),
         };
         if self.segment.as_ref().is_some_and(|s| s.bytes == 0) {
@@ -185,7 +169,6 @@ impl Writer {
             match self.encode(index, entry, &mut group) {
                 Ok((id, leaf, sealed)) => {
                     group.tree.push(leaf);
-                    group.leaves.push(leaf);
                     group.receipts.push((reply, Receipt::new(index, &id, leaf, sealed, cover)));
                 }
                 Err(Unencodable) => reply.send(Err(Unavailable::Refused)),
@@ -251,20 +234,6 @@ impl Writer {
         tracing::trace!(segment = segment.number, size = checkpoint.size, "audit group durable");
         Ok(note)
     }
-
-    /// Brings the `checkpoint` file up to date. The segments are what counts; if only this copy
-    /// fails, it stays as it was and is tried again.
-    pub(crate) fn copy_checkpoint(&mut self) {
-        self.copied.at = self.clock.now();
-        let (size, note) = self.shared.latest();
-        if size == self.copied.size {
-            return;
-        }
-        match replace(&*self.medium, CHECKPOINT, CHECKPOINT_NEW, note.as_bytes()) {
-            Ok(()) => self.copied.size = size,
-            Err(e) => tracing::warn!(error = %e, "the copy of the audit checkpoint was not written"),
-        }
-    }
 }
 
 /// Whatever ends the thread, a panic included, nobody is left waiting.
@@ -275,7 +244,7 @@ impl Drop for OnExit {
         if std::thread::panicking() {
             self.0.queue.fail();
         }
-        self.0.finished.send_replace(true);
+        self.0.written();
     }
 }
 

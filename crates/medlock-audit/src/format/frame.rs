@@ -27,6 +27,15 @@ impl Type {
         }
     }
 
+    fn of(byte: u8) -> Result<Self, &'static str> {
+        match byte {
+            b'E' => Ok(Type::Entry),
+            b'B' => Ok(Type::Blob),
+            b'C' => Ok(Type::Checkpoint),
+            _ => Err("not the start of a frame"),
+        }
+    }
+
     fn limit(self) -> usize {
         match self {
             Type::Entry => MAX_ENTRY,
@@ -64,23 +73,35 @@ pub(crate) fn checkpoint(body: &[u8]) -> Result<(u64, &[u8]), &'static str> {
     Ok((u64::from_be_bytes(*before), note))
 }
 
-/// The frame at `offset`, or none at the end of the segment.
-pub(crate) fn at(segment: &[u8], offset: usize) -> Result<Option<Frame<'_>>, &'static str> {
-    let rest = segment.get(offset..).ok_or("an offset past the end of the file")?;
-    let (kind, length, after) = match rest {
-        [] => return Ok(None),
-        [kind, a, b, c, d, after @ ..] => (*kind, u32::from_be_bytes([*a, *b, *c, *d]) as usize, after),
-        _ => return Err("a frame is cut off in its header"),
-    };
-    let kind = match kind {
-        b'E' => Type::Entry,
-        b'B' => Type::Blob,
-        b'C' => Type::Checkpoint,
-        _ => return Err("not the start of a frame"),
-    };
+/// A frame of which perhaps only the start has been read.
+pub(crate) struct Step<'a> {
+    pub(crate) kind: Type,
+    /// None if it goes on beyond what has been read.
+    pub(crate) body: Option<&'a [u8]>,
+    pub(crate) end: usize,
+}
+
+/// The frame at `offset` of a part of a segment; none if not even its header is there.
+pub(crate) fn step(part: &[u8], offset: usize) -> Result<Option<Step<'_>>, &'static str> {
+    let Some([kind, a, b, c, d, after @ ..]) = part.get(offset..) else { return Ok(None) };
+    let (kind, length) = (Type::of(*kind)?, u32::from_be_bytes([*a, *b, *c, *d]) as usize);
     if length > kind.limit() {
         return Err("a frame is longer than its type allows");
     }
-    let body = after.get(..length).ok_or("a frame is cut off in its body")?;
-    Ok(Some(Frame { kind, offset, body, end: offset + HEADER + length }))
+    Ok(Some(Step { kind, body: after.get(..length), end: offset + HEADER + length }))
+}
+
+/// The index of an entry, from its body.
+pub(crate) fn index(entry: &[u8]) -> Option<u64> {
+    Some(u64::from_be_bytes(*entry.get(1..)?.first_chunk()?))
+}
+
+/// The frame at `offset`, or none at the end of the segment.
+pub(crate) fn at(segment: &[u8], offset: usize) -> Result<Option<Frame<'_>>, &'static str> {
+    if segment.get(offset..).ok_or("an offset past the end of the file")?.is_empty() {
+        return Ok(None);
+    }
+    let Step { kind, body, end } = step(segment, offset)?.ok_or("a frame is cut off in its header")?;
+    let body = body.ok_or("a frame is cut off in its body")?;
+    Ok(Some(Frame { kind, offset, body, end }))
 }

@@ -55,6 +55,8 @@ pub(crate) const RECOVERED: &str = "recovered";
 pub(crate) const VKEY: &str = "log.vkey";
 pub(crate) const CHECKPOINT: &str = "checkpoint";
 pub(crate) const CHECKPOINT_NEW: &str = "checkpoint.new";
+/// No tile is longer: 256 entries of 65,535 bytes, each behind two bytes of length.
+pub(crate) const MAX_TILE: u64 = 256 * (65_535 + 2);
 
 /// The path of a segment inside the log directory.
 pub(crate) fn segment_path(number: u64) -> String {

@@ -58,7 +58,7 @@ async fn proofs_hold_against_checkpoints_and_leaves_from_the_files() {
         let receipt = log.append(entry(&format!("text {n}"))).await.unwrap();
         let proof = log.inclusion_proof(receipt.index()).unwrap();
         assert_eq!(proof.size, log.size());
-        old.push((proof.size, proof.root));
+        old.push(crate::Checkpoint { size: proof.size, root: proof.root });
     }
     let name = crate::LogName::new(ORIGIN, world.signing.public()).unwrap();
     let signed = crate::Checkpoint::verify(&log.checkpoint(), &name).unwrap();
@@ -68,9 +68,10 @@ async fn proofs_hold_against_checkpoints_and_leaves_from_the_files() {
         assert!(verify_inclusion(stored.leaf(), stored.index, signed.size, &proof.path, &signed.root));
         assert!(!proof.proves(b"something else"));
     }
-    for (size, root) in old {
-        let proof = log.consistency_proof(size).unwrap();
-        assert!(verify_consistency(size, &root, signed.size, &signed.root, &proof), "{size}");
+    for old in old {
+        let proof = log.consistency_proof(old).unwrap();
+        assert!(proof.holds() && (proof.size, proof.root) == (signed.size, signed.root), "{old:?}");
+        assert!(verify_consistency(old.size, &old.root, signed.size, &signed.root, &proof.path), "{old:?}");
     }
     assert!(matches!(log.inclusion_proof(log.size()), Err(Error::NoSuchEntry { .. })));
 }

@@ -5,6 +5,7 @@ mod disaster;
 mod everyday;
 mod power;
 mod tamper;
+mod tiles;
 
 use crate::fault::FaultDisk;
 use crate::read::{Reader, StoredEntry, open_content};

@@ -9,6 +9,8 @@ use proptest::prelude::*;
 struct Life {
     /// Per burst, the lengths of the contents that are in flight together.
     bursts: Vec<Vec<usize>>,
+    /// After which bursts what is durable is published.
+    publish: Vec<usize>,
     /// At which operation what goes wrong; operations of the opening count.
     accident: Option<(u64, Fault)>,
     /// Which of the possible outcomes of the power cut at the end, or none: a clean end.
@@ -26,9 +28,10 @@ fn life() -> impl Strategy<Value = Life> {
         Fault::PowerCut,
         Fault::PowerCut,
     ]);
-    let accident = prop::option::weighted(0.8, (0u64..40, fault));
-    (prop::collection::vec(burst, 0..8), accident, prop::option::weighted(0.8, any::<u64>()))
-        .prop_map(|(bursts, accident, cut)| Life { bursts, accident, cut })
+    let accident = prop::option::weighted(0.8, (0u64..60, fault));
+    let publish = prop::collection::vec(0usize..8, 0..4);
+    (prop::collection::vec(burst, 0..8), publish, accident, prop::option::weighted(0.8, any::<u64>()))
+        .prop_map(|(bursts, publish, accident, cut)| Life { bursts, publish, accident, cut })
 }
 
 /// What the outside has seen: texts with their receipts, and the newest checkpoint handed out.
@@ -64,6 +67,10 @@ async fn live(world: &World, disk: &FaultDisk, life: &Life, nth: usize, seen: &m
         }
         if log.healthy() {
             seen.checkpoint = Some(log.checkpoint());
+        }
+        if life.publish.contains(&b) {
+            // It may fail: the disk may.
+            drop(log.publish());
         }
     }
     match life.cut {
