@@ -33,6 +33,7 @@ start() {
 }
 
 "$medlock" init --json >"$dir/init.json" 2>/dev/null
+cp "$MEDLOCK_DATA_DIR/audit/checkpoint" "$dir/kept-checkpoint"
 sed -i '/^dir *=/d' "$MEDLOCK_DATA_DIR/medlock.toml"
 echo "dir = \"$PWD/.cache/models\"" >>"$MEDLOCK_DATA_DIR/medlock.toml"
 "$medlock" user add clients --role clinician --password-file <(echo "a passphrase for the client tests") >/dev/null 2>&1
@@ -71,3 +72,21 @@ wait "$server"
 server=
 "$medlock" audit verify >/dev/null 2>&1
 ok "the log verifies after a clean stop"
+
+if command -v go >/dev/null && [ -d /usr/share/gocode/src/golang.org/x/mod/sumdb/tlog ]; then
+    GO111MODULE=off GOPATH=/usr/share/gocode GOCACHE=$dir/go go build -o "$dir/tlog" ./tests/clients/tlog
+    audit=$MEDLOCK_DATA_DIR/audit
+    "$medlock" audit prove 3 >"$dir/proof"
+    "$medlock" audit prove --since "$dir/kept-checkpoint" >"$dir/grown"
+    entries=$("$dir/tlog" "$audit" "$audit/log.vkey" checkpoint="$dir/kept-checkpoint" inclusion="$dir/proof" \
+        consistency="$dir/grown","$dir/kept-checkpoint")
+    ok "Go's tlog and note check the log: $entries entries, and both kinds of proof"
+    # It must be able to fail: one bit of one tile.
+    cp -r "$audit" "$dir/altered"
+    tile=$(find "$dir/altered/tile/entries" -type f | sort | tail -1)
+    printf '\xff' | dd of="$tile" bs=1 seek=40 conv=notrunc status=none
+    if "$dir/tlog" "$dir/altered" "$audit/log.vkey" >/dev/null 2>&1; then echo "Go took an altered log" >&2; exit 1; fi
+    ok "and refuse it after one byte was altered"
+else
+    echo "--  Go's tlog and note: left out, golang-go and golang-golang-x-mod-dev are not here"
+fi

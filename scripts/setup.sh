@@ -13,7 +13,7 @@ for tool in cargo gcc python3; do
     command -v "$tool" >/dev/null || stop "$tool is missing; install it and run this again"
 done
 
-# --- cmake, clang and libclang, for llama.cpp and its bindings
+# --- cmake, clang and libclang, for llama.cpp and its bindings; for the tests also Go
 if [ -f .cache/env.sh ]; then source .cache/env.sh; fi
 have_libclang() {
     [ -n "${LIBCLANG_PATH:-}" ] || compgen -G '/usr/lib/llvm-*/lib/libclang*.so*' >/dev/null \
@@ -27,6 +27,12 @@ command -v g++ >/dev/null || lacking+=(g++)
 have_libclang || lacking+=(clang libclang-dev)
 have_pip || lacking+=(python3-pip)
 have_venv || lacking+=(python3-venv)
+# Go's own transparency-log packages check our audit log.
+go_log=/usr/share/gocode/src/golang.org/x/mod/sumdb/tlog
+if [ "$what" = test ] && command -v apt-get >/dev/null; then
+    command -v go >/dev/null || lacking+=(golang-go)
+    [ -d $go_log ] || lacking+=(golang-golang-x-mod-dev)
+fi
 
 from_apt() {
     command -v apt-get >/dev/null || return 1
@@ -40,7 +46,7 @@ from_apt() {
         apt-get install -y -qq --no-install-recommends "${lacking[@]}" >/dev/null
 }
 
-# cmake and libclang have Python packages; nothing else of the list has.
+# cmake and libclang have Python packages; nothing else of the list has. The tests with Go are then left out, and say so.
 from_pip() {
     have_pip && have_venv && command -v g++ >/dev/null || return 1
     say "no root: taking cmake and libclang from their Python packages"

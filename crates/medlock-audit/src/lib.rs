@@ -9,7 +9,8 @@
 //! |---|---|
 //! | `log.vkey` | the log's name and public key (C2SP signed-note verifier key), to copy away |
 //! | `segments/00000000.seg` … | everything that was recorded; see [`mod@format`] |
-//! | `checkpoint` | a copy of a recent checkpoint: the log must never be shorter than this |
+//! | `tile/…` | the same entries and their hashes as C2SP tlog-tiles, to be served as they lie |
+//! | `checkpoint` | the checkpoint over what is published in tiles: the log must never be shorter than this |
 //! | `recovered/*.torn` | bytes that a crash left unfinished, set aside; a `recovery` entry names each |
 //! | `lock` | empty; held while a writer is open |
 //!
@@ -27,8 +28,9 @@
 //! before (the end of one group and the start of the next share one).
 //!
 //! # What it costs
-//! 64 bytes of memory an entry for the Merkle tree, so that any proof is a few hashes; and opening
-//! reads and checks the whole log, as `verify` does.
+//! Memory does not grow with the log: the writer keeps the edge of the tree, and proofs are read from
+//! tiles, some of 8 KB each. Opening reads what came after the published checkpoint; what stands before
+//! it is for [`verify`], which reads every byte.
 
 mod entry;
 mod error;

@@ -27,27 +27,31 @@ impl InclusionProof {
         verify_inclusion(leaf, self.index, self.size, &self.path, &self.root)
     }
 
-    /// As C2SP tlog-proof, for tools that we did not write.
-    pub fn to_text(&self) -> String {
+    /// As C2SP tlog-proof, for tools that we did not write. The entry goes with it as the extra data, so
+    /// that the text says what it proves.
+    pub fn to_text(&self, leaf: &[u8]) -> String {
+        let (extra, index) = (BASE64.encode(leaf), self.index);
         let hashes: String = self.path.iter().map(|hash| format!("{}\n", BASE64.encode(hash))).collect();
-        format!("{TLOG_PROOF}\nindex {}\n{hashes}\n{}", self.index, self.checkpoint)
+        format!("{TLOG_PROOF}\nextra {extra}\nindex {index}\n{hashes}\n{}", self.checkpoint)
     }
 
-    /// Reads what [`InclusionProof::to_text`] wrote. The checkpoint's signature is the caller's to check;
-    /// its text is what the proof is read against.
-    pub fn parse(text: &str, name: &LogName) -> Result<Self, BadNote> {
+    /// Reads a C2SP tlog-proof of the log `name`, and its extra data. Checks the checkpoint's signature;
+    /// whether the extra data is the entry is for [`InclusionProof::proves`].
+    pub fn parse(text: &str, name: &LogName) -> Result<(Self, Option<Vec<u8>>), BadNote> {
         let malformed = |what| BadNote::Malformed(what);
         let (head, checkpoint) = text.split_once("\n\n").ok_or(malformed("a proof without its checkpoint"))?;
-        let mut lines = head.split('\n');
+        let mut lines = head.split('\n').peekable();
         if lines.next() != Some(TLOG_PROOF) {
             return Err(malformed("not a C2SP tlog-proof"));
         }
+        let extra = lines.next_if(|line| line.starts_with("extra ")).map(|line| BASE64.decode(&line[6..]));
+        let extra = extra.transpose().map_err(|_| malformed("the extra data of a proof"))?;
         let index =
             lines.next().and_then(|l| l.strip_prefix("index ")).ok_or(malformed("a proof without its index"))?;
         let index = decimal(index).ok_or(malformed("the index of a proof"))?;
         let path = lines.map(hash).collect::<Option<Vec<_>>>().ok_or(malformed("a hash of a proof"))?;
         let Checkpoint { size, root } = Checkpoint::verify(checkpoint, name)?;
-        Ok(Self { index, size, root, path, checkpoint: checkpoint.to_owned() })
+        Ok((Self { index, size, root, path, checkpoint: checkpoint.to_owned() }, extra))
     }
 }
 
@@ -81,6 +85,12 @@ pub struct ConsistencyProof {
 }
 
 impl ConsistencyProof {
+    /// As the body of a request to a C2SP witness: the old size, the hashes, the new checkpoint.
+    pub fn to_text(&self) -> String {
+        let hashes: String = self.path.iter().map(|hash| format!("{}\n", BASE64.encode(hash))).collect();
+        format!("old {}\n{hashes}\n{}", self.old.size, self.checkpoint)
+    }
+
     /// Whether it holds. Whether the roots are the log's own is for [`crate::Checkpoint::verify`].
     pub fn holds(&self) -> bool {
         verify_consistency(self.old.size, &self.old.root, self.size, &self.root, &self.path)

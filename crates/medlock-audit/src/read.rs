@@ -47,6 +47,14 @@ pub struct StoredEntry {
 }
 
 impl StoredEntry {
+    /// An entry from its stored bytes alone, without what is sealed with it.
+    pub fn from_leaf(leaf: &[u8]) -> Result<Self, Error> {
+        let record = Record::decode(leaf).map_err(|what| Error::damaged("", 0, what))?;
+        let Record { index, time, clock_back_ms, id, kind, outcome, actor, request, facts, content: _ } = record;
+        let leaf = leaf.to_vec();
+        Ok(Self { index, time, clock_back_ms, kind, actor, request, outcome, facts, content: None, id, leaf })
+    }
+
     /// The name that its receipt had.
     pub fn receipt_id(&self) -> String {
         receipt_id(&self.id)

@@ -149,6 +149,25 @@ pub(crate) enum Audit {
         /// A checkpoint that was kept elsewhere: the log must be an extension of it
         #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
         since: Option<PathBuf>,
+        /// Check only this proof of one entry, as `audit prove` wrote it; needs the key and nothing else
+        #[arg(long, value_name = "FILE", conflicts_with = "since", value_hint = ValueHint::FilePath)]
+        proof: Option<PathBuf>,
+    },
+    /// Prove that an entry is in the log, or that the log has only grown since a checkpoint
+    ///
+    /// Prints a C2SP tlog-proof, or with --since the consistency proof that a C2SP witness takes. Needs
+    /// neither keys nor the server; what was recorded in the last ten seconds may not be published yet.
+    #[command(group(clap::ArgGroup::new("what").required(true)))]
+    Prove {
+        /// The entry
+        #[arg(value_name = "INDEX", group = "what")]
+        index: Option<u64>,
+        /// A checkpoint that was kept elsewhere
+        #[arg(long, value_name = "FILE", group = "what", value_hint = ValueHint::FilePath)]
+        since: Option<PathBuf>,
+        /// The log directory [default: the data directory's]
+        #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+        dir: Option<PathBuf>,
     },
     /// Print entries
     Show(AuditShow),

@@ -43,6 +43,12 @@
 //! HKDF-SHA256 with the info `medlock record key v1` and the record id gives an AES-256-GCM key
 //! that is used once, with the zero nonce; the associated data is the record id and the index.
 //!
+//! # Tiles and the checkpoint file
+//! `checkpoint`, `tile/<level>/<index>`, `tile/entries/<index>` and their partial forms are C2SP tlog-tiles
+//! with C2SP tlog-checkpoint: an entry in a bundle is the body of its `E` frame. They are made from the
+//! segments every ten seconds and when the log is closed; a tile beyond what `checkpoint` covers counts
+//! for nothing. Partial tiles stay until the full one is there.
+//!
 //! # Recovered bytes
 //! `recovered/SSSSSSSS-OFFSET-DIGEST.torn`: bytes cut from segment `S` at `OFFSET`; an entry of kind
 //! `recovery` holds `segment`, `offset`, `bytes` and `sha256`, whose first 8 bytes are `DIGEST`.

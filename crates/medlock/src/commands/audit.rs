@@ -1,6 +1,6 @@
 //! `medlock audit`.
 
-use super::{Context, audit_show};
+use super::{Context, audit_prove, audit_show};
 use crate::cli::Audit;
 use crate::config;
 use crate::failure::{Doing, Failure};
@@ -16,7 +16,11 @@ use std::path::{Path, PathBuf};
 
 pub(crate) fn run(verb: Audit, context: &Context) -> Result<(), Failure> {
     match verb {
-        Audit::Verify { dir, vkey, since } => verify(dir, vkey.as_deref(), since.as_deref(), context),
+        Audit::Verify { dir, vkey, proof: Some(proof), .. } => {
+            audit_prove::check(dir, vkey.as_deref(), &proof, context)
+        }
+        Audit::Verify { dir, vkey, since, proof: None } => verify(dir, vkey.as_deref(), since.as_deref(), context),
+        Audit::Prove { index, since, dir } => audit_prove::run(index, since.as_deref(), dir, context),
         Audit::Show(args) => audit_show::run(&args, context),
     }
 }
@@ -29,16 +33,19 @@ pub(crate) fn directory(named: Option<PathBuf>, context: &Context) -> Result<Pat
     }
 }
 
+/// The log's name and key, from its file.
+pub(crate) fn name(file: &Path) -> Result<LogName, Failure> {
+    let text = fs::read_to_string(file).doing(format!("reading {}", file.display()))?;
+    LogName::parse(&text).doing(format!("{} is no verifier key", file.display()))
+}
+
 fn verify(dir: Option<PathBuf>, vkey: Option<&Path>, since: Option<&Path>, context: &Context) -> Result<(), Failure> {
     let terminal = context.terminal;
     let dir = directory(dir, context)?;
     if !dir.join("segments").is_dir() {
         return Err(Failure::error(format!("{} holds no audit log", dir.display())));
     }
-    let own = dir.join("log.vkey");
-    let from = vkey.unwrap_or(&own);
-    let text = fs::read_to_string(from).doing(format!("reading {}", from.display()))?;
-    let name = LogName::parse(&text).doing(format!("{} is no verifier key", from.display()))?;
+    let name = name(vkey.unwrap_or(&dir.join("log.vkey")))?;
     if vkey.is_none() {
         terminal.note(
             "checked against the key in the same directory: give a copy that was kept elsewhere with --vkey, and a \

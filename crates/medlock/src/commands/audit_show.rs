@@ -132,7 +132,7 @@ fn print(entry: &StoredEntry, key: Option<&ReadingKey>, terminal: Terminal) -> R
 }
 
 /// One entry on one line, without its content.
-fn line(entry: &StoredEntry, terminal: Terminal) -> String {
+pub(crate) fn line(entry: &StoredEntry, terminal: Terminal) -> String {
     let facts: Vec<String> = entry.facts.iter().map(|(k, v)| format!("{k}={v}")).collect();
     let sealed = entry.content.as_ref().map(|c| format!(" +{} bytes sealed", c.len())).unwrap_or_default();
     let request = entry.request.as_ref().map(|r| format!(" {r}")).unwrap_or_default();

@@ -1,6 +1,7 @@
 //! What each verb of the command line does.
 
 mod audit;
+mod audit_prove;
 mod audit_show;
 mod check_config;
 mod deid;
