@@ -11,6 +11,9 @@ pub enum Unavailable {
     /// A write or sync failed. Nothing is recorded until the server is started again.
     #[error("the audit log cannot be written")]
     Failed,
+    /// Too few witnesses have signed for too long, and the policy demands them.
+    #[error("the audit log is not witnessed")]
+    Unwitnessed,
     /// The log has been closed.
     #[error("the audit log is closed")]
     Closed,
@@ -75,6 +78,31 @@ pub enum Error {
         /// Entries that the checkpoint covers.
         size: u64,
     },
+    /// A witness has signed a longer log than this one. Nothing that was recorded was changed.
+    #[error(
+        "audit log: put back: the witness {witness} has signed {witnessed} entries, this directory holds {log}; find the newer directory, and keep this one as evidence"
+    )]
+    PutBack {
+        /// Which witness.
+        witness: String,
+        /// Entries that it has signed.
+        witnessed: u64,
+        /// Entries that are there.
+        log: u64,
+    },
+    /// A witness has signed another log of this name and key. Nothing that was recorded was changed.
+    #[error(
+        "audit log: the witness {witness} has signed another history than the {log} entries here; keep this directory and what the witness keeps as evidence"
+    )]
+    OtherHistory {
+        /// Which witness.
+        witness: String,
+        /// Entries that are there.
+        log: u64,
+    },
+    /// The policy demands the signatures of witnesses, and too few were had.
+    #[error("audit log: too few witnesses have signed; see that they run and can be reached, or change the policy")]
+    Unwitnessed,
     /// There is no such entry.
     #[error("audit log: no entry {index} among {size}")]
     NoSuchEntry {

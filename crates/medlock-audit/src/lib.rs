@@ -51,6 +51,7 @@ mod seal;
 mod tiles;
 mod tree;
 pub mod verify;
+pub mod witness;
 mod writer;
 
 pub use entry::{Entry, Kind, Outcome};

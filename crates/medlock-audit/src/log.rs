@@ -14,7 +14,8 @@ use crate::tiles::TILES;
 use crate::tiles::publish::Publisher;
 use crate::tiles::read::Published;
 use crate::tree::empty_root;
-use medlock_domain::{Clock, NetworkSource};
+use crate::witness::Witnesses;
+use medlock_domain::{Clock, NetworkSource, Timestamp};
 use medlock_keys::hpke::ReadingPublic;
 use medlock_keys::sign::SigningKey;
 use std::any::Any;
@@ -63,6 +64,7 @@ pub(crate) struct Shared {
     ended: watch::Sender<bool>,
     durable: Mutex<Durable>,
     changed: Condvar,
+    grace_ms: Option<u64>,
     _lock: Box<dyn Any + Send + Sync>,
 }
 
@@ -78,6 +80,8 @@ struct Durable {
     published: u64,
     tries: u64,
     ended: bool,
+    /// When enough witnesses last signed.
+    witnessed: Timestamp,
 }
 
 /// How long may pass before what is durable is published.
@@ -86,7 +90,15 @@ const PUBLISH_EVERY_MS: u64 = 10_000;
 const TICK: Duration = Duration::from_millis(500);
 
 impl Shared {
-    pub(crate) fn new(limits: &Limits, size: u64, note: String, lock: Box<dyn Any + Send + Sync>) -> Self {
+    /// `grace_ms`: how long the log may go without enough witnesses, where the policy demands any.
+    pub(crate) fn new(
+        limits: &Limits,
+        size: u64,
+        note: String,
+        grace_ms: Option<u64>,
+        now: Timestamp,
+        lock: Box<dyn Any + Send + Sync>,
+    ) -> Self {
         Self {
             queue: Queue::new(limits.waiting_entries, limits.waiting_bytes),
             noise: Noise::default(),
@@ -99,7 +111,9 @@ impl Shared {
                 published: 0,
                 tries: 0,
                 ended: false,
+                witnessed: now,
             }),
+            grace_ms,
             changed: Condvar::new(),
             _lock: lock,
         }
@@ -119,6 +133,11 @@ impl Shared {
     pub(crate) fn latest(&self) -> (u64, String) {
         let durable = self.lock();
         (durable.size, durable.note.clone())
+    }
+
+    /// Whether the policy's witnesses have been missing for too long.
+    fn is_unwitnessed(&self, now: Timestamp) -> bool {
+        self.grace_ms.is_some_and(|grace| now.0.abs_diff(self.lock().witnessed.0) > grace)
     }
 
     fn lock(&self) -> MutexGuard<'_, Durable> {
@@ -141,9 +160,15 @@ impl Shared {
             let (size, note) = (durable.size, durable.note.clone());
             drop(durable);
             if due || asked || written {
-                publisher.publish_or_warn(size, &note);
+                if let Err(e) = publisher.publish_or_warn(size, &note) {
+                    tracing::error!(error = %e, "nothing more is recorded");
+                    self.queue.fail();
+                }
                 last = now;
                 let mut durable = self.lock();
+                if publisher.is_witnessed() {
+                    durable.witnessed = now;
+                }
                 (durable.published, durable.tries) = (publisher.size(), durable.tries + 1);
                 drop(durable);
                 self.changed.notify_all();
@@ -205,19 +230,20 @@ impl Log {
         reading: ReadingPublic,
         clock: Arc<dyn Clock>,
     ) -> Result<Log, Error> {
-        Self::open_with(medium, signing, reading, clock, Limits::default())
+        Self::open_with(medium, signing, reading, clock, Limits::default(), None)
     }
 
-    /// The same with other limits.
+    /// The same with other limits, and with witnesses, who are asked before anything is recorded.
     pub fn open_with(
         medium: Box<dyn Medium>,
         signing: SigningKey,
         reading: ReadingPublic,
         clock: Arc<dyn Clock>,
         limits: Limits,
+        witnesses: Option<Witnesses>,
     ) -> Result<Log, Error> {
         let medium: Arc<dyn Medium> = Arc::from(medium);
-        let (writer, publisher) = recover::open(medium.clone(), signing, reading, clock.clone(), limits)?;
+        let (writer, publisher) = recover::open(medium.clone(), signing, reading, clock.clone(), limits, witnesses)?;
         let (name, shared) = (writer.name.clone(), writer.shared.clone());
         let (behind, times) = (shared.clone(), clock.clone());
         let start = |name: &str, work: Box<dyn FnOnce() + Send>| {
@@ -249,6 +275,9 @@ impl Log {
         if entry.kind.is_internal() {
             return Err(Unavailable::Refused);
         }
+        if self.0.shared.is_unwitnessed(self.0.clock.now()) {
+            return Err(Unavailable::Unwitnessed);
+        }
         let cover = entry.content.as_ref().map(|content| Cover::of(&self.0.cover_key, content));
         self.0.shared.queue.push(Job { entry, cover, reply })
     }
@@ -261,7 +290,7 @@ impl Log {
 
     /// Whether entries can be recorded, as far as is known.
     pub fn healthy(&self) -> bool {
-        self.0.shared.queue.is_open()
+        self.0.shared.queue.is_open() && !self.0.shared.is_unwitnessed(self.0.clock.now())
     }
 
     /// How many entries are durable.

@@ -92,13 +92,8 @@ impl LogName {
     /// The text of a note that bears this key's signature. Others may have signed too; they are not
     /// judged. The text may hold empty lines: the last one parts it from the signatures.
     pub fn open<'n>(&self, note: &'n str) -> Result<&'n str, BadNote> {
-        let (text, signatures) = note.rsplit_once("\n\n").ok_or(BadNote::Malformed("no signatures"))?;
-        let text = &note[..=text.len()];
-        let lines = signatures.strip_suffix('\n').ok_or(BadNote::Malformed("the last line has no end"))?;
-        if lines.split('\n').any(|l| !l.starts_with("— ")) {
-            return Err(BadNote::Malformed("a line that is no signature"));
-        }
-        if lines.split('\n').any(|line| self.signed(text, line)) { Ok(text) } else { Err(BadNote::Unsigned) }
+        let (text, lines) = split(note)?;
+        if lines.into_iter().any(|line| self.signed(text, line)) { Ok(text) } else { Err(BadNote::Unsigned) }
     }
 
     pub(crate) fn is_key(&self, key: &VerifyingKey) -> bool {
@@ -120,6 +115,17 @@ impl LogName {
     }
 }
 
+/// A note's text, and its signature lines without their line feeds.
+pub(crate) fn split(note: &str) -> Result<(&str, Vec<&str>), BadNote> {
+    let (text, signatures) = note.rsplit_once("\n\n").ok_or(BadNote::Malformed("no signatures"))?;
+    let lines = signatures.strip_suffix('\n').ok_or(BadNote::Malformed("the last line has no end"))?;
+    let lines: Vec<&str> = lines.split('\n').collect();
+    if lines.iter().any(|line| !line.starts_with("— ")) {
+        return Err(BadNote::Malformed("a line that is no signature"));
+    }
+    Ok((&note[..=text.len()], lines))
+}
+
 /// What a checkpoint says: the log held `size` entries, and this was their root.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Checkpoint {
@@ -133,15 +139,14 @@ impl Checkpoint {
     /// Reads a checkpoint of the log `name`. Signatures of others (witnesses) may stand beside the
     /// log's own; they are not judged here.
     pub fn verify(note: &str, name: &LogName) -> Result<Self, BadNote> {
-        let end = note.find("\n\n").ok_or(BadNote::Malformed("no signatures"))? + 1;
-        let (text, signatures) = (&note[..end], &note[end + 1..]);
+        let (text, lines) = split(note)?;
         let checkpoint = Self::parse_text(text, name)?;
-        let lines = signatures.strip_suffix('\n').ok_or(BadNote::Malformed("the last line has no end"))?;
-        if lines.split('\n').any(|l| !l.starts_with("— ")) {
-            return Err(BadNote::Malformed("a line that is no signature"));
+        let own = format!("— {} ", name.origin);
+        match lines.iter().filter(|line| line.starts_with(&own)).collect::<Vec<_>>()[..] {
+            [line] if name.signed(text, line) => Ok(checkpoint),
+            [_, _, ..] => Err(BadNote::Malformed("signed twice by the log")),
+            _ => Err(BadNote::Unsigned),
         }
-        let signed = lines.split('\n').any(|line| name.signed(text, line));
-        if signed { Ok(checkpoint) } else { Err(BadNote::Unsigned) }
     }
 
     /// The same for a note that this log wrote itself: its own signature and nothing else.
@@ -151,6 +156,12 @@ impl Checkpoint {
             return Err(BadNote::Malformed("not three lines and one signature"));
         }
         Self::verify(note, name)
+    }
+
+    /// The note without the signatures of others.
+    pub(crate) fn own(note: &str, name: &LogName) -> String {
+        let own = format!("— {} ", name.origin);
+        note.split_inclusive('\n').filter(|line| !line.starts_with("— ") || line.starts_with(&own)).collect()
     }
 
     pub(crate) fn sign(self, name: &LogName, key: &SigningKey) -> String {

@@ -6,12 +6,13 @@ use crate::format::record::Record;
 use crate::format::{CHECKPOINT, CHECKPOINT_NEW, RECOVERED, SEGMENTS, VKEY, segment_path};
 use crate::log::{Limits, Shared};
 use crate::medium::{Medium, replace};
-use crate::note::{Checkpoint, LogName};
+use crate::note::{BadNote, Checkpoint, LogName, MAX_NOTE};
 use crate::scan::{self, Torn, Walker};
 use crate::tiles::TILES;
 use crate::tiles::publish::Publisher;
 use crate::tiles::read::Tiles;
 use crate::tree::Frontier;
+use crate::witness::{self, Witnesses};
 use crate::writer::{Writer, recovery_entry};
 use medlock_domain::{Clock, Timestamp};
 use medlock_keys::hpke::ReadingPublic;
@@ -37,6 +38,7 @@ pub(crate) fn open(
     reading: ReadingPublic,
     clock: Arc<dyn Clock>,
     limits: Limits,
+    witnesses: Option<Witnesses>,
 ) -> Result<(Writer, Publisher), Error> {
     let lock = medium.lock().map_err(|e| match e.kind() {
         io::ErrorKind::WouldBlock => Error::InUse,
@@ -59,6 +61,10 @@ pub(crate) fn open(
         Some(root) if *root != mark.root => return Err(Error::Forked { size: mark.size }),
         Some(_) => {}
     }
+    // Before anything is changed that counts: a witness may know of more, or of something else.
+    let note = walker.last_note.clone().unwrap_or_else(|| Checkpoint::own(&note, &name));
+    let mut publisher = Publisher::new(medium.clone(), name.clone(), published, witnesses);
+    publisher.publish_or_warn(walker.tree.size(), &note)?;
     if let Some(tail) = tail {
         set_aside(&*medium, &tail)?;
         if tail.good == 0 {
@@ -66,9 +72,8 @@ pub(crate) fn open(
         }
     }
     let recoveries = unrecorded(&*medium, &walker.torn, first)?;
-    let Walker { tree, last_time, last_note, .. } = walker;
-    let shared = Arc::new(Shared::new(&limits, tree.size(), last_note.unwrap_or(note), lock));
-    let mut publisher = Publisher::new(medium.clone(), name.clone(), published);
+    let Walker { tree, last_time, .. } = walker;
+    let shared = Arc::new(Shared::new(&limits, tree.size(), note, publisher.grace_ms(), clock.now(), lock));
     let mut writer =
         Writer { medium, name, signing, reading, clock, limits, shared, tree, last_time, next_segment, segment: None };
     for torn in &recoveries {
@@ -82,7 +87,10 @@ pub(crate) fn open(
     let path = segment_path(next_segment);
     writer.begin_segment(recoveries.iter().map(recovery_entry).collect()).map_err(|e| Error::io("write", &path, e))?;
     let (size, note) = writer.shared.latest();
-    publisher.publish_or_warn(size, &note);
+    publisher.publish_or_warn(size, &note)?;
+    if publisher.grace_ms().is_some() && !publisher.is_witnessed() {
+        return Err(Error::Unwitnessed);
+    }
     Ok((writer, publisher))
 }
 
@@ -118,9 +126,12 @@ fn log_name(medium: &dyn Medium) -> Result<LogName, Error> {
 }
 
 fn high_water_mark(medium: &dyn Medium, name: &LogName) -> Result<(String, Checkpoint), Error> {
-    let note = medium.read(CHECKPOINT, 4096).map_err(|e| Error::io("read", CHECKPOINT, e))?;
-    let mark = Checkpoint::verify_own(&note, name).map_err(|e| Error::damaged(CHECKPOINT, 0, e.to_string()))?;
-    Ok((String::from_utf8_lossy(&note).into_owned(), mark))
+    let note = medium.read(CHECKPOINT, MAX_NOTE).map_err(|e| Error::io("read", CHECKPOINT, e))?;
+    let note = String::from_utf8(note).map_err(|_| Error::damaged(CHECKPOINT, 0, "not UTF-8"))?;
+    let bad = |e: BadNote| Error::damaged(CHECKPOINT, 0, e.to_string());
+    let mark = Checkpoint::verify(&note, name).map_err(bad)?;
+    witness::signers(&note, name.origin(), &witness::listed(medium)?).map_err(bad)?;
+    Ok((note, mark))
 }
 
 /// Follows the segments from `first` on; gives the next segment's number and the tail to set aside.

@@ -1,11 +1,12 @@
 //! `audit verify`: the files and a public key, nothing else.
 
-use crate::format::{CHECKPOINT, RECOVERED, SEGMENTS, VKEY, segment_path};
+use crate::format::{CHECKPOINT, RECOVERED, SEGMENTS, VKEY, WITNESSES, segment_path};
 use crate::medium::{Disk, Medium};
-use crate::note::{Checkpoint, LogName};
+use crate::note::{Checkpoint, LogName, MAX_NOTE};
 use crate::scan::{self, MAX_SEGMENT, Walker};
 use crate::tiles;
 use crate::tree::Hash;
+use crate::witness::{self, CosignerName};
 use medlock_domain::Timestamp;
 use medlock_keys::digest::sha256;
 use medlock_keys::sign::VerifyingKey;
@@ -38,6 +39,9 @@ pub struct Report {
     pub checkpoint: String,
     /// Bytes of a group that a running server had not finished when they were read.
     pub in_flight: u64,
+    /// Which witnesses signed the published checkpoint, and when, by their clocks. They are those that the
+    /// directory lists: whether they are the right ones is for who knows their keys.
+    pub witnessed: Vec<(String, Timestamp)>,
 }
 
 /// What sort of thing is wrong.
@@ -141,8 +145,21 @@ pub fn verify_on(
 
 /// The same for a name read from a copy of `log.vkey` that was kept elsewhere.
 pub fn verify_log(medium: &dyn Medium, name: &LogName, since: Option<&str>) -> Result<Report, Vec<Problem>> {
-    let mut check =
-        Check { medium, name, problems: Vec::new(), in_use: medium.in_use(), signed: 0, bytes: 0, in_flight: 0 };
+    let mut check = Check {
+        medium,
+        name,
+        problems: Vec::new(),
+        in_use: medium.in_use(),
+        signed: 0,
+        bytes: 0,
+        in_flight: 0,
+        listed: Vec::new(),
+        witnessed: Vec::new(),
+    };
+    match witness::listed(medium) {
+        Ok(listed) => check.listed = listed,
+        Err(e) => check.problems.push(Problem::new(WITNESSES, Trouble::Altered, e.to_string())),
+    }
     // In this order a running server can only add to what is compared against.
     check.vkey();
     let marks =
@@ -178,6 +195,7 @@ pub fn verify_log(medium: &dyn Medium, name: &LogName, since: Option<&str>) -> R
         last: walker.last_time,
         checkpoint: walker.last_note.unwrap_or_default(),
         in_flight: check.in_flight,
+        witnessed: check.witnessed,
     })
 }
 
@@ -190,6 +208,8 @@ struct Check<'a> {
     signed: u64,
     bytes: u64,
     in_flight: u64,
+    listed: Vec<CosignerName>,
+    witnessed: Vec<(String, Timestamp)>,
 }
 
 impl Check<'_> {
@@ -204,17 +224,25 @@ impl Check<'_> {
     }
 
     fn mark(&mut self) -> Option<Checkpoint> {
-        let note = match self.medium.read(CHECKPOINT, 4096) {
+        let note = match self.medium.read(CHECKPOINT, MAX_NOTE) {
             Ok(note) => note,
             Err(e) => {
                 self.problems.push(Problem::unreadable(CHECKPOINT, &e));
                 return None;
             }
         };
-        match Checkpoint::verify_own(&note, self.name) {
-            Ok(mark) => Some(mark),
-            Err(e) => {
-                self.problems.push(Problem::new(CHECKPOINT, Trouble::Altered, e.to_string()));
+        let judged = std::str::from_utf8(&note).map_err(|_| "not UTF-8".to_owned()).and_then(|note| {
+            let mark = Checkpoint::verify(note, self.name).map_err(|e| e.to_string())?;
+            let signers = witness::signers(note, self.name.origin(), &self.listed).map_err(|e| e.to_string())?;
+            Ok((mark, signers.into_iter().map(|(name, when)| (name.name().to_owned(), when)).collect()))
+        });
+        match judged {
+            Ok((mark, witnessed)) => {
+                self.witnessed = witnessed;
+                Some(mark)
+            }
+            Err(what) => {
+                self.problems.push(Problem::new(CHECKPOINT, Trouble::Altered, what));
                 None
             }
         }

@@ -60,6 +60,9 @@ pub(crate) const SEGMENTS: &str = "segments";
 pub(crate) const RECOVERED: &str = "recovered";
 pub(crate) const VKEY: &str = "log.vkey";
 pub(crate) const CHECKPOINT: &str = "checkpoint";
+/// The verifier keys of every witness that was ever asked, a line each.
+pub(crate) const WITNESSES: &str = "witness.vkeys";
+pub(crate) const WITNESSES_NEW: &str = "witness.vkeys.new";
 pub(crate) const CHECKPOINT_NEW: &str = "checkpoint.new";
 /// No tile is longer: 256 entries of 65,535 bytes, each behind two bytes of length.
 pub(crate) const MAX_TILE: u64 = 256 * (65_535 + 2);

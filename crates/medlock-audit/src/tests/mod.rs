@@ -6,6 +6,7 @@ mod everyday;
 mod power;
 mod tamper;
 mod tiles;
+mod witness;
 
 use crate::fault::FaultDisk;
 use crate::read::{Reader, StoredEntry, open_content};
@@ -47,7 +48,14 @@ impl World {
     }
 
     fn open(&self, disk: &FaultDisk) -> Result<Log, Error> {
-        Log::open_with(Box::new(disk.clone()), self.signing(), self.reading.public(), self.clock.clone(), self.limits)
+        Log::open_with(
+            Box::new(disk.clone()),
+            self.signing(),
+            self.reading.public(),
+            self.clock.clone(),
+            self.limits,
+            None,
+        )
     }
 
     fn verify(&self, disk: &FaultDisk, since: Option<&str>) -> Result<Report, Vec<Problem>> {

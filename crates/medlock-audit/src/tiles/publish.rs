@@ -8,11 +8,12 @@ use super::read::Tiles;
 use super::{Row, TILES, Tile, WIDTH, partials, path, width};
 use crate::error::Error;
 use crate::format::frame::{self, MAGIC, Step, Type};
-use crate::format::{CHECKPOINT, CHECKPOINT_NEW, segment_path};
+use crate::format::{CHECKPOINT, CHECKPOINT_NEW, WITNESSES, WITNESSES_NEW, segment_path};
 use crate::medium::{Medium, replace};
 use crate::note::{Checkpoint, LogName};
 use crate::scan;
 use crate::tree::leaf_hash;
+use crate::witness::{self, CosignerName, Witnesses};
 use std::io;
 use std::sync::Arc;
 
@@ -27,6 +28,9 @@ pub(crate) struct Publisher {
     size: u64,
     /// Where to go on; none after a failure, when what is on disk says.
     state: Option<State>,
+    witnesses: Option<Witnesses>,
+    /// Whether enough witnesses have signed what is published.
+    enough: bool,
 }
 
 struct State {
@@ -44,8 +48,20 @@ struct Place {
 
 impl Publisher {
     /// `size`: what the `checkpoint` file covers, for which the tiles hold, or 0 to make all anew.
-    pub(crate) fn new(medium: Arc<dyn Medium>, name: LogName, size: u64) -> Self {
-        Self { medium, name, size, state: None }
+    pub(crate) fn new(medium: Arc<dyn Medium>, name: LogName, size: u64, witnesses: Option<Witnesses>) -> Self {
+        // With nobody to ask, whoever asks for nobody has enough.
+        let enough = witnesses.is_none();
+        Self { medium, name, size, state: None, witnesses, enough }
+    }
+
+    /// Whether enough witnesses have signed what is published.
+    pub(crate) fn is_witnessed(&self) -> bool {
+        self.enough
+    }
+
+    /// How long entries are recorded although too few have signed; none if nobody need sign.
+    pub(crate) fn grace_ms(&self) -> Option<u64> {
+        self.witnesses.as_ref().filter(|w| w.policy().demands()).map(Witnesses::grace_ms)
     }
 
     /// What the `checkpoint` file covers.
@@ -53,18 +69,23 @@ impl Publisher {
         self.size
     }
 
-    /// [`Publisher::publish`] for who cannot do anything about a failure: the segments are what counts, what was
-    /// published stays, and it is tried again.
-    pub(crate) fn publish_or_warn(&mut self, size: u64, note: &str) {
-        if let Err(e) = self.publish(size, note) {
-            tracing::warn!(error = %e, published = self.size, size, "the audit log's tiles could not be brought up to date");
+    /// [`Publisher::publish`] for who cannot do anything about most failures: the segments are what counts,
+    /// what was published stays, and it is tried again. What a witness knows better is not passed over.
+    pub(crate) fn publish_or_warn(&mut self, size: u64, note: &str) -> Result<(), Error> {
+        match self.publish(size, note) {
+            Err(e @ (Error::PutBack { .. } | Error::OtherHistory { .. })) => Err(e),
+            Err(e) => {
+                tracing::warn!(error = %e, published = self.size, size, "the audit log's tiles are behind");
+                Ok(())
+            }
+            Ok(()) => Ok(()),
         }
     }
 
     /// Publishes up to the checkpoint `note`, over `size` entries, all of which are durable. After a
     /// failure what was published before stays so, and trying again is safe.
     pub(crate) fn publish(&mut self, size: u64, note: &str) -> Result<(), Error> {
-        if size == self.size {
+        if size == self.size && self.enough {
             return Ok(());
         }
         let mut state = match self.state.take() {
@@ -89,11 +110,35 @@ impl Publisher {
             self.write(&mut state.dir, &tile)?;
         }
         self.medium.sync_tree(TILES).map_err(|e| Error::io("sync", TILES, e))?;
-        replace(&*self.medium, CHECKPOINT, CHECKPOINT_NEW, note.as_bytes())
+        let (lines, enough) = match &mut self.witnesses {
+            None => (String::new(), true),
+            Some(witnesses) => {
+                let gathered = witnesses.gather(&Tiles::of(&*self.medium, size), signed, note)?;
+                (gathered.lines, gathered.enough)
+            }
+        };
+        if !lines.is_empty() {
+            self.list_witnesses()?;
+        }
+        replace(&*self.medium, CHECKPOINT, CHECKPOINT_NEW, format!("{note}{lines}").as_bytes())
             .map_err(|e| Error::io("write", CHECKPOINT, e))?;
-        self.size = size;
+        (self.size, self.enough) = (size, enough);
         self.state = Some(state);
         Ok(())
+    }
+
+    /// Whoever signs is listed beside the log first, for `verify`; nobody is ever taken off.
+    fn list_witnesses(&self) -> Result<(), Error> {
+        let Some(witnesses) = &self.witnesses else { return Ok(()) };
+        let mut listed: String = witness::listed(&*self.medium)?.iter().map(CosignerName::vkey).collect();
+        let new = witnesses.policy().witnesses().iter().map(|w| w.name().vkey()).filter(|w| !listed.contains(w));
+        let new: String = new.collect();
+        if new.is_empty() {
+            return Ok(());
+        }
+        listed.push_str(&new);
+        replace(&*self.medium, WITNESSES, WITNESSES_NEW, listed.as_bytes())
+            .map_err(|e| Error::io("write", WITNESSES, e))
     }
 
     /// The edge as it was published, without what a crash may have left beyond it.
