@@ -101,8 +101,13 @@ pub enum Error {
         log: u64,
     },
     /// The policy demands the signatures of witnesses, and too few were had.
-    #[error("audit log: too few witnesses have signed; see that they run and can be reached, or change the policy")]
-    Unwitnessed,
+    #[error(
+        "audit log: too few witnesses have signed ({why}); see that they run and can be reached, or change the policy"
+    )]
+    Unwitnessed {
+        /// What became of those that did not.
+        why: String,
+    },
     /// There is no such entry.
     #[error("audit log: no entry {index} among {size}")]
     NoSuchEntry {

@@ -166,7 +166,7 @@ impl Shared {
                 }
                 last = now;
                 let mut durable = self.lock();
-                if publisher.is_witnessed() {
+                if publisher.lacking().is_none() {
                     durable.witnessed = now;
                 }
                 (durable.published, durable.tries) = (publisher.size(), durable.tries + 1);

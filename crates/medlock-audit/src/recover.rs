@@ -88,10 +88,10 @@ pub(crate) fn open(
     writer.begin_segment(recoveries.iter().map(recovery_entry).collect()).map_err(|e| Error::io("write", &path, e))?;
     let (size, note) = writer.shared.latest();
     publisher.publish_or_warn(size, &note)?;
-    if publisher.grace_ms().is_some() && !publisher.is_witnessed() {
-        return Err(Error::Unwitnessed);
+    match publisher.lacking() {
+        Some(why) if publisher.grace_ms().is_some() => Err(Error::Unwitnessed { why: why.to_owned() }),
+        _ => Ok((writer, publisher)),
     }
-    Ok((writer, publisher))
 }
 
 /// Where checking begins.

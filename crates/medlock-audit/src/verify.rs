@@ -6,7 +6,7 @@ use crate::note::{Checkpoint, LogName, MAX_NOTE};
 use crate::scan::{self, MAX_SEGMENT, Walker};
 use crate::tiles;
 use crate::tree::Hash;
-use crate::witness::{self, CosignerName};
+use crate::witness::{self, CosignerName, Policy};
 use medlock_domain::Timestamp;
 use medlock_keys::digest::sha256;
 use medlock_keys::sign::VerifyingKey;
@@ -61,6 +61,8 @@ pub enum Trouble {
     CutShort,
     /// The log holds other entries than a checkpoint covers.
     Forked,
+    /// Too few of the policy's witnesses have signed.
+    Unwitnessed,
     /// The checkpoint, name or key given to verify against cannot be used.
     BadQuestion,
 }
@@ -78,6 +80,7 @@ impl Trouble {
                  without one, the end of the log has been tampered with"
             }
             Trouble::CutShort => "the newest entries have been removed, or an older copy of the log put back",
+            Trouble::Unwitnessed => "nobody else vouches for it that this is the only history",
             Trouble::Forked => "history has been rewritten since that checkpoint",
             Trouble::BadQuestion => "check what you gave; the log itself was not judged by it",
         }
@@ -145,6 +148,17 @@ pub fn verify_on(
 
 /// The same for a name read from a copy of `log.vkey` that was kept elsewhere.
 pub fn verify_log(medium: &dyn Medium, name: &LogName, since: Option<&str>) -> Result<Report, Vec<Problem>> {
+    verify_witnessed(medium, name, since, None)
+}
+
+/// The same, and that the published checkpoint bears the signatures that `policy` asks for, by its keys
+/// and not by those that the directory lists.
+pub fn verify_witnessed(
+    medium: &dyn Medium,
+    name: &LogName,
+    since: Option<&str>,
+    policy: Option<&Policy>,
+) -> Result<Report, Vec<Problem>> {
     let mut check = Check {
         medium,
         name,
@@ -156,14 +170,18 @@ pub fn verify_log(medium: &dyn Medium, name: &LogName, since: Option<&str>) -> R
         listed: Vec::new(),
         witnessed: Vec::new(),
     };
-    match witness::listed(medium) {
-        Ok(listed) => check.listed = listed,
-        Err(e) => check.problems.push(Problem::new(WITNESSES, Trouble::Altered, e.to_string())),
+    match (policy, witness::listed(medium)) {
+        (Some(policy), Ok(_)) => check.listed = policy.witnesses().iter().map(|w| w.name().clone()).collect(),
+        (None, Ok(listed)) => check.listed = listed,
+        (_, Err(e)) => check.problems.push(Problem::new(WITNESSES, Trouble::Altered, e.to_string())),
     }
     // In this order a running server can only add to what is compared against.
     check.vkey();
     let marks =
         [(check.mark(), CHECKPOINT, "the checkpoint file"), (check.since(since), SEGMENTS, "the checkpoint given")];
+    if let (Some(policy), Some(_)) = (policy, marks[0].0) {
+        check.is_witnessed(policy);
+    }
     check.signed = marks.iter().filter_map(|(mark, ..)| Some((*mark)?.size)).max().unwrap_or(0);
     let wanted: Vec<u64> = marks.iter().filter_map(|(mark, ..)| Some((*mark)?.size)).collect();
     let published = marks[0].0.map_or(0, |mark| mark.size);
@@ -245,6 +263,17 @@ impl Check<'_> {
                 self.problems.push(Problem::new(CHECKPOINT, Trouble::Altered, what));
                 None
             }
+        }
+    }
+
+    fn is_witnessed(&mut self, policy: &Policy) {
+        let signers = |name: &&CosignerName| self.witnessed.iter().any(|(signer, _)| signer == name.name());
+        let signers: Vec<&CosignerName> = policy.witnesses().iter().map(|w| w.name()).filter(signers).collect();
+        if !policy.is_met_by(&signers) {
+            let names: Vec<&str> = signers.iter().map(|name| name.name()).collect();
+            let by = if names.is_empty() { "nobody".to_owned() } else { names.join(", ") };
+            let what = format!("signed by {by} of the witnesses, which is not what the policy asks for");
+            self.problems.push(Problem::new(CHECKPOINT, Trouble::Unwitnessed, what));
         }
     }
 

@@ -4,17 +4,17 @@
 
 use crate::frame::Enforced;
 use landlock::{
-    ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, PathBeneath, PathFd, Ruleset, RulesetAttr,
+    ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, NetPort, PathBeneath, PathFd, Ruleset, RulesetAttr,
     RulesetCreatedAttr, RulesetStatus,
 };
 use std::path::Path;
 
 /// Confines this thread and every thread it starts from now on: files beneath `read` may be read,
-/// files beneath `write` read and written; nothing may be run; no TCP connection may be opened
-/// (listening and accepting stay). A path that does not exist needs no rule.
+/// files beneath `write` read and written; nothing may be run; TCP connections may be opened to the
+/// ports `connect` only (listening and accepting stay). A path that does not exist needs no rule.
 ///
 /// `None` when the kernel has no Landlock (Linux 5.13 or newer), or a rule cannot be made.
-pub fn server(read: &[&Path], write: &[&Path]) -> Option<Enforced> {
+pub fn server(read: &[&Path], write: &[&Path], connect: &[u16]) -> Option<Enforced> {
     let newest = ABI::V7;
     let reading = AccessFs::ReadFile | AccessFs::ReadDir;
     let writing = AccessFs::from_all(newest) & !AccessFs::Execute;
@@ -30,6 +30,9 @@ pub fn server(read: &[&Path], write: &[&Path]) -> Option<Enforced> {
             let access = if path.is_dir() { access } else { access & AccessFs::from_file(newest) };
             rules = rules.add_rule(PathBeneath::new(fd, access)).ok()?;
         }
+    }
+    for port in connect {
+        rules = rules.add_rule(NetPort::new(*port, AccessNet::ConnectTcp)).ok()?;
     }
     let status = rules.restrict_self().ok()?;
     match status.ruleset {
@@ -57,9 +60,11 @@ mod tests {
         }
         let port = TcpListener::bind("127.0.0.1:0").unwrap();
         let at = port.local_addr().unwrap();
+        let witness = TcpListener::bind("127.0.0.1:0").unwrap();
+        let allowed = witness.local_addr().unwrap();
         assert!(TcpStream::connect(at).is_ok() && Command::new("/bin/true").status().is_ok(), "possible before");
         std::thread::spawn(move || {
-            let enforced = server(&[&readable.path().join("f")], &[own.path()]).unwrap();
+            let enforced = server(&[&readable.path().join("f")], &[own.path()], &[allowed.port()]).unwrap();
             fs::write(own.path().join("g"), "y").unwrap();
             fs::rename(own.path().join("g"), own.path().join("h")).unwrap();
             assert_eq!(fs::read(readable.path().join("f")).unwrap(), b"x");
@@ -69,6 +74,7 @@ mod tests {
             if enforced == Enforced::Fully {
                 assert!(TcpStream::connect(at).is_err(), "a connection was opened");
             }
+            assert!(TcpStream::connect(allowed).is_ok(), "a connection that the settings name");
             assert!(TcpListener::bind("127.0.0.1:0").is_ok(), "serving must stay possible");
         })
         .join()

@@ -29,8 +29,10 @@ mod stall;
 mod throttle;
 mod tls;
 mod wire;
+mod witness_server;
 
 pub use config::{GatewayConfig, GatewayError, Limits, Parts};
 pub use routes::{Access, ROUTES, Route};
 pub use server::Gateway;
 pub use tls::{TlsError, provider};
+pub use witness_server::WitnessServer;

@@ -90,7 +90,7 @@ impl Gateway {
     }
 }
 
-fn listen(address: SocketAddr) -> Result<TcpListener, GatewayError> {
+pub(crate) fn listen(address: SocketAddr) -> Result<TcpListener, GatewayError> {
     let open = || {
         let listener = std::net::TcpListener::bind(address)?;
         listener.set_nonblocking(true)?;

@@ -66,6 +66,9 @@ pub(crate) enum Command {
     /// The audit log
     #[command(subcommand)]
     Audit(Audit),
+    /// Watch the audit logs of others: sign their checkpoints as long as they only grow
+    #[command(subcommand)]
+    Witness(Witness),
     Deid(Box<Deid>),
     /// People
     #[command(subcommand)]
@@ -149,8 +152,11 @@ pub(crate) enum Audit {
         /// A checkpoint that was kept elsewhere: the log must be an extension of it
         #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
         since: Option<PathBuf>,
+        /// A witness policy that was kept elsewhere: its witnesses must have signed the checkpoint
+        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        witnesses: Option<PathBuf>,
         /// Check only this proof of one entry, as `audit prove` wrote it; needs the key and nothing else
-        #[arg(long, value_name = "FILE", conflicts_with = "since", value_hint = ValueHint::FilePath)]
+        #[arg(long, value_name = "FILE", conflicts_with_all = ["since", "witnesses"], value_hint = ValueHint::FilePath)]
         proof: Option<PathBuf>,
     },
     /// Prove that an entry is in the log, or that the log has only grown since a checkpoint
@@ -199,6 +205,46 @@ pub(crate) struct AuditShow {
     /// The private reading key that opens it
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) reading_key: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Witness {
+    /// Make a witness: its key, a development certificate, and a directory for the logs to watch
+    Init {
+        /// Where
+        #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+        dir: PathBuf,
+        /// Its name, such as witness.clinic.example; part of every signature
+        #[arg(long, value_name = "NAME")]
+        name: String,
+        /// A further name or address for its certificate
+        #[arg(long = "host", value_name = "NAME")]
+        hosts: Vec<String>,
+    },
+    /// Watch a log: takes a copy of its log.vkey
+    AddLog {
+        /// The witness
+        #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+        dir: PathBuf,
+        /// The log's verifier key
+        #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+        vkey: PathBuf,
+    },
+    /// The logs, and how far each has been signed
+    List {
+        /// The witness
+        #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+        dir: PathBuf,
+    },
+    /// Sign until stopped
+    Serve {
+        /// The witness
+        #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+        dir: PathBuf,
+        /// Where to listen
+        #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8444")]
+        listen: SocketAddr,
+    },
 }
 
 #[derive(Debug, Subcommand)]

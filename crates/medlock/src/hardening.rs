@@ -4,6 +4,7 @@
 use crate::config::{KeyRef, Settings};
 use crate::failure::Failure;
 use std::io;
+use std::path::Path;
 
 /// No core dumps, no other process of this user looking into this one, and memory that is wiped
 /// when it is freed. Refuses to go on where one of them cannot be had: each would leave PHI where
@@ -27,16 +28,23 @@ pub(crate) fn apply() -> Result<(), Failure> {
     Ok(())
 }
 
-/// From here on the server reaches its own files only, runs no program and connects to nobody
-/// (Landlock, where the kernel has it). Must come before the first thread.
-pub(crate) fn confine(settings: &Settings) -> Option<medlock_engine::frame::Enforced> {
+/// What the resolver of names reads.
+const RESOLVER: [&str; 5] = ["/etc/hosts", "/etc/resolv.conf", "/etc/nsswitch.conf", "/etc/host.conf", "/etc/gai.conf"];
+
+/// From here on the server reaches its own files only, runs no program and connects to nobody but the
+/// witnesses of its log (Landlock, where the kernel has it). Must come before the first thread.
+pub(crate) fn confine(settings: &Settings, ports: &[u16]) -> Option<medlock_engine::frame::Enforced> {
     let mut read = vec![settings.tls_cert.as_path()];
     if let KeyRef::File(key) = &settings.tls_key {
         read.push(key);
     }
     read.extend(settings.policy_dir.as_deref());
     // A model that is not the catalogued one is moved aside, so its directory is written too.
-    medlock_engine::confine::server(&read, &[settings.layout.root(), &settings.model.dir])
+    if let Some(witnesses) = &settings.witnesses {
+        read.extend([witnesses.policy.as_path(), &witnesses.ca]);
+        read.extend(RESOLVER.map(Path::new));
+    }
+    medlock_engine::confine::server(&read, &[settings.layout.root(), &settings.model.dir], ports)
 }
 
 /// Ctrl-C goes to every process of the terminal, but only the server may act on it: it lets what is

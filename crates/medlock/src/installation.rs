@@ -3,8 +3,9 @@
 use crate::clock::SystemClock;
 use crate::config::Settings;
 use crate::failure::{Doing, Failure};
-use crate::layout::Layout;
-use medlock_audit::Log;
+use crate::witness;
+use medlock_audit::medium::Disk;
+use medlock_audit::{Error, Limits, Log};
 use medlock_auth::{Auth, PolicySource, SessionLimits};
 use medlock_domain::Clock;
 use medlock_keys::keyring::{Data, Keyring};
@@ -28,7 +29,7 @@ impl Installation {
         let layout = &settings.layout;
         let keys = Keyring::open(&layout.keys()).doing("opening the keys")?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let log = open_log(layout, &keys, clock.clone())?;
+        let log = open_log(settings, &keys, clock.clone())?;
         let of = |data| keys.data_key(data).clone();
         let store = Store::open(&layout.database(), StoreKeys { seal: of(Data::Store), mac: of(Data::RowMac) })
             .await
@@ -53,8 +54,16 @@ impl Installation {
     }
 }
 
-/// Opens the audit log alone.
-pub(crate) fn open_log(layout: &Layout, keys: &Keyring, clock: Arc<dyn Clock>) -> Result<Log, Failure> {
-    Log::open(&layout.audit(), keys.audit_signing().clone(), keys.reading_public().clone(), clock)
-        .map_err(|e| Failure::Error(e.to_string()))
+/// Opens the audit log alone. Its witnesses are asked first, where there are any.
+pub(crate) fn open_log(settings: &Settings, keys: &Keyring, clock: Arc<dyn Clock>) -> Result<Log, Failure> {
+    let disk = Box::new(Disk::at(&settings.layout.audit()));
+    let (signing, reading) = (keys.audit_signing().clone(), keys.reading_public().clone());
+    let witnesses = settings.witnesses.as_ref().map(witness::of).transpose()?;
+    Log::open_with(disk, signing, reading, clock, Limits::default(), witnesses).map_err(|e| match e {
+        // Somebody changed what was there: a finding, not a mishap.
+        Error::PutBack { .. } | Error::OtherHistory { .. } | Error::RolledBack { .. } | Error::Forked { .. } => {
+            Failure::denied(e.to_string())
+        }
+        e => Failure::Error(e.to_string()),
+    })
 }

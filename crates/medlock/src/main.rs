@@ -22,6 +22,7 @@ mod show;
 mod signals;
 mod telemetry;
 mod terminal;
+mod witness;
 
 use clap::Parser;
 use std::process::ExitCode;

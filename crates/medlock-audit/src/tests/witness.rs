@@ -88,6 +88,26 @@ fn every_published_checkpoint_is_signed_by_both() {
     watched.session(&disk, &["watched again"]);
 }
 
+/// Whoever knows the witnesses' keys need not believe the list in the directory.
+#[test]
+fn a_kept_policy_is_what_verifies() {
+    let watched = Watched::new("both");
+    let disk = watched.world.created();
+    watched.session(&disk, &["one"]);
+    let name = LogName::new(ORIGIN, watched.world.signing.public()).unwrap();
+    let verify = |disk: &FaultDisk, policy: &str| {
+        crate::verify::verify_witnessed(disk, &name, None, Some(&Policy::parse(policy).unwrap()))
+    };
+    assert_eq!(verify(&disk, &watched.policy).unwrap().witnessed.len(), 2);
+    let others = Watched::new("both").policy;
+    let found = verify(&disk, &others).unwrap_err();
+    assert_eq!(found[0].file, "checkpoint", "{}", show(&found));
+    // Signed by nobody: whole, but not what the policy asks for.
+    watched.world.session(&disk, &["alone"]);
+    let found = verify(&disk, &watched.policy).unwrap_err();
+    assert_eq!((&found[0].file[..], found[0].trouble), ("checkpoint", Trouble::Unwitnessed), "{}", show(&found));
+}
+
 #[test]
 fn every_bit_of_a_witnessed_checkpoint_and_of_the_list() {
     let watched = Watched::new("both");
@@ -142,7 +162,7 @@ fn without_enough_witnesses_nothing_starts_and_after_the_grace_nothing_is_record
     let watched = Watched::new("both");
     let disk = watched.world.created();
     watched.up.store(false, Ordering::SeqCst);
-    assert!(matches!(watched.open(&disk), Err(Error::Unwitnessed)));
+    assert!(matches!(watched.open(&disk), Err(Error::Unwitnessed { .. })));
     watched.up.store(true, Ordering::SeqCst);
     let log = watched.open(&disk).unwrap();
     watched.up.store(false, Ordering::SeqCst);

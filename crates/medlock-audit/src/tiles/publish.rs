@@ -29,8 +29,8 @@ pub(crate) struct Publisher {
     /// Where to go on; none after a failure, when what is on disk says.
     state: Option<State>,
     witnesses: Option<Witnesses>,
-    /// Whether enough witnesses have signed what is published.
-    enough: bool,
+    /// Why too few witnesses have signed what is published, if they have not.
+    lacking: Option<String>,
 }
 
 struct State {
@@ -49,14 +49,14 @@ struct Place {
 impl Publisher {
     /// `size`: what the `checkpoint` file covers, for which the tiles hold, or 0 to make all anew.
     pub(crate) fn new(medium: Arc<dyn Medium>, name: LogName, size: u64, witnesses: Option<Witnesses>) -> Self {
-        // With nobody to ask, whoever asks for nobody has enough.
-        let enough = witnesses.is_none();
-        Self { medium, name, size, state: None, witnesses, enough }
+        // What is published was perhaps signed, but not in answer to us.
+        let lacking = witnesses.as_ref().map(|_| "none was asked yet".to_owned());
+        Self { medium, name, size, state: None, witnesses, lacking }
     }
 
-    /// Whether enough witnesses have signed what is published.
-    pub(crate) fn is_witnessed(&self) -> bool {
-        self.enough
+    /// Why too few witnesses have signed what is published, if they have not.
+    pub(crate) fn lacking(&self) -> Option<&str> {
+        self.lacking.as_deref()
     }
 
     /// How long entries are recorded although too few have signed; none if nobody need sign.
@@ -85,7 +85,7 @@ impl Publisher {
     /// Publishes up to the checkpoint `note`, over `size` entries, all of which are durable. After a
     /// failure what was published before stays so, and trying again is safe.
     pub(crate) fn publish(&mut self, size: u64, note: &str) -> Result<(), Error> {
-        if size == self.size && self.enough {
+        if size == self.size && self.lacking.is_none() {
             return Ok(());
         }
         let mut state = match self.state.take() {
@@ -110,11 +110,11 @@ impl Publisher {
             self.write(&mut state.dir, &tile)?;
         }
         self.medium.sync_tree(TILES).map_err(|e| Error::io("sync", TILES, e))?;
-        let (lines, enough) = match &mut self.witnesses {
-            None => (String::new(), true),
+        let (lines, lacking) = match &mut self.witnesses {
+            None => (String::new(), None),
             Some(witnesses) => {
                 let gathered = witnesses.gather(&Tiles::of(&*self.medium, size), signed, note)?;
-                (gathered.lines, gathered.enough)
+                (gathered.lines, gathered.lacking)
             }
         };
         if !lines.is_empty() {
@@ -122,7 +122,7 @@ impl Publisher {
         }
         replace(&*self.medium, CHECKPOINT, CHECKPOINT_NEW, format!("{note}{lines}").as_bytes())
             .map_err(|e| Error::io("write", CHECKPOINT, e))?;
-        (self.size, self.enough) = (size, enough);
+        (self.size, self.lacking) = (size, lacking);
         self.state = Some(state);
         Ok(())
     }

@@ -50,8 +50,8 @@ enum Said {
 pub(crate) struct Gathered {
     /// Their lines.
     pub(crate) lines: String,
-    /// Whether the policy is met.
-    pub(crate) enough: bool,
+    /// Why the policy is not met, if it is not.
+    pub(crate) lacking: Option<String>,
 }
 
 impl Witnesses {
@@ -73,7 +73,7 @@ impl Witnesses {
     /// Asks all of them to sign `note`. An error if one of them knows better than we do: then this
     /// directory is not what it was.
     pub(crate) fn gather(&mut self, tiles: &Tiles<'_>, new: Checkpoint, note: &str) -> Result<Gathered, Error> {
-        let (mut lines, mut signers) = (String::new(), Vec::new());
+        let (mut lines, mut signers, mut others) = (String::new(), Vec::new(), Vec::new());
         for (witness, known) in self.policy.witnesses().iter().zip(&mut self.known) {
             let Some(url) = witness.url() else { continue };
             let name = witness.name().name();
@@ -86,10 +86,14 @@ impl Witnesses {
                     return Err(Error::PutBack { witness: name.to_owned(), witnessed: size, log: new.size });
                 }
                 Said::Other => return Err(Error::OtherHistory { witness: name.to_owned(), log: new.size }),
-                Said::Nothing(why) => tracing::warn!(witness = name, why, "a witness did not sign the checkpoint"),
+                Said::Nothing(why) => {
+                    tracing::warn!(witness = name, why, "a witness did not sign the checkpoint");
+                    others.push(format!("{name}: {why}"));
+                }
             }
         }
-        Ok(Gathered { lines, enough: self.policy.is_met_by(&signers) })
+        let lacking = (!self.policy.is_met_by(&signers)).then(|| others.join("; "));
+        Ok(Gathered { lines, lacking })
     }
 }
 

@@ -87,20 +87,15 @@ impl Watch {
         })?;
         let (mut by_origin, mut seen) = (BTreeMap::new(), BTreeMap::new());
         for log in logs {
-            let file = seen_file(log.origin());
-            match medium.read(&file, MAX_NOTE) {
-                Ok(note) => {
-                    let note = String::from_utf8_lossy(&note).into_owned();
-                    let checkpoint =
-                        Checkpoint::verify(&note, &log).map_err(|e| Error::damaged(&file, 0, e.to_string()))?;
-                    seen.insert(log.origin().to_owned(), checkpoint);
-                }
-                Err(e) if e.kind() == io::ErrorKind::NotFound => {}
-                Err(e) => return Err(Error::io("read", &file, e)),
-            }
+            seen.extend(last(&*medium, &log)?.map(|checkpoint| (log.origin().to_owned(), checkpoint)));
             by_origin.insert(log.origin().to_owned(), log);
         }
         Ok(Self { cosigner, logs: by_origin, medium, clock, seen: Mutex::new(seen), _lock: lock })
+    }
+
+    /// How much of `log` has been signed, from the state in `dir`; also while a witness works on it.
+    pub fn signed(dir: &Path, log: &LogName) -> Result<u64, Error> {
+        Ok(last(&Disk::at(dir), log)?.map_or(0, |checkpoint| checkpoint.size))
     }
 
     /// What its signatures are checked with.
@@ -175,6 +170,19 @@ impl Watch {
         if room && let Err(e) = replace(&*self.medium, &name, &format!("{name}.new"), note.as_bytes()) {
             tracing::warn!(error = %e, "a refused checkpoint could not be kept");
         }
+    }
+}
+
+/// The last checkpoint of `log` that was signed.
+fn last(medium: &dyn Medium, log: &LogName) -> Result<Option<Checkpoint>, Error> {
+    let file = seen_file(log.origin());
+    match medium.read(&file, MAX_NOTE) {
+        Ok(note) => {
+            let note = String::from_utf8_lossy(&note).into_owned();
+            Checkpoint::verify(&note, log).map(Some).map_err(|e| Error::damaged(&file, 0, e.to_string()))
+        }
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(Error::io("read", &file, e)),
     }
 }
 

@@ -7,7 +7,8 @@ use crate::failure::{Doing, Failure};
 use crate::terminal::Terminal;
 use medlock_audit::LogName;
 use medlock_audit::medium::Disk;
-use medlock_audit::verify::{Problem, Report, Trouble, verify_log};
+use medlock_audit::verify::{Problem, Report, Trouble, verify_witnessed};
+use medlock_audit::witness::Policy;
 use medlock_domain::Timestamp;
 use medlock_keys::digest::hex;
 use serde_json::json;
@@ -19,7 +20,9 @@ pub(crate) fn run(verb: Audit, context: &Context) -> Result<(), Failure> {
         Audit::Verify { dir, vkey, proof: Some(proof), .. } => {
             audit_prove::check(dir, vkey.as_deref(), &proof, context)
         }
-        Audit::Verify { dir, vkey, since, proof: None } => verify(dir, vkey.as_deref(), since.as_deref(), context),
+        Audit::Verify { dir, vkey, since, witnesses, proof: None } => {
+            verify(dir, vkey.as_deref(), since.as_deref(), witnesses.as_deref(), context)
+        }
         Audit::Prove { index, since, dir } => audit_prove::run(index, since.as_deref(), dir, context),
         Audit::Show(args) => audit_show::run(&args, context),
     }
@@ -39,7 +42,13 @@ pub(crate) fn name(file: &Path) -> Result<LogName, Failure> {
     LogName::parse(&text).doing(format!("{} is no verifier key", file.display()))
 }
 
-fn verify(dir: Option<PathBuf>, vkey: Option<&Path>, since: Option<&Path>, context: &Context) -> Result<(), Failure> {
+fn verify(
+    dir: Option<PathBuf>,
+    vkey: Option<&Path>,
+    since: Option<&Path>,
+    witnesses: Option<&Path>,
+    context: &Context,
+) -> Result<(), Failure> {
     let terminal = context.terminal;
     let dir = directory(dir, context)?;
     if !dir.join("segments").is_dir() {
@@ -53,7 +62,13 @@ fn verify(dir: Option<PathBuf>, vkey: Option<&Path>, since: Option<&Path>, conte
         );
     }
     let since = since.map(|f| fs::read_to_string(f).doing(format!("reading {}", f.display()))).transpose()?;
-    match verify_log(&Disk::at(&dir), &name, since.as_deref()) {
+    let policy = witnesses
+        .map(|file| {
+            let text = fs::read_to_string(file).doing(format!("reading {}", file.display()))?;
+            Policy::parse(&text).doing(format!("{}, the witnesses' policy", file.display()))
+        })
+        .transpose()?;
+    match verify_witnessed(&Disk::at(&dir), &name, since.as_deref(), policy.as_ref()) {
         Ok(report) => intact(&report, name.origin(), terminal),
         Err(problems) => return Err(damaged(&problems, terminal)),
     }
@@ -68,6 +83,8 @@ fn intact(report: &Report, origin: &str, terminal: Terminal) {
             "segments": report.segments, "checkpoints": report.checkpoints, "contents": report.contents,
             "recoveries": report.recoveries, "bytes": report.bytes, "in_flight": report.in_flight,
             "first": time(report.first), "last": time(report.last), "checkpoint": report.checkpoint,
+            "witnesses": report.witnessed.iter().map(|(name, when)| json!({"name": name, "time": when.rfc3339()}))
+                .collect::<Vec<_>>(),
         }));
         return;
     }
@@ -83,6 +100,12 @@ fn intact(report: &Report, origin: &str, terminal: Terminal) {
         terminal.out(format!("  {recoveries} times unfinished bytes were set aside after a crash"));
     }
     terminal.out(format!("  root {}", hex(&report.root)));
+    for (witness, when) in &report.witnessed {
+        terminal.out(format!("  witnessed by {witness} at {}", when.rfc3339()));
+    }
+    if report.witnessed.is_empty() {
+        terminal.out("  no witness has signed it: tamper-evident below root only (medlock witness --help)");
+    }
     terminal.out(format!("\nKeep this checkpoint elsewhere, for --since:\n\n{}", report.checkpoint.trim_end()));
 }
 

@@ -97,7 +97,7 @@ fn record_reading(args: &AuditShow, context: &Context) -> Result<(), Failure> {
 
 fn append(settings: &Settings, args: &AuditShow) -> Result<(), Failure> {
     let keys = Keyring::open(&settings.layout.keys()).doing("opening the keys")?;
-    let log = open_log(&settings.layout, &keys, Arc::new(SystemClock))?;
+    let log = open_log(settings, &keys, Arc::new(SystemClock))?;
     let mut entry = Entry::new(Kind::ContentRead, Actor::LocalOperator).word("with", "audit-show");
     if let Some(request) = &args.request {
         entry = entry.request(request.clone());

@@ -13,6 +13,7 @@ mod serve;
 mod session;
 mod token;
 mod user;
+mod witness;
 
 use crate::cli::Command;
 use crate::config::Whereabouts;
@@ -38,6 +39,7 @@ pub(crate) fn run(command: Command, context: Context) -> Result<(), Failure> {
         Command::CheckConfig => check_config::run(&context),
         Command::Model(verb) => block_on(model::run(verb, &context)),
         Command::Audit(verb) => audit::run(verb, &context),
+        Command::Witness(verb) => witness::run(verb, &context),
         Command::Deid(args) => deid::run(*args, &context),
         Command::User(verb) => block_on(user::run(verb, &context)),
         Command::Token(verb) => block_on(token::run(verb, &context)),

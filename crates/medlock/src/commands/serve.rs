@@ -11,6 +11,7 @@ use crate::progress::Bar;
 use crate::server::{self, Server};
 use crate::signals::Stop;
 use crate::telemetry;
+use crate::witness;
 use medlock_deid::Detector;
 use medlock_model::{Enforced, Launcher, ModelError};
 use tracing_subscriber::filter::LevelFilter;
@@ -22,7 +23,8 @@ pub(crate) fn run(context: &Context) -> Result<(), Failure> {
     let settings = config::load(&context.whereabouts)?;
     // Before the confinement: a recognizer's runtime lies outside of the server's own files.
     let detector = detector::of(&settings.detector)?;
-    match hardening::confine(&settings) {
+    let ports = settings.witnesses.as_ref().map(witness::ports).transpose()?.unwrap_or_default();
+    match hardening::confine(&settings, &ports) {
         Some(Enforced::Fully) => {}
         Some(Enforced::Partly) => tracing::warn!("this kernel confines the server's files, not its connections"),
         None => tracing::warn!("this kernel has no Landlock: the server process is not confined"),
@@ -69,6 +71,9 @@ async fn serve(
     );
     if let Some(at) = server.metrics_address() {
         tracing::info!(listen = %at, "metrics");
+    }
+    if settings.witnesses.is_none() {
+        tracing::warn!("no witness signs the audit log: it is tamper-evident below root only");
     }
     if !engine.memory_locked {
         tracing::warn!("the model's memory may be swapped out: raise RLIMIT_MEMLOCK, or turn swap off or encrypt it");

@@ -7,7 +7,7 @@ mod settings;
 mod tests;
 
 pub(crate) use raw::Mistake;
-pub(crate) use settings::{DetectorSettings, KeyRef, OnnxSettings, Settings};
+pub(crate) use settings::{DetectorSettings, KeyRef, OnnxSettings, Settings, WitnessSettings};
 
 use crate::failure::Failure;
 use crate::layout::Layout;

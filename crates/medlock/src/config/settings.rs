@@ -26,6 +26,7 @@ pub(crate) struct Settings {
     pub(crate) policy_dir: Option<PathBuf>,
     pub(crate) on_leak: OnLeak,
     pub(crate) detector: DetectorSettings,
+    pub(crate) witnesses: Option<WitnessSettings>,
     /// Every setting as text, with where it comes from: for `check-config`.
     pub(crate) resolved: Vec<Resolved>,
 }
@@ -54,6 +55,16 @@ pub(crate) struct OnnxSettings {
     pub(crate) dir: PathBuf,
     pub(crate) library: PathBuf,
     pub(crate) threshold: f64,
+}
+
+/// Who signs the audit log's checkpoints.
+#[derive(Debug, Clone)]
+pub(crate) struct WitnessSettings {
+    /// A C2SP tlog-policy.
+    pub(crate) policy: PathBuf,
+    /// The certificates that the witnesses' are checked against.
+    pub(crate) ca: PathBuf,
+    pub(crate) grace_minutes: i64,
 }
 
 /// One setting as text.
@@ -107,6 +118,7 @@ pub(super) fn judge(raw: Raw, base: &Path) -> Result<Settings, Vec<Mistake>> {
     let policy_dir = j.maybe_path("policy.dir", &data);
     let on_leak = j.word("output.on_leak", "redact", &[("redact", OnLeak::Redact), ("block", OnLeak::Block)]);
     let detector = detector(&mut j, &data);
+    let witnesses = witnesses(&mut j, &data);
     if session_idle_minutes > session_absolute_hours * 60 {
         j.conflict("session.idle_minutes", "is longer than session.absolute_hours; make it shorter");
     }
@@ -127,6 +139,7 @@ pub(super) fn judge(raw: Raw, base: &Path) -> Result<Settings, Vec<Mistake>> {
         policy_dir,
         on_leak,
         detector,
+        witnesses,
         resolved,
     })
 }
@@ -185,6 +198,27 @@ fn detector(j: &mut Judge, data: &Path) -> DetectorSettings {
         }
     };
     DetectorSettings { preset, onnx }
+}
+
+fn witnesses(j: &mut Judge, data: &Path) -> Option<WitnessSettings> {
+    let policy = j.maybe_path("audit.witness.policy", data);
+    let ca = j.maybe_path("audit.witness.ca", data);
+    let grace_minutes = j.number("audit.witness.grace_minutes", 60, 1..=1440);
+    match (policy, ca) {
+        (Some(policy), Some(ca)) => Some(WitnessSettings { policy, ca, grace_minutes }),
+        (None, None) => None,
+        (Some(_), None) => {
+            j.conflict(
+                "audit.witness.policy",
+                "set audit.witness.ca as well: the certificates that the witnesses' are checked against",
+            );
+            None
+        }
+        (None, Some(_)) => {
+            j.conflict("audit.witness.ca", "set audit.witness.policy as well: whose signatures are enough");
+            None
+        }
+    }
 }
 
 fn limits(j: &mut Judge) -> Limits {

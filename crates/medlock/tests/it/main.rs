@@ -10,3 +10,4 @@ mod onnx;
 mod quickstart;
 mod serving;
 mod support;
+mod witness;
