@@ -8,6 +8,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("medlock-gateway", 4),
     ("medlock-pipeline", 3),
     ("medlock-records", 3),
+    ("medlock-review", 3),
     ("medlock-onnx", 3),
     ("medlock-auth", 2),
     ("medlock-audit", 2),
@@ -21,8 +22,9 @@ const LAYERS: &[(&str, u8)] = &[
 
 /// Neighbours on one layer that may know each other all the same, and why.
 const SIDEWAYS: &[(&str, &str)] = &[
-    ("medlock-model", "medlock-engine"), // the client speaks the engine's protocol
-    ("medlock-store", "medlock-keys"),   // rows are sealed and authenticated
+    ("medlock-model", "medlock-engine"),    // the client speaks the engine's protocol
+    ("medlock-store", "medlock-keys"),      // rows are sealed and authenticated
+    ("medlock-pipeline", "medlock-review"), // the administrative verbs search the log
 ];
 
 /// What a crate must never name directly.
@@ -46,7 +48,7 @@ const ONLY: &[(&str, &[&str])] = &[
     ("rustls", &["medlock-gateway"]),
     ("tokio-rustls", &["medlock-gateway"]),
     ("rcgen", &["medlock-gateway"]),
-    ("sqlx", &["medlock-store"]),
+    ("sqlx", &["medlock-store", "medlock-review"]),
     ("cedar-policy", &["medlock-auth"]),
     ("llama-cpp-sys-2", &["medlock-engine"]),
     ("ort", &["medlock-onnx"]),

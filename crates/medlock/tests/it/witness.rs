@@ -79,7 +79,7 @@ fn what_is_wrong_with_a_witness_or_a_policy_is_said() {
 
     let config = fs::read_to_string(data.join("medlock.toml")).unwrap();
     fs::write(data.join("medlock.toml"), format!("{config}\n[audit.witness]\npolicy = \"p\"\n")).unwrap();
-    assert!(medlock(&data, "", &["check-config"]).code(2).err.contains("audit.witness.ca"));
+    assert!(medlock(&data, "", &["check-config"]).code(1).err.contains("audit.witness.ca"));
     fs::write(data.join("medlock.toml"), format!("{config}\n[audit.witness]\npolicy = \"p\"\nca = \"tls/ca.pem\"\n"))
         .unwrap();
     fs::write(data.join("p"), "witness one nonsense\nquorum one\n").unwrap();
