@@ -4,7 +4,7 @@
 use crate::entry::{Kind, Outcome};
 use crate::error::Error;
 use crate::facts::Facts;
-use crate::format::frame::{self, Frame, MAGIC, Type};
+use crate::format::frame::{self, Frame, MAGIC, MAX_ENTRY, Type};
 use crate::format::record::{Record, RecordId};
 use crate::format::{SEGMENTS, VKEY, segment_path};
 use crate::medium::{Disk, Medium};
@@ -17,6 +17,7 @@ use medlock_domain::{Actor, RequestId, Timestamp};
 use medlock_keys::digest::sha256;
 use medlock_keys::hpke::ReadingKey;
 use std::collections::VecDeque;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use zeroize::Zeroizing;
@@ -40,8 +41,9 @@ pub struct StoredEntry {
     pub outcome: Outcome,
     /// Numbers, words and digests about it.
     pub facts: Facts,
-    /// What was sealed with it.
+    /// What was sealed with it, where the segment was read as well.
     pub content: Option<SealedContent>,
+    sealed: Option<u32>,
     id: RecordId,
     leaf: Vec<u8>,
 }
@@ -50,14 +52,19 @@ impl StoredEntry {
     /// An entry from its stored bytes alone, without what is sealed with it.
     pub fn from_leaf(leaf: &[u8]) -> Result<Self, Error> {
         let record = Record::decode(leaf).map_err(|what| Error::damaged("", 0, what))?;
-        let Record { index, time, clock_back_ms, id, kind, outcome, actor, request, facts, content: _ } = record;
-        let leaf = leaf.to_vec();
-        Ok(Self { index, time, clock_back_ms, kind, actor, request, outcome, facts, content: None, id, leaf })
+        let Record { index, time, clock_back_ms, id, kind, outcome, actor, request, facts, content } = record;
+        let (leaf, sealed) = (leaf.to_vec(), content.map(|c| c.length));
+        Ok(Self { index, time, clock_back_ms, kind, actor, request, outcome, facts, content: None, sealed, id, leaf })
     }
 
     /// The name that its receipt had.
     pub fn receipt_id(&self) -> String {
         receipt_id(&self.id)
+    }
+
+    /// How many bytes were sealed with it.
+    pub fn sealed_bytes(&self) -> Option<u32> {
+        self.sealed
     }
 
     /// Its stored bytes: the leaf that an inclusion proof is about.
@@ -128,6 +135,137 @@ pub fn open_content(entry: &StoredEntry, key: &ReadingKey) -> Result<Zeroizing<V
     segment.open(&entry.id, entry.index, &content.sealed).ok_or(ReadError::Altered)
 }
 
+/// Follows a log while it grows, without the content: gives what has been acknowledged and not been given
+/// yet. Memory: a group and a chunk of a segment.
+pub struct Follow {
+    medium: Box<dyn Medium>,
+    origin: String,
+    at: Position,
+}
+
+/// A place in the segments between two groups.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Position {
+    /// Which segment.
+    pub segment: u64,
+    /// Where in it, in bytes.
+    pub offset: u64,
+}
+
+impl Position {
+    /// Before the first entry.
+    pub const START: Self = Self { segment: 0, offset: MAGIC.len() as u64 };
+}
+
+impl Follow {
+    /// Goes on from `at` in the log in `dir`, also while a server writes it.
+    pub fn from(dir: &Path, at: Position) -> Result<Self, Error> {
+        Self::from_on(Box::new(Disk::at(dir)), at)
+    }
+
+    /// The same on any medium.
+    pub fn from_on(medium: Box<dyn Medium>, at: Position) -> Result<Self, Error> {
+        let origin = log_name(&*medium)?.origin().to_owned();
+        Ok(Self { medium, origin, at })
+    }
+
+    /// The segment that is written now, or was last.
+    pub fn newest(dir: &Path) -> Result<u64, Error> {
+        let (numbers, _) = scan::segments(&Disk::at(dir)).map_err(|e| Error::io("list", SEGMENTS, e))?;
+        Ok(numbers.last().copied().unwrap_or(0))
+    }
+
+    /// Which log it is.
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// Where it goes on.
+    pub fn position(&self) -> Position {
+        self.at
+    }
+
+    /// At least `least` of the next entries if there are as many, in whole groups; none when all has
+    /// been given.
+    pub fn next(&mut self, least: usize) -> Result<Vec<(Position, StoredEntry)>, Error> {
+        let mut done = Vec::new();
+        while done.len() < least {
+            let before = done.len();
+            self.groups(&mut done)?;
+            if done.len() > before {
+                continue;
+            }
+            let next = Position { segment: self.at.segment + 1, ..Position::START };
+            let there = self.medium.read_at(&segment_path(next.segment), 0, 1);
+            if !there.is_ok_and(|byte| !byte.is_empty()) {
+                break;
+            }
+            // A segment is begun when the one before is whole: what came to it last has been read by now.
+            self.groups(&mut done)?;
+            if done.len() == before {
+                self.at = next;
+            }
+        }
+        Ok(done)
+    }
+
+    /// The whole groups in one chunk of the segment.
+    fn groups(&mut self, done: &mut Vec<(Position, StoredEntry)>) -> Result<(), Error> {
+        let path = segment_path(self.at.segment);
+        let (mut start, mut group, mut end) = (self.at.offset, Vec::new(), self.at.offset);
+        let given = done.len();
+        while done.len() == given {
+            let chunk = match self.medium.read_at(&path, start, CHUNK) {
+                // Not begun yet.
+                Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+                chunk => chunk.map_err(|e| Error::io("read", &path, e))?,
+            };
+            let mut at = 0;
+            while let Some(step) =
+                frame::step(&chunk, at).map_err(|what| Error::damaged(&path, start as usize + at, what))?
+            {
+                match (step.kind, step.body) {
+                    (Type::Blob, _) => {}
+                    (_, None) => break,
+                    (Type::Entry, Some(body)) => {
+                        let place = Position { segment: self.at.segment, offset: start + at as u64 };
+                        group.push((place, StoredEntry::from_leaf(body)?));
+                    }
+                    (Type::Checkpoint, Some(_)) => {
+                        done.append(&mut group);
+                        end = start + step.end as u64;
+                    }
+                }
+                at = step.end;
+            }
+            if at == 0 {
+                break;
+            }
+            start += at as u64;
+        }
+        self.at.offset = end;
+        Ok(())
+    }
+}
+
+/// The entry that begins at `at`, which [`Follow::next`] gave with it.
+pub fn entry_at(dir: &Path, at: Position) -> Result<StoredEntry, Error> {
+    let path = segment_path(at.segment);
+    let part = Disk::at(dir).read_at(&path, at.offset, MAX_ENTRY + 16).map_err(|e| Error::io("read", &path, e))?;
+    let damaged = |what| Error::damaged(&path, at.offset as usize, what);
+    let step = frame::step(&part, 0).map_err(damaged)?.filter(|step| step.kind == Type::Entry);
+    let body = step.and_then(|step| step.body).ok_or_else(|| damaged("no entry begins here"))?;
+    StoredEntry::from_leaf(body)
+}
+
+fn log_name(medium: &dyn Medium) -> Result<LogName, Error> {
+    let vkey = medium.read(VKEY, 1024).map_err(|e| Error::io("read", VKEY, e))?;
+    LogName::parse(&String::from_utf8_lossy(&vkey)).map_err(|e| Error::damaged(VKEY, 0, e.to_string()))
+}
+
+/// So much of a segment is read at once.
+const CHUNK: usize = 1 << 20;
+
 /// The entries of a log in order, up to the last checkpoint: what was acknowledged. Holds one
 /// segment in memory at a time. After an error there is nothing more.
 pub struct Reader {
@@ -145,9 +283,7 @@ impl Reader {
 
     /// The same on any medium.
     pub fn open_on(medium: Box<dyn Medium>) -> Result<Self, Error> {
-        let vkey = medium.read(VKEY, 1024).map_err(|e| Error::io("read", VKEY, e))?;
-        let name =
-            LogName::parse(&String::from_utf8_lossy(&vkey)).map_err(|e| Error::damaged(VKEY, 0, e.to_string()))?;
+        let name = log_name(&*medium)?;
         let (numbers, _) = scan::segments(&*medium).map_err(|e| Error::io("list", SEGMENTS, e))?;
         Ok(Self { medium, origin: name.origin().to_owned(), segments: numbers.into(), entries: VecDeque::new() })
     }
@@ -249,6 +385,10 @@ fn entry(
             (Some(SealedContent { segment, sealed: blob.body.to_vec() }), blob.end)
         }
     };
+    let sealed = content.as_ref().and_then(|c| u32::try_from(c.sealed.len()).ok());
     let leaf = frame.body.to_vec();
-    Ok((StoredEntry { index, time, clock_back_ms, kind, actor, request, outcome, facts, content, id, leaf }, end))
+    Ok((
+        StoredEntry { index, time, clock_back_ms, kind, actor, request, outcome, facts, content, sealed, id, leaf },
+        end,
+    ))
 }

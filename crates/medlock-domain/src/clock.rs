@@ -15,6 +15,13 @@ impl Timestamp {
         self.0.div_euclid(1000)
     }
 
+    /// Reads RFC 3339, or a day, which begins at midnight UTC.
+    pub fn parse_rfc3339(text: &str) -> Option<Self> {
+        let whole = if text.len() == 10 { format!("{text}T00:00:00Z") } else { text.to_owned() };
+        let time = time::OffsetDateTime::parse(&whole, &time::format_description::well_known::Rfc3339).ok()?;
+        i64::try_from(time.unix_timestamp_nanos() / 1_000_000).ok().map(Self)
+    }
+
     /// RFC 3339 in UTC with milliseconds.
     pub fn rfc3339(self) -> String {
         let format =
@@ -58,6 +65,17 @@ impl Clock for ManualClock {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_are_read_as_they_are_written() {
+        let time = Timestamp(1_700_000_000_123);
+        assert_eq!(Timestamp::parse_rfc3339(&time.rfc3339()), Some(time));
+        assert_eq!(Timestamp::parse_rfc3339("1970-01-02"), Some(Timestamp(86_400_000)));
+        assert_eq!(Timestamp::parse_rfc3339("1970-01-01T02:00:00+01:00"), Some(Timestamp(3_600_000)));
+        for bad in ["", "yesterday", "2026-13-01", "2026-11-23 08:00", "2026-11-23T08:00:00"] {
+            assert_eq!(Timestamp::parse_rfc3339(bad), None, "{bad}");
+        }
+    }
 
     #[test]
     fn rfc3339_is_utc_with_milliseconds() {

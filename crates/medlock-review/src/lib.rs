@@ -1,5 +1,13 @@
-//! Reading the audit log: finding entries, examining them, handing them to others (45 CFR 164.312(b):
-//! record *and examine*).
+//! Reading the audit log: finding entries, examining them (45 CFR 164.312(b): record *and examine*).
 //!
-//! Nothing here writes to the log, and nothing that the log needs is kept here: what this crate makes can
-//! be thrown away and made again from the log.
+//! The [`Index`] finds; what is found is read from the log itself. So the index can be thrown away and
+//! made again, an index that was tampered with can hide an entry but not change one, and
+//! [`Index::check`] finds out that too.
+
+mod index;
+mod query;
+mod terms;
+
+pub use index::{Difference, Index, IndexError};
+pub use query::{BadQuery, Cursor, Order, Page, Query};
+pub use terms::Field;

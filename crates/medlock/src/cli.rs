@@ -175,8 +175,91 @@ pub(crate) enum Audit {
         #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
         dir: Option<PathBuf>,
     },
+    /// Find entries
+    ///
+    /// Every filter must hold; of several values, separated by commas, one. Newest first. Exits 1 when
+    /// nothing was found.
+    Search(AuditSearch),
+    /// Print the last entries, and with --follow those that come
+    Tail {
+        /// So many
+        #[arg(short = 'n', long = "lines", value_name = "N", default_value_t = 10)]
+        lines: usize,
+        /// Go on until stopped
+        #[arg(short, long)]
+        follow: bool,
+        /// The log directory [default: the data directory's]
+        #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+        dir: Option<PathBuf>,
+    },
+    /// The index that `audit search` looks in
+    #[command(subcommand)]
+    Index(AuditIndex),
     /// Print entries
     Show(AuditShow),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AuditIndex {
+    /// Throw it away and make it again from the log
+    Rebuild,
+    /// Compare every row with the log; exits 1 when one differs
+    Check,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AuditSearch {
+    /// Who did it: ids of people, keys, owners or sessions; local-operator, server
+    #[arg(long, value_name = "IDS")]
+    pub(crate) who: Option<String>,
+    /// To whom it was done
+    #[arg(long, value_name = "IDS")]
+    pub(crate) about: Option<String>,
+    /// Request ids
+    #[arg(long, value_name = "IDS")]
+    pub(crate) request: Option<String>,
+    /// Record ids, as receipts and the header x-medlock-audit have them
+    #[arg(long, value_name = "IDS")]
+    pub(crate) id: Option<String>,
+    /// Kinds of entry (open, permit, release, close, denied, login_failed …)
+    #[arg(long, value_name = "KINDS")]
+    pub(crate) kind: Option<String>,
+    /// Administrative actions or verbs
+    #[arg(long, value_name = "WORDS")]
+    pub(crate) action: Option<String>,
+    /// How it ended: ok, denied, failed, aborted, pending
+    #[arg(long, value_name = "WORDS")]
+    pub(crate) outcome: Option<String>,
+    /// Classes of identifiers that were found or removed (NAME, SSN …)
+    #[arg(long, value_name = "CLASSES")]
+    pub(crate) class: Option<String>,
+    /// Models
+    #[arg(long, value_name = "NAMES")]
+    pub(crate) model: Option<String>,
+    /// Purposes of use
+    #[arg(long, value_name = "WORDS")]
+    pub(crate) purpose: Option<String>,
+    /// Codes of refusals
+    #[arg(long, value_name = "CODES")]
+    pub(crate) code: Option<String>,
+    /// Network addresses
+    #[arg(long, value_name = "ADDRESSES")]
+    pub(crate) from: Option<String>,
+    /// From this time on: 2026-11-23T08:00:00Z, or 90m, 24h, 7d ago
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<String>,
+    /// Before this time
+    #[arg(long, value_name = "TIME")]
+    pub(crate) until: Option<String>,
+    /// Oldest first
+    #[arg(long)]
+    pub(crate) oldest: bool,
+    /// At most so many
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub(crate) limit: u16,
+    /// Where an earlier page ended
+    #[arg(long, value_name = "CURSOR")]
+    pub(crate) cursor: Option<String>,
 }
 
 #[derive(Debug, Args)]

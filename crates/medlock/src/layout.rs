@@ -32,6 +32,8 @@ impl Layout {
         server_cert = "tls/server.pem";
         server_key = "tls/server.key";
         audit = "audit";
+        /// What finds entries of the log; made from it.
+        audit_index = "audit-index.db";
         database = "medlock.db";
         /// Held by whoever works on the directory; says where a running server listens.
         lock = "run.lock";

@@ -1,6 +1,6 @@
 //! `medlock audit`.
 
-use super::{Context, audit_prove, audit_show};
+use super::{Context, audit_prove, audit_search, audit_show, audit_tail, block_on};
 use crate::cli::Audit;
 use crate::config;
 use crate::failure::{Doing, Failure};
@@ -24,6 +24,9 @@ pub(crate) fn run(verb: Audit, context: &Context) -> Result<(), Failure> {
             verify(dir, vkey.as_deref(), since.as_deref(), witnesses.as_deref(), context)
         }
         Audit::Prove { index, since, dir } => audit_prove::run(index, since.as_deref(), dir, context),
+        Audit::Search(args) => block_on(audit_search::run(args, context)),
+        Audit::Index(verb) => block_on(audit_search::index(verb, context)),
+        Audit::Tail { lines, follow, dir } => block_on(audit_tail::run(lines, follow, dir, context)),
         Audit::Show(args) => audit_show::run(&args, context),
     }
 }

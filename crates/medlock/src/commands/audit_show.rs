@@ -105,7 +105,7 @@ fn append(settings: &Settings, args: &AuditShow) -> Result<(), Failure> {
     log.append_blocking(entry).doing("recording that content is read").map(drop)
 }
 
-fn print(entry: &StoredEntry, key: Option<&ReadingKey>, terminal: Terminal) -> Result<(), Failure> {
+pub(crate) fn print(entry: &StoredEntry, key: Option<&ReadingKey>, terminal: Terminal) -> Result<(), Failure> {
     let content = match (key, &entry.content) {
         (Some(key), Some(_)) => {
             let opened = open_content(entry, key).doing(format!("opening the content of entry {}", entry.index))?;
@@ -113,7 +113,7 @@ fn print(entry: &StoredEntry, key: Option<&ReadingKey>, terminal: Terminal) -> R
         }
         _ => None,
     };
-    let sealed = entry.content.as_ref().map(|c| c.len());
+    let sealed = entry.sealed_bytes();
     if terminal.json {
         let facts: serde_json::Map<String, Value> =
             entry.facts.iter().map(|(k, v)| (k.to_owned(), v.to_string().into())).collect();
@@ -134,7 +134,7 @@ fn print(entry: &StoredEntry, key: Option<&ReadingKey>, terminal: Terminal) -> R
 /// One entry on one line, without its content.
 pub(crate) fn line(entry: &StoredEntry, terminal: Terminal) -> String {
     let facts: Vec<String> = entry.facts.iter().map(|(k, v)| format!("{k}={v}")).collect();
-    let sealed = entry.content.as_ref().map(|c| format!(" +{} bytes sealed", c.len())).unwrap_or_default();
+    let sealed = entry.sealed_bytes().map(|n| format!(" +{n} bytes sealed")).unwrap_or_default();
     let request = entry.request.as_ref().map(|r| format!(" {r}")).unwrap_or_default();
     format!(
         "{:>6}  {}  {:<14} {:<8} {}{request} {}{}",

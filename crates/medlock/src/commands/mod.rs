@@ -2,7 +2,9 @@
 
 mod audit;
 mod audit_prove;
+mod audit_search;
 mod audit_show;
+mod audit_tail;
 mod check_config;
 mod deid;
 mod init;

@@ -143,3 +143,78 @@ fn a_model_that_is_not_there_or_not_the_right_one_is_not_served() {
     assert!(refused.err.contains("not the catalogued one") && refused.err.contains("quarantine"), "{}", refused.err);
     assert!(!model.exists(), "moved aside");
 }
+
+#[test]
+fn entries_are_found_followed_and_the_index_is_checked_and_made_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path();
+    init(data);
+    let add = |name: &str| {
+        let args = ["user", "add", name, "--role", "clinician", "--password-file", "-", "--json"];
+        medlock(data, "a passphrase for the tests\n", &args).code(0).json()
+    };
+    let first = add("first")["user"]["id"].as_str().map(str::to_owned);
+    add("second");
+    let lines =
+        |ran: Ran| -> Vec<serde_json::Value> { ran.out.lines().map(|l| serde_json::from_str(l).unwrap()).collect() };
+    let search = |args: &[&str]| medlock(data, "", &[&["audit", "search", "--json"], args].concat());
+    let found = lines(search(&["--action", "create_user", "--kind", "admin_outcome"]).code(0));
+    assert_eq!(found.len(), 3, "{found:?}");
+    assert!(found.iter().all(|e| e["facts"]["verb"] == "create_user"));
+    if let Some(first) = first {
+        assert!(!lines(search(&["--about", &first]).code(0)).is_empty());
+    }
+    // Page by page it is the same.
+    let (mut paged, mut cursor) = (Vec::new(), None::<String>);
+    loop {
+        let mut args = vec!["--action", "create_user", "--kind", "admin_outcome", "--limit", "1"];
+        args.extend(cursor.iter().flat_map(|c| ["--cursor", c]));
+        let mut page = lines(search(&args).code(0));
+        cursor = page.pop_if(|last| last.get("next").is_some()).map(|n| n["next"].as_str().unwrap().to_owned());
+        paged.extend(page);
+        if cursor.is_none() {
+            break;
+        }
+    }
+    assert_eq!(paged, found);
+    search(&["--since", "1m", "--kind", "admin_outcome"]).code(0);
+    search(&["--until", "2020-01-01"]).code(1);
+    assert!(search(&["--since", "noon"]).code(2).err.contains("24h"));
+    assert!(search(&["--who", "Jane Roe"]).code(2).err.contains("who"));
+    assert!(search(&["--cursor", "x"]).code(2).err.contains("cursor"));
+    // Looking was recorded.
+    assert!(!lines(search(&["--kind", "log_read"]).code(0)).is_empty());
+
+    let tail = lines(medlock(data, "", &["audit", "tail", "-n", "4", "--json"]).code(0));
+    let shown = lines(medlock(data, "", &["audit", "show", "--last", "4", "--json"]).code(0));
+    assert_eq!(tail, shown);
+
+    assert!(medlock(data, "", &["audit", "index", "check"]).code(0).out.contains("every row"));
+    fs::write(data.join("audit-index.db"), b"no database, but as long as the header of one would have to be, and more")
+        .unwrap();
+    for file in ["audit-index.db-wal", "audit-index.db-shm"] {
+        let _gone = fs::remove_file(data.join(file));
+    }
+    assert!(search(&["--kind", "open"]).err.contains("audit index"));
+    medlock(data, "", &["audit", "index", "rebuild"]).code(0);
+    medlock(data, "", &["audit", "index", "check"]).code(0);
+    assert_eq!(fs::metadata(data.join("audit-index.db")).unwrap().permissions().mode() & 0o077, 0);
+}
+
+#[test]
+fn tail_follows_until_it_is_stopped() {
+    use std::io::{BufRead as _, BufReader};
+    use std::process::Stdio;
+    let dir = tempfile::tempdir().unwrap();
+    init(dir.path());
+    let args = ["audit", "tail", "-n", "1", "--follow", "--json"];
+    let mut tail = crate::support::command(dir.path(), &args).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(tail.stdout.take().unwrap()).lines();
+    lines.next().unwrap().unwrap();
+    let add = ["user", "add", "late", "--role", "clinician", "--password-file", "-"];
+    medlock(dir.path(), "a passphrase for the tests\n", &add).code(0);
+    let came = lines.by_ref().map_while(Result::ok).any(|line| line.contains("create_user"));
+    assert!(came);
+    let mut tail = crate::support::Serving(tail);
+    assert_eq!(tail.stop("-INT"), 0);
+}
