@@ -70,6 +70,7 @@ pub const ROUTES: &[Route] = &[
     route("GET", "/admin/v1/sessions", Admin, || get(admin::session::list)),
     route("DELETE", "/admin/v1/sessions/{id}", Admin, || delete(admin::session::end)),
     route("POST", "/admin/v1/policy/reload", Admin, || post(admin::state::reload_policy)),
+    route("GET", "/admin/v1/audit", Admin, || get(admin::state::search)),
     route("GET", "/admin/v1/audit/checkpoint", Admin, || get(admin::state::checkpoint)),
 ];
 

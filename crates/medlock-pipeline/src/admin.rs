@@ -6,6 +6,10 @@
 //! outcome and nothing changed; after the change, an intent without an outcome and rows that name
 //! it. Either way the log says who set out to do what.
 
+mod search;
+
+pub use search::FoundEntries;
+
 use medlock_audit::{Entry, Kind, Log, Outcome, Unavailable};
 use medlock_auth::{
     AdminAction, AdminPermit, Auth, AuthError, AuthFailure, CreatedKey, CreatedUser, DenyCode, Enrolment, KeyInfo,
@@ -13,6 +17,7 @@ use medlock_auth::{
 };
 use medlock_domain::{Actor, KeyId, NetworkSource, RequestId, RoleName, SessionId, UserId};
 use medlock_keys::password::Secret;
+use medlock_review::Index;
 
 /// Who does it.
 #[derive(Clone, Copy)]
@@ -86,12 +91,19 @@ pub enum LoginError {
 pub struct Admin {
     auth: Auth,
     log: Log,
+    index: Option<Index>,
 }
 
 impl Admin {
     /// Puts the parts together.
     pub fn new(auth: Auth, log: Log) -> Self {
-        Self { auth, log }
+        Self { auth, log, index: None }
+    }
+
+    /// With what finds entries of the log.
+    #[must_use]
+    pub fn with_index(self, index: Index) -> Self {
+        Self { index: Some(index), ..self }
     }
 
     /// Somebody comes with a password and a one-time code. A failure at an account that exists is

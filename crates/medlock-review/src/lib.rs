@@ -5,9 +5,11 @@
 //! [`Index::check`] finds out that too.
 
 mod index;
+mod json;
 mod query;
 mod terms;
 
 pub use index::{Difference, Index, IndexError};
+pub use json::to_json;
 pub use query::{BadQuery, Cursor, Order, Page, Query};
 pub use terms::Field;

@@ -10,6 +10,7 @@ use medlock_auth::{Auth, PolicySource, SessionLimits};
 use medlock_domain::Clock;
 use medlock_keys::keyring::{Data, Keyring};
 use medlock_pipeline::admin::Admin;
+use medlock_review::Index;
 use medlock_store::{Store, StoreKeys, VaultStore};
 use std::sync::Arc;
 
@@ -20,6 +21,8 @@ pub(crate) struct Installation {
     pub(crate) log: Log,
     pub(crate) auth: Auth,
     pub(crate) admin: Admin,
+    /// What finds entries of the log.
+    pub(crate) index: Option<Index>,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
@@ -41,14 +44,28 @@ impl Installation {
             absolute_ms: settings.session_absolute_hours * 3_600_000,
         };
         let auth = Auth::open(store.clone(), policy, clock.clone(), limits).await.doing("loading the policies")?;
-        let admin = Admin::new(auth.clone(), log.clone());
-        Ok(Self { store, vault, log, auth, admin, clock })
+        let mut admin = Admin::new(auth.clone(), log.clone());
+        let index = match Index::open(&layout.audit_index(), &layout.audit()).await {
+            Ok(index) => Some(index),
+            // Nothing depends on it but searching, which says so.
+            Err(e) => {
+                tracing::warn!(error = %e, "the audit log cannot be searched");
+                None
+            }
+        };
+        if let Some(index) = &index {
+            admin = admin.with_index(index.clone());
+        }
+        Ok(Self { store, vault, log, auth, admin, index, clock })
     }
 
     /// Ends in good order. Each step is tried, whatever becomes of the one before.
     pub(crate) async fn close(self) -> Result<(), Failure> {
         let flushed = self.auth.flush().await.doing("writing down last uses");
         self.log.close().await;
+        if let Some(index) = self.index {
+            index.close().await;
+        }
         self.store.close().await;
         flushed
     }

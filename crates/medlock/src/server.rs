@@ -10,6 +10,7 @@ use medlock_gateway::{Gateway, GatewayConfig, GatewayError, Parts};
 use medlock_keys::file::read_private;
 use medlock_model::{EngineConfig, EngineHandle, EngineInfo, Launch, Launcher, PullOptions, Registry, VerifiedModel};
 use medlock_pipeline::{EngineGenerator, Guard};
+use medlock_review::Index;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -17,6 +18,9 @@ use zeroize::Zeroizing;
 
 /// How long a stop waits for the records of requests that were cut off.
 const CLOSING: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// How often the index of the log takes in what is new.
+const INDEX_EVERY: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// Everything that serves.
 pub(crate) struct Server {
@@ -79,7 +83,11 @@ impl Server {
     /// Serves until `stop`, lets what is running end, and closes everything in good order.
     pub(crate) async fn run(self, stop: impl Future<Output = ()>) -> Result<(), Failure> {
         let Self { installation, engine, gateway, guard, .. } = self;
+        let indexing = installation.index.clone().map(|index| tokio::spawn(keep_up(index)));
         gateway.run(stop).await;
+        if let Some(indexing) = indexing {
+            indexing.abort();
+        }
         // Requests are cut off by now; their closing records still have to be written.
         if tokio::time::timeout(CLOSING, guard.idle()).await.is_err() {
             tracing::warn!("some requests did not end in time; their records stay open");
@@ -88,6 +96,16 @@ impl Server {
         let recorded = installation.log.append(entry).await.doing("recording the stop");
         engine.shut_down().await;
         recorded.and(installation.close().await)
+    }
+}
+
+/// Takes new entries into the index, so that the first search does not wait for all of them.
+async fn keep_up(index: Index) {
+    loop {
+        if let Err(e) = index.catch_up().await {
+            tracing::warn!(error = %e, "the audit index does not keep up");
+        }
+        tokio::time::sleep(INDEX_EVERY).await;
     }
 }
 

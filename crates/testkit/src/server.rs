@@ -15,6 +15,7 @@ use medlock_keys::keyring::{Data, Keyring};
 use medlock_keys::seal::DataKey;
 use medlock_pipeline::Guard;
 use medlock_pipeline::admin::{Admin, By};
+use medlock_review::Index;
 use medlock_store::{Store, StoreKeys};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -107,7 +108,12 @@ impl Builder {
         let auth = Auth::open(store, PolicySource::Shipped, clock.clone(), SessionLimits::default())
             .await
             .expect("the shipped policies are valid");
-        let admin = Admin::new(auth.clone(), log.clone());
+        let mut admin = Admin::new(auth.clone(), log.clone());
+        // A log in memory has no files to find anything in.
+        if disk.is_none() {
+            let index = Index::open(&dir.path().join("audit-index.db"), &dir.path().join("audit")).await;
+            admin = admin.with_index(index.expect("an index"));
+        }
         let people = people::populate(&admin, &clock).await;
         let guard = Guard::new(auth.clone(), log.clone(), Arc::new(self.script.clone()), self.detector, self.on_leak);
         let ca = DevCa::create().expect("a CA");

@@ -1,11 +1,11 @@
-//! The policies in force and the state of the log.
+//! The policies in force, the state of the log, and what is in it.
 
 use super::to_the_end;
 use crate::app::App;
 use crate::error::Fault;
 use crate::front::Caller;
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{RawQuery, State};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -24,4 +24,16 @@ pub(crate) async fn reload_policy(State(app): State<Arc<App>>, caller: Caller) -
 /// `GET /admin/v1/audit/checkpoint`: a signed note, to be kept where this server cannot reach it.
 pub(crate) async fn checkpoint(State(app): State<Arc<App>>, caller: Caller) -> Result<String, Fault> {
     Ok(app.admin.checkpoint(caller.by()).await?)
+}
+
+/// `GET /admin/v1/audit?who=…&class=…`: entries of the log, without what is sealed with them.
+pub(crate) async fn search(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    RawQuery(query): RawQuery,
+) -> Result<Json<Value>, Fault> {
+    let query = query.unwrap_or_default();
+    let filters: Vec<(String, String)> = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+    let found = app.admin.search(caller.by(), &filters).await?;
+    Ok(Json(json!({ "entries": found.entries, "next": found.next })))
 }

@@ -185,3 +185,35 @@ async fn administrative_bodies_are_as_strict_as_others() {
     let big = server.post("/admin/v1/users", &token, vec![b' '; 100_000]).await;
     assert_eq!(big.status, 413);
 }
+
+#[tokio::test]
+async fn the_auditor_finds_entries_page_by_page_and_looking_is_a_record() {
+    let server = Server::start().await;
+    let token = server.session("auditor").await;
+    let admin = server.person("admin").id.clone();
+    let _logged_in = server.session("admin").await;
+    let search = async |query: &str| server.get(&format!("/admin/v1/audit?{query}"), &token).await;
+    let found = search(&format!("who={admin}&kind=login_ok")).await;
+    assert_eq!(found.status, 200, "{}", found.text);
+    let found = found.json();
+    assert_eq!((found["entries"].as_array().map(Vec::len), &found["next"]), (Some(1), &json!(null)), "{found}");
+    assert_eq!(found["entries"][0]["actor"], format!("person:{admin}"));
+    let page = search("kind=admin_outcome&limit=2&order=oldest").await.json();
+    let next = page["next"].as_str().unwrap().to_owned();
+    let after = search(&format!("kind=admin_outcome&limit=2&order=oldest&cursor={next}")).await.json();
+    assert!(after["entries"][0]["index"].as_u64() > page["entries"][1]["index"].as_u64(), "{page} {after}");
+
+    let looked = server.records("log_read");
+    assert_eq!(looked.len(), 3);
+    assert_eq!(looked[0].facts.word("filters"), Some("who,kind"));
+    assert_eq!(looked[0].facts.word("looked_for"), Some(admin.as_str()));
+
+    for bad in ["name=x", "who=Jane%20Roe", "limit=0", "cursor=1", "since=noon", "order=up", "who=a&who=b"] {
+        let answer = search(bad).await;
+        assert_eq!((answer.status.as_u16(), answer.code().as_str()), (400, "invalid_value"), "{bad}");
+        assert!(!answer.text.contains("Jane"));
+    }
+    let admin_session = server.session("clinician").await;
+    let denied = server.get("/admin/v1/audit", &admin_session).await;
+    assert_eq!((denied.status.as_u16(), denied.code().as_str()), (403, "policy_denied"));
+}

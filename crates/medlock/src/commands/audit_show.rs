@@ -15,7 +15,8 @@ use medlock_audit::{Checkpoint, Entry, Kind, LogName};
 use medlock_domain::Actor;
 use medlock_keys::hpke::ReadingKey;
 use medlock_keys::keyring::{Keyring, load_reading_key};
-use serde_json::{Value, json};
+use medlock_review::to_json;
+use serde_json::Value;
 use std::collections::VecDeque;
 use std::fs;
 use std::path::Path;
@@ -113,15 +114,10 @@ pub(crate) fn print(entry: &StoredEntry, key: Option<&ReadingKey>, terminal: Ter
         }
         _ => None,
     };
-    let sealed = entry.sealed_bytes();
     if terminal.json {
-        let facts: serde_json::Map<String, Value> =
-            entry.facts.iter().map(|(k, v)| (k.to_owned(), v.to_string().into())).collect();
-        terminal.json(json!({
-            "index": entry.index, "id": entry.receipt_id(), "time": entry.time.rfc3339(), "kind": entry.kind.as_str(),
-            "actor": entry.actor.to_string(), "request": entry.request.as_ref().map(ToString::to_string),
-            "outcome": entry.outcome.as_str(), "facts": facts, "sealed_bytes": sealed, "content": content,
-        }));
+        let mut shown = to_json(entry);
+        shown.insert("content".to_owned(), content.into());
+        terminal.json(Value::Object(shown));
         return Ok(());
     }
     terminal.out(line(entry, terminal));
