@@ -179,7 +179,7 @@ pub(crate) enum Audit {
     ///
     /// Every filter must hold; of several values, separated by commas, one. Newest first. Exits 1 when
     /// nothing was found.
-    Search(AuditSearch),
+    Search(Box<AuditSearch>),
     /// Print the last entries, and with --follow those that come
     Tail {
         /// So many

@@ -24,7 +24,7 @@ pub(crate) fn run(verb: Audit, context: &Context) -> Result<(), Failure> {
             verify(dir, vkey.as_deref(), since.as_deref(), witnesses.as_deref(), context)
         }
         Audit::Prove { index, since, dir } => audit_prove::run(index, since.as_deref(), dir, context),
-        Audit::Search(args) => block_on(audit_search::run(args, context)),
+        Audit::Search(args) => block_on(audit_search::run(*args, context)),
         Audit::Index(verb) => block_on(audit_search::index(verb, context)),
         Audit::Tail { lines, follow, dir } => block_on(audit_tail::run(lines, follow, dir, context)),
         Audit::Show(args) => audit_show::run(&args, context),
