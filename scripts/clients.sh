@@ -73,6 +73,15 @@ server=
 "$medlock" audit verify >/dev/null 2>&1
 ok "the log verifies after a clean stop"
 
+"${medlock%/medlock}/examples/every_kind" "$dir/every-kind"
+for log in "$MEDLOCK_DATA_DIR/audit" "$dir/every-kind"; do
+    for format in ocsf fhir cef syslog; do
+        rm -f "$dir/export.$format"
+        "$medlock" audit export --dir "$log" --format $format --sink-key "$dir/sink.key" --out "$dir/export.$format" 2>/dev/null
+    done
+    ok "exports: $(.cache/venv/bin/python tests/clients/audit_exports.py "$dir"/export.{ocsf,fhir,cef,syslog})"
+done
+
 if command -v go >/dev/null && [ -d /usr/share/gocode/src/golang.org/x/mod/sumdb/tlog ]; then
     GO111MODULE=off GOPATH=/usr/share/gocode GOCACHE=$dir/go go build -o "$dir/tlog" ./tests/clients/tlog
     audit=$MEDLOCK_DATA_DIR/audit

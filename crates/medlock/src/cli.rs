@@ -195,6 +195,10 @@ pub(crate) enum Audit {
     /// The index that `audit search` looks in
     #[command(subcommand)]
     Index(AuditIndex),
+    /// Write entries in a format that other systems take, without content
+    ///
+    /// People, keys, sessions and patients appear as tokens of the receiver alone.
+    Export(AuditExport),
     /// Print entries
     Show(AuditShow),
 }
@@ -260,6 +264,28 @@ pub(crate) struct AuditSearch {
     /// Where an earlier page ended
     #[arg(long, value_name = "CURSOR")]
     pub(crate) cursor: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AuditExport {
+    /// jsonl, ocsf (1.8), fhir (R4 AuditEvent), cef, syslog (RFC 5424)
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) format: String,
+    /// From this entry on
+    #[arg(long, value_name = "INDEX", default_value_t = 0)]
+    pub(crate) from: u64,
+    /// Before this entry
+    #[arg(long, value_name = "INDEX")]
+    pub(crate) to: Option<u64>,
+    /// Into this file, which must not be there yet, instead of stdout
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) out: Option<PathBuf>,
+    /// The key of the receiver's tokens; made when the file is not there
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) sink_key: Option<PathBuf>,
+    /// The log directory [default: the data directory's]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) dir: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -110,7 +110,7 @@ pub(super) fn audit_event(exporter: &Exporter, seen: &Seen<'_>) -> Value {
         }));
     }
     let mut event = json!({
-        "resourceType": "AuditEvent", "id": entry.receipt_id(), "type": kind, "action": action,
+        "resourceType": "AuditEvent", "id": entry.receipt_id().replace('_', "-"), "type": kind, "action": action,
         "recorded": entry.time.rfc3339(), "outcome": outcome, "outcomeDesc": entry.outcome.as_str(), "agent": agents,
         "source": {
             "site": exporter.origin, "observer": { "display": "medlock" },

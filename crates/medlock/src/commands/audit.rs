@@ -1,6 +1,6 @@
 //! `medlock audit`.
 
-use super::{Context, audit_prove, audit_search, audit_show, audit_tail, block_on};
+use super::{Context, audit_export, audit_prove, audit_search, audit_show, audit_tail, block_on};
 use crate::cli::Audit;
 use crate::config;
 use crate::failure::{Doing, Failure};
@@ -27,6 +27,7 @@ pub(crate) fn run(verb: Audit, context: &Context) -> Result<(), Failure> {
         Audit::Search(args) => block_on(audit_search::run(*args, context)),
         Audit::Index(verb) => block_on(audit_search::index(verb, context)),
         Audit::Tail { lines, follow, dir } => block_on(audit_tail::run(lines, follow, dir, context)),
+        Audit::Export(args) => audit_export::run(&args, context),
         Audit::Show(args) => audit_show::run(&args, context),
     }
 }

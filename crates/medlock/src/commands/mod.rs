@@ -1,6 +1,7 @@
 //! What each verb of the command line does.
 
 mod audit;
+mod audit_export;
 mod audit_prove;
 mod audit_search;
 mod audit_show;
