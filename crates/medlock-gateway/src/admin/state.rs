@@ -35,5 +35,5 @@ pub(crate) async fn search(
     let query = query.unwrap_or_default();
     let filters: Vec<(String, String)> = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
     let found = app.admin.search(caller.by(), &filters).await?;
-    Ok(Json(json!({ "entries": found.entries, "next": found.next })))
+    Ok(Json(json!({ "data": found.entries, "next": found.next })))
 }

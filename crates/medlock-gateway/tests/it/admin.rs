@@ -196,12 +196,12 @@ async fn the_auditor_finds_entries_page_by_page_and_looking_is_a_record() {
     let found = search(&format!("who={admin}&kind=login_ok")).await;
     assert_eq!(found.status, 200, "{}", found.text);
     let found = found.json();
-    assert_eq!((found["entries"].as_array().map(Vec::len), &found["next"]), (Some(1), &json!(null)), "{found}");
-    assert_eq!(found["entries"][0]["actor"], format!("person:{admin}"));
+    assert_eq!((found["data"].as_array().map(Vec::len), &found["next"]), (Some(1), &json!(null)), "{found}");
+    assert_eq!(found["data"][0]["actor"], format!("person:{admin}"));
     let page = search("kind=admin_outcome&limit=2&order=oldest").await.json();
     let next = page["next"].as_str().unwrap().to_owned();
     let after = search(&format!("kind=admin_outcome&limit=2&order=oldest&cursor={next}")).await.json();
-    assert!(after["entries"][0]["index"].as_u64() > page["entries"][1]["index"].as_u64(), "{page} {after}");
+    assert!(after["data"][0]["index"].as_u64() > page["data"][1]["index"].as_u64(), "{page} {after}");
 
     let looked = server.records("log_read");
     assert_eq!(looked.len(), 3);

@@ -1,6 +1,6 @@
 //! The verbs on the files, by whoever holds them, while no server runs.
 
-use super::view::{Factor, KeyView, MadeKey, MadeUser, NewKeyAsk, SessionView, UserView};
+use super::view::{Factor, Found, KeyView, MadeKey, MadeUser, NewKeyAsk, SessionView, UserView};
 use crate::config::Settings;
 use crate::failure::Failure;
 use crate::installation::Installation;
@@ -31,6 +31,11 @@ impl Local {
 
     fn by(&self) -> By<'_> {
         By::Operator(&self.operator)
+    }
+
+    pub(super) async fn search(&self, filters: &[(String, String)]) -> Result<Found, Failure> {
+        let found = self.installation.admin.search(self.by(), filters).await.map_err(failure)?;
+        Ok(Found { data: found.entries, next: found.next })
     }
 
     pub(super) async fn users(&self) -> Result<Vec<UserView>, Failure> {

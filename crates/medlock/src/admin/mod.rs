@@ -8,7 +8,7 @@ mod remote;
 mod view;
 
 pub(crate) use client::{Client, Saved, trusting, unreachable_server};
-pub(crate) use view::{Factor, KeyView, MadeKey, MadeUser, NewKeyAsk, SessionView, UserView};
+pub(crate) use view::{Factor, Found, KeyView, MadeKey, MadeUser, NewKeyAsk, SessionView, UserView};
 
 use crate::config::{self, Whereabouts};
 use crate::failure::Failure;
@@ -41,6 +41,14 @@ impl Office {
         match self {
             Office::Remote(_) => Ok(()),
             Office::Local(local) => local.close().await,
+        }
+    }
+
+    /// Entries of the log that all of these hold of (`Admin::search`).
+    pub(crate) async fn search(&self, filters: &[(String, String)]) -> Result<Found, Failure> {
+        match self {
+            Office::Remote(c) => remote::search(c, filters).await,
+            Office::Local(l) => l.search(filters).await,
         }
     }
 

@@ -1,7 +1,7 @@
 //! The verbs over `/admin/v1`.
 
 use super::client::Client;
-use super::view::{Factor, MadeKey, MadeUser, NewKeyAsk, strings};
+use super::view::{Factor, Found, MadeKey, MadeUser, NewKeyAsk, strings};
 use crate::failure::{Doing, Failure};
 use medlock_domain::{RoleName, UserId, Username};
 use medlock_keys::password::Secret;
@@ -14,6 +14,13 @@ const SHAPE: &str = "reading the server's answer (is it of another version?)";
 pub(super) async fn list<T: DeserializeOwned>(client: &Client, path: &str) -> Result<Vec<T>, Failure> {
     let mut answer = client.ask(Method::GET, path, None).await?;
     read(answer["data"].take())
+}
+
+pub(super) async fn search(client: &Client, filters: &[(String, String)]) -> Result<Found, Failure> {
+    let mut url = reqwest::Url::parse("https://localhost/admin/v1/audit").doing("naming what is looked for")?;
+    url.query_pairs_mut().extend_pairs(filters);
+    let path = format!("{}?{}", url.path(), url.query().unwrap_or_default());
+    read(client.ask(Method::GET, &path, None).await?)
 }
 
 pub(super) async fn act(client: &Client, path: &str) -> Result<(), Failure> {

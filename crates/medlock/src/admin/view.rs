@@ -4,6 +4,13 @@ use medlock_auth::{KeyInfo, SessionInfo, UserInfo, UserState};
 use medlock_domain::{ModelName, Purpose, RoleName, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
+/// Entries of the log, and where to go on.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Found {
+    pub(crate) data: Vec<serde_json::Map<String, serde_json::Value>>,
+    pub(crate) next: Option<String>,
+}
+
 /// A person.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct UserView {

@@ -7,6 +7,7 @@ use crate::failure::{Doing, Failure};
 use medlock_audit::read::StoredEntry;
 use medlock_audit::{Checkpoint, Error, Hash, InclusionProof, Published};
 use medlock_keys::digest::hex;
+use medlock_review::to_json;
 use serde_json::json;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -98,6 +99,6 @@ pub(crate) fn check(dir: Option<PathBuf>, vkey: Option<&Path>, file: &Path, cont
         name.origin(),
         proof.size
     ));
-    terminal.out(line(&entry, terminal));
+    terminal.out(line(&to_json(&entry), terminal));
     Ok(())
 }

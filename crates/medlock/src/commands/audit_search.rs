@@ -1,58 +1,44 @@
 //! `medlock audit search` and `medlock audit index`.
 
 use super::Context;
-use super::audit_show::print;
+use super::audit_show::line;
+use crate::admin::{Found, Office};
 use crate::cli::{AuditIndex, AuditSearch};
 use crate::clock::SystemClock;
 use crate::config::{self, Settings};
 use crate::failure::{Doing, Failure};
-use crate::installation::open_log;
-use crate::lock::{self, Holder};
-use medlock_audit::{Entry, Kind};
-use medlock_domain::{Actor, Clock as _, Timestamp};
-use medlock_keys::keyring::Keyring;
-use medlock_review::{Difference, Index, IndexError, Order, Query};
-use serde_json::json;
-use std::sync::Arc;
+use medlock_domain::{Clock as _, Timestamp};
+use medlock_review::{Cursor, Difference, Index, IndexError, Query};
+use serde_json::{Value, json};
 
 /// More differences say nothing new.
 const DIFFERENCES: usize = 20;
 
+/// Asked of the server where one runs, by whoever is logged in; else of the files. Either way that
+/// somebody looked is a record.
 pub(crate) async fn run(args: AuditSearch, context: &Context) -> Result<(), Failure> {
-    let query = query(&args)?;
-    let cursor = args.cursor.as_deref().map(str::parse).transpose().doing("--cursor")?;
-    let settings = config::load(&context.whereabouts)?;
-    record(&settings)?;
-    let index = open(&settings).await?;
-    index.catch_up().await.map_err(unfit)?;
-    let page = index.search(&query, cursor, usize::from(args.limit)).await.map_err(unfit)?;
-    index.close().await;
+    let filters = filters(&args)?;
+    let office = Office::open(&context.whereabouts).await?;
+    let found = office.search(&filters).await;
+    let closed = office.close().await;
+    let Found { data, next } = found?;
+    closed?;
     let terminal = context.terminal;
-    page.entries.iter().try_for_each(|entry| print(entry, None, terminal))?;
-    if let Some(next) = page.next {
+    for entry in &data {
         if terminal.json {
-            terminal.json(json!({ "next": next.to_string() }));
+            terminal.json(Value::Object(entry.clone()));
+        } else {
+            terminal.out(line(entry, terminal));
+        }
+    }
+    if let Some(next) = next {
+        if terminal.json {
+            terminal.json(json!({ "next": next }));
         } else {
             terminal.note(format!("there is more: --cursor {next}"));
         }
     }
-    if page.entries.is_empty() { Err(Failure::denied("nothing was found")) } else { Ok(()) }
-}
-
-/// Looking is a record as well, where it can be written: a running server has the log, and whoever reads
-/// its files there is root to it anyway.
-fn record(settings: &Settings) -> Result<(), Failure> {
-    let lock = match lock::take(&settings.layout)? {
-        Holder::Us(lock) => lock,
-        _ => return Ok(()),
-    };
-    let keys = Keyring::open(&settings.layout.keys()).doing("opening the keys")?;
-    let log = open_log(settings, &keys, Arc::new(SystemClock))?;
-    let entry = Entry::new(Kind::LogRead, Actor::LocalOperator).word("with", "audit-search");
-    log.append_blocking(entry).doing("recording that the log is searched")?;
-    drop(log);
-    drop(lock);
-    Ok(())
+    if data.is_empty() { Err(Failure::denied("nothing was found")) } else { Ok(()) }
 }
 
 pub(crate) async fn index(verb: AuditIndex, context: &Context) -> Result<(), Failure> {
@@ -111,34 +97,39 @@ fn unfit(error: IndexError) -> Failure {
     }
 }
 
-fn query(args: &AuditSearch) -> Result<Query, Failure> {
-    let filters = [
-        ("who", &args.who),
-        ("about", &args.about),
-        ("request", &args.request),
-        ("id", &args.id),
-        ("kind", &args.kind),
-        ("action", &args.action),
-        ("outcome", &args.outcome),
-        ("class", &args.class),
-        ("model", &args.model),
-        ("purpose", &args.purpose),
-        ("code", &args.code),
-        ("from", &args.from),
+/// As the server takes them.
+fn filters(args: &AuditSearch) -> Result<Vec<(String, String)>, Failure> {
+    let time = |text: &Option<String>, flag| text.as_deref().map(|text| time(text, flag)).transpose();
+    let said = [
+        ("who", args.who.clone()),
+        ("about", args.about.clone()),
+        ("request", args.request.clone()),
+        ("id", args.id.clone()),
+        ("kind", args.kind.clone()),
+        ("action", args.action.clone()),
+        ("outcome", args.outcome.clone()),
+        ("class", args.class.clone()),
+        ("model", args.model.clone()),
+        ("purpose", args.purpose.clone()),
+        ("code", args.code.clone()),
+        ("from", args.from.clone()),
+        ("since", time(&args.since, "--since")?.map(Timestamp::rfc3339)),
+        ("until", time(&args.until, "--until")?.map(Timestamp::rfc3339)),
+        ("order", args.oldest.then(|| "oldest".to_owned())),
+        ("limit", Some(args.limit.to_string())),
+        ("cursor", args.cursor.clone()),
     ];
-    let mut query = Query::new().order(if args.oldest { Order::Oldest } else { Order::Newest });
-    for (field, values) in filters {
-        if let Some(values) = values {
-            query = query.named(field, values).map_err(|e| Failure::error(e.to_string()))?;
+    let said = said.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+    let said: Vec<(String, String)> = said.collect();
+    // What cannot be meant is a mistake of the command line, wherever it would be refused.
+    for (name, value) in &said {
+        match name.as_str() {
+            "since" | "until" | "order" | "limit" => {}
+            "cursor" => drop(value.parse::<Cursor>().map_err(|e| Failure::error(format!("--cursor: {e}")))?),
+            field => drop(Query::new().named(field, value).map_err(|e| Failure::error(format!("--{e}")))?),
         }
     }
-    if let Some(text) = &args.since {
-        query = query.since(time(text, "--since")?);
-    }
-    if let Some(text) = &args.until {
-        query = query.until(time(text, "--until")?);
-    }
-    Ok(query)
+    Ok(said)
 }
 
 /// A moment, or so long ago.

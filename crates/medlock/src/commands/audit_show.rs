@@ -16,7 +16,7 @@ use medlock_domain::Actor;
 use medlock_keys::hpke::ReadingKey;
 use medlock_keys::keyring::{Keyring, load_reading_key};
 use medlock_review::to_json;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::collections::VecDeque;
 use std::fs;
 use std::path::Path;
@@ -120,25 +120,28 @@ pub(crate) fn print(entry: &StoredEntry, key: Option<&ReadingKey>, terminal: Ter
         terminal.json(Value::Object(shown));
         return Ok(());
     }
-    terminal.out(line(entry, terminal));
+    terminal.out(line(&to_json(entry), terminal));
     if let Some(content) = content {
         content.lines().for_each(|l| terminal.out(format!("        │ {l}")));
     }
     Ok(())
 }
 
-/// One entry on one line, without its content.
-pub(crate) fn line(entry: &StoredEntry, terminal: Terminal) -> String {
-    let facts: Vec<String> = entry.facts.iter().map(|(k, v)| format!("{k}={v}")).collect();
-    let sealed = entry.sealed_bytes().map(|n| format!(" +{n} bytes sealed")).unwrap_or_default();
-    let request = entry.request.as_ref().map(|r| format!(" {r}")).unwrap_or_default();
+/// One entry on one line, from its JSON.
+pub(crate) fn line(entry: &Map<String, Value>, terminal: Terminal) -> String {
+    let text = |key: &str| entry.get(key).and_then(Value::as_str).unwrap_or_default();
+    let number = |key: &str| entry.get(key).and_then(Value::as_u64);
+    let facts = entry.get("facts").and_then(Value::as_object).into_iter().flatten();
+    let facts: Vec<String> = facts.map(|(k, v)| format!("{k}={}", v.as_str().unwrap_or_default())).collect();
+    let sealed = number("sealed_bytes").map(|n| format!(" +{n} bytes sealed")).unwrap_or_default();
+    let request = entry.get("request").and_then(Value::as_str).map(|r| format!(" {r}")).unwrap_or_default();
     format!(
         "{:>6}  {}  {:<14} {:<8} {}{request} {}{}",
-        entry.index,
-        entry.time.rfc3339(),
-        terminal.bold(entry.kind.as_str()),
-        entry.outcome.as_str(),
-        entry.actor,
+        number("index").unwrap_or_default(),
+        text("time"),
+        terminal.bold(text("kind")),
+        text("outcome"),
+        text("actor"),
         terminal.dim(&facts.join(" ")),
         terminal.dim(&sealed),
     )

@@ -16,6 +16,8 @@ fn the_command_line_works_through_the_server_and_the_server_stops_cleanly() {
     let config = data.join("medlock.toml");
     let text = fs::read_to_string(&config).unwrap().replace("127.0.0.1:8443", "127.0.0.1:0");
     fs::write(&config, format!("{text}dir = {:?}\n", models.to_str().unwrap())).unwrap();
+    let auditor = medlock(data, "a passphrase for auditors\n", &["user", "add", "aud", "--role", "auditor", "--json"]);
+    let auditor = TotpSecret::from_base32(auditor.code(0).json()["totp_secret"].as_str().unwrap()).unwrap();
     let mut server = Serving::start(data, &["serve"], " serving ");
 
     let busy = medlock(data, "", &["serve"]).code(2);
@@ -41,14 +43,22 @@ fn the_command_line_works_through_the_server_and_the_server_stops_cleanly() {
     let refused =
         medlock(data, "", &["audit", "show", "--content", "--reading-key", reading.to_str().unwrap()]).code(2);
     assert!(refused.err.contains("could not be recorded"), "{}", refused.err);
+    let search = ["audit", "search", "--kind", "admin_outcome", "--action", "create_user"];
+    assert!(medlock(data, "", &search).code(1).err.contains("policy"), "administrators do not read the log");
     medlock(data, "", &["session", "logout"]).code(0);
     assert!(!data.join("cli-session").exists());
+    let input = format!("a passphrase for auditors\n{}\n", auditor.code_at(now()));
+    medlock(data, &input, &["session", "login", "aud"]).code(0);
+    let found = medlock(data, "", &search).code(0).out;
+    assert!(found.lines().count() >= 3 && found.contains("verb=create_user"), "{found}");
+    medlock(data, "", &["session", "logout"]).code(0);
     medlock(data, "", &["token", "list"]).code(1);
 
     assert_eq!(server.stop("-TERM"), 0);
     assert!(shown(data, "server_stop").contains("server_stop"));
     assert!(shown(data, "login_failed").contains("why=wrong_code"));
-    assert_eq!(shown(data, "login_ok").lines().count(), 1);
+    assert_eq!(shown(data, "login_ok").lines().count(), 2);
+    assert!(shown(data, "log_read").contains("filters=kind,action"));
     medlock(data, "", &["audit", "verify"]).code(0);
     // The lock is free again.
     medlock(data, "", &["user", "list"]).code(0);
