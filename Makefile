@@ -1,6 +1,7 @@
 # make demo    build a release binary and see the product do its job
 # make test    everything that must hold: formatting, lints, layers, tests, real clients
 # make bench   the figures of docs/BENCHMARKS.md
+# make bench-audit  the figures of docs/AUDIT.md
 # make retrain-check  trains the tagger again and compares it byte for byte
 # Each sets up what the machine lacks first (scripts/setup.sh says what).
 
@@ -10,7 +11,7 @@ ENV := if [ -f .cache/env.sh ]; then source .cache/env.sh; fi;
 export MEDLOCK_TEST_MODEL_DIR ?= $(CURDIR)/.cache/models
 export MEDLOCK_TEST_ONNX_LIBRARY ?= $(CURDIR)/.cache/onnxruntime/libonnxruntime.so
 
-.PHONY: demo test bench setup lint unit clients release retrain-check
+.PHONY: demo test bench bench-audit setup lint unit clients release retrain-check
 
 demo: release
 	@$(ENV) $${CARGO_TARGET_DIR:-target}/release/medlock quickstart --data-dir medlock-data --model-dir .cache/models
@@ -40,6 +41,10 @@ clients:
 
 bench: release
 	@$(ENV) scripts/bench.sh
+
+bench-audit:
+	@scripts/setup.sh build
+	@$(ENV) scripts/bench-audit.sh
 
 retrain-check:
 	@$(ENV) cargo run --locked --release -p deid-train -- check

@@ -79,7 +79,8 @@ for log in "$MEDLOCK_DATA_DIR/audit" "$dir/every-kind"; do
         rm -f "$dir/export.$format"
         "$medlock" audit export --dir "$log" --format $format --sink-key "$dir/sink.key" --out "$dir/export.$format" 2>/dev/null
     done
-    ok "exports: $(.cache/venv/bin/python tests/clients/audit_exports.py "$dir"/export.{ocsf,fhir,cef,syslog})"
+    checked=$(.cache/venv/bin/python tests/clients/audit_exports.py "$dir"/export.{ocsf,fhir,cef,syslog})
+    ok "exports: $checked"
 done
 
 if command -v go >/dev/null && [ -d /usr/share/gocode/src/golang.org/x/mod/sumdb/tlog ]; then

@@ -104,7 +104,7 @@ fi
 if [ ! -x .cache/venv/bin/python ] || ! .cache/venv/bin/python -c 'import fhir.resources, jsonschema, ocsf_json_schema, openai' 2>/dev/null; then
     say "fetching the openai package for Python, and checkers of audit exports"
     python3 -m venv .cache/venv # makes what is missing of one that was interrupted
-    .cache/venv/bin/pip install --quiet --disable-pip-version-check -r tests/clients/requirements.txt
+    .cache/venv/bin/python -m pip install --quiet --disable-pip-version-check -r tests/clients/requirements.txt
 fi
 if command -v npm >/dev/null && [ ! -d tests/clients/node_modules/openai ]; then
     say "fetching the openai package for Node"
