@@ -205,6 +205,15 @@ fn a_witness_answers_as_the_specification_says() {
     let mut lines: Vec<&str> = good.split('\n').collect();
     lines.remove(1);
     assert_eq!(ask(&lines.join("\n")), Answer::Unproved);
+    for bit in 0..good.len() * 8 {
+        let mut bytes = good.clone().into_bytes();
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        let signed = String::from_utf8(bytes).is_ok_and(|body| matches!(ask(&body), Answer::Signed(_)));
+        assert!(!signed, "bit {bit}");
+    }
+    for cut in (0..good.len()).filter(|at| good.is_char_boundary(*at)) {
+        assert!(!matches!(ask(&good[..cut]), Answer::Signed(_)), "cut at {cut}");
+    }
     assert!(matches!(ask(&good), Answer::Signed(_)));
     assert_eq!(ask(&good), Answer::Conflict(4));
 
