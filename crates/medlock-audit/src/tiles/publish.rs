@@ -102,14 +102,17 @@ impl Publisher {
                 "the entries are not those that were signed",
             ));
         }
-        for tile in state.edge.partial() {
-            if tile.row.length(self.size) / WIDTH != tile.index {
-                // Nothing of it was published: what lies there a crash has left.
-                self.clear(&partials(&path(tile.row, tile.index, WIDTH)))?;
+        // Asked again for signatures only, nothing is touched that readers of the checkpoint rely on.
+        if size > self.size {
+            for tile in state.edge.partial() {
+                if tile.row.length(self.size) / WIDTH != tile.index {
+                    // Nothing of it was published: what lies there a crash has left.
+                    self.clear(&partials(&path(tile.row, tile.index, WIDTH)))?;
+                }
+                self.write(&mut state.dir, &tile)?;
             }
-            self.write(&mut state.dir, &tile)?;
+            self.medium.sync_tree(TILES).map_err(|e| Error::io("sync", TILES, e))?;
         }
-        self.medium.sync_tree(TILES).map_err(|e| Error::io("sync", TILES, e))?;
         let (lines, lacking) = match &mut self.witnesses {
             None => (String::new(), None),
             Some(witnesses) => {
