@@ -293,6 +293,11 @@ impl Log {
         self.0.shared.queue.is_open() && !self.0.shared.is_unwitnessed(self.0.clock.now())
     }
 
+    /// Its name and public key.
+    pub fn name(&self) -> &LogName {
+        &self.0.name
+    }
+
     /// How many entries are durable.
     pub fn size(&self) -> u64 {
         self.0.shared.lock().size

@@ -12,6 +12,7 @@ use medlock_keys::keyring::{Data, Keyring};
 use medlock_pipeline::admin::Admin;
 use medlock_review::Index;
 use medlock_store::{Store, StoreKeys, VaultStore};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Everything but the model and the network.
@@ -19,6 +20,7 @@ pub(crate) struct Installation {
     pub(crate) store: Store,
     pub(crate) vault: VaultStore,
     pub(crate) log: Log,
+    pub(crate) audit_dir: PathBuf,
     pub(crate) auth: Auth,
     pub(crate) admin: Admin,
     /// What finds entries of the log.
@@ -56,7 +58,8 @@ impl Installation {
         if let Some(index) = &index {
             admin = admin.with_index(index.clone());
         }
-        Ok(Self { store, vault, log, auth, admin, index, clock })
+        let audit_dir = layout.audit();
+        Ok(Self { store, vault, log, audit_dir, auth, admin, index, clock })
     }
 
     /// Ends in good order. Each step is tried, whatever becomes of the one before.

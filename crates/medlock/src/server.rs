@@ -3,7 +3,9 @@
 use crate::config::{KeyRef, Settings};
 use crate::failure::{Doing, Failure};
 use crate::installation::Installation;
-use medlock_audit::{Entry, Kind, Outcome};
+use medlock_audit::medium::Disk;
+use medlock_audit::verify::verify_log;
+use medlock_audit::{Entry, Kind, Log, Outcome};
 use medlock_deid::Detector;
 use medlock_domain::Actor;
 use medlock_gateway::{Gateway, GatewayConfig, GatewayError, Parts};
@@ -12,13 +14,16 @@ use medlock_model::{EngineConfig, EngineHandle, EngineInfo, Launch, Launcher, Pu
 use medlock_pipeline::{EngineGenerator, Guard};
 use medlock_review::Index;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
 /// How long a stop waits for the records of requests that were cut off.
 const CLOSING: std::time::Duration = std::time::Duration::from_secs(10);
 
+/// When the whole log is first verified after a start, and how often then.
+const FIRST_VERIFY: std::time::Duration = std::time::Duration::from_secs(30);
+const VERIFY_EVERY: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
 /// How often the index of the log takes in what is new.
 const INDEX_EVERY: std::time::Duration = std::time::Duration::from_secs(5);
 
@@ -84,7 +89,9 @@ impl Server {
     pub(crate) async fn run(self, stop: impl Future<Output = ()>) -> Result<(), Failure> {
         let Self { installation, engine, gateway, guard, .. } = self;
         let indexing = installation.index.clone().map(|index| tokio::spawn(keep_up(index)));
+        let verifying = tokio::spawn(verify_daily(installation.log.clone(), installation.audit_dir.clone()));
         gateway.run(stop).await;
+        verifying.abort();
         if let Some(indexing) = indexing {
             indexing.abort();
         }
@@ -106,6 +113,31 @@ async fn keep_up(index: Index) {
             tracing::warn!(error = %e, "the audit index does not keep up");
         }
         tokio::time::sleep(INDEX_EVERY).await;
+    }
+}
+
+/// Reads every byte of the log, soon after the start and then every day: an opening looks at the end only.
+/// What came of it is a record (164.312(c)(2)); what is wrong is said where operators look.
+async fn verify_daily(log: Log, dir: PathBuf) {
+    tokio::time::sleep(FIRST_VERIFY).await;
+    loop {
+        let (name, place) = (log.name().clone(), dir.clone());
+        let verified = tokio::task::spawn_blocking(move || verify_log(&Disk::at(&place), &name, None)).await;
+        let entry = Entry::new(Kind::LogRead, Actor::Server).word("with", "verify");
+        let entry = match verified {
+            Err(_panicked) => entry.outcome(Outcome::Aborted),
+            Ok(Ok(report)) => entry.int("entries", i64::try_from(report.size).unwrap_or(i64::MAX)),
+            Ok(Err(problems)) => {
+                for problem in &problems {
+                    tracing::error!(error = %problem, "the audit log is NOT intact: run `medlock audit verify`");
+                }
+                entry.outcome(Outcome::Failed).int("problems", i64::try_from(problems.len()).unwrap_or(i64::MAX))
+            }
+        };
+        if log.append(entry).await.is_err() {
+            return;
+        }
+        tokio::time::sleep(VERIFY_EVERY).await;
     }
 }
 
