@@ -114,7 +114,8 @@ fn the_labels_are_the_users() {
     // Without a table the usual labels are asked for; of those this model knows person and hospital.
     std::fs::remove_file(model.dir().join("labels.toml")).unwrap();
     let usual = loaded(&model, &library, None).unwrap();
-    assert!(usual.recognize(text).unwrap().iter().all(|g| g.confidence >= 0.3));
+    let got = found(&usual, text);
+    assert!(got.contains(&(PhiClass::Location, "Benquass Clinic")), "{got:?}");
     model.write(
         "labels.toml",
         &format!("[labels]\n{}", (0..200).map(|n| format!("'person {n}' = 'NAME'\n")).collect::<String>()),
