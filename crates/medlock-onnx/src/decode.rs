@@ -113,7 +113,7 @@ fn of_a_word(c: char) -> bool {
 }
 
 /// Stretched to the ends of its words and trimmed; nothing if nothing is left.
-fn whole(text: &str, guess: Guess) -> Option<Guess> {
+pub(crate) fn whole(text: &str, guess: Guess) -> Option<Guess> {
     let (mut start, mut end) = (guess.start, guess.end);
     while inside_a_word(text, start) && guess.start - start < WORD {
         start -= text[..start].chars().next_back().map_or(0, char::len_utf8);

@@ -20,12 +20,13 @@ pub(crate) struct Files {
 }
 
 impl Files {
-    pub(crate) fn read(dir: &Path) -> Result<Self, LoadError> {
+    /// Of `dir`; `config` is how the kind of model calls its configuration.
+    pub(crate) fn read(dir: &Path, config: &str) -> Result<Self, LoadError> {
         let labels = dir.join("labels.toml");
         Ok(Self {
             model: read(dir.join("model.onnx"))?,
             tokenizer: read(dir.join("tokenizer.json"))?,
-            config: read(dir.join("config.json"))?,
+            config: read(dir.join(config))?,
             labels: if labels.try_exists().unwrap_or(true) { Some(read(labels)?) } else { None },
         })
     }

@@ -1,5 +1,5 @@
 //! From a model's labels to classes: its `id2label`, what the usual label sets mean, and the user's own
-//! table over both.
+//! table over both; and what a model without labels of its own is asked for.
 
 use crate::error::LoadError;
 use crate::files::Read;
@@ -71,6 +71,27 @@ pub(crate) fn read(config: &Read, table: Option<&Read>) -> Result<Vec<Option<Mea
         return Err(LoadError::wrong(&config.path, "no label of the model is an identifier"));
     }
     Ok(out)
+}
+
+/// What a model that can be asked for anything is asked for, in the order of the alphabet, and the class of each:
+/// the user's own table, or what is usual.
+pub(crate) fn asked(table: Option<&Read>) -> Result<Vec<(String, Option<PhiClass>)>, LoadError> {
+    let Some(file) = table else {
+        let usual = |(class, labels): &(PhiClass, &'static str)| {
+            let class = *class;
+            labels.split(", ").map(move |label| (label.to_owned(), Some(class)))
+        };
+        let all: BTreeMap<_, _> = ASKED.iter().flat_map(usual).collect();
+        return Ok(all.into_iter().collect());
+    };
+    let asked: Vec<_> = own(table)?.into_iter().map(|(label, (class, _))| (label, class)).collect();
+    if asked.iter().any(|(label, _)| label.trim().is_empty()) {
+        return Err(LoadError::wrong(&file.path, "labels: a label without a word"));
+    }
+    if asked.iter().all(|(_, class)| class.is_none()) {
+        return Err(LoadError::wrong(&file.path, "labels: none of them is an identifier"));
+    }
+    Ok(asked)
 }
 
 fn id2label(config: &Read) -> Result<Vec<String>, LoadError> {
@@ -179,6 +200,27 @@ const KNOWN: &[(PhiClass, &str)] = &[
         "ID IDNUM IDNUMBER UNIQUEID UNIQUEIDENTIFIER OTHERID OTHERPHI PHI BIOID BIOMETRIC BIOMETRICIDENTIFIER IDBIOID \
          IDIDNUM NATIONALID IDCARD IDCARDNUM IDCARDNUMBER PASSPORT PASSPORTNUM PASSPORTNUMBER USPASSPORT TAXID TAXNUM \
          TAXNUMBER USITIN CUSTOMERID EMPLOYEEID STUDENTID APIKEY HTTPCOOKIE PASSWORD PIN ENCOUNTERID"),
+];
+
+/// In the words of the published models for personal data; 25, as many as the library trains with at once.
+const ASKED: &[(PhiClass, &str)] = &[
+    (PhiClass::Name, "person, username"),
+    (PhiClass::Location, "address, city, hospital, organization, postal code"),
+    (PhiClass::Date, "date"),
+    (PhiClass::Age, "age"),
+    (PhiClass::Phone, "phone number"),
+    (PhiClass::Fax, "fax number"),
+    (PhiClass::Email, "email"),
+    (PhiClass::Ssn, "social security number"),
+    (PhiClass::Mrn, "medical record number"),
+    (PhiClass::HealthPlan, "health insurance id number"),
+    (PhiClass::Account, "bank account number, credit card number"),
+    (PhiClass::License, "driver's license number"),
+    (PhiClass::Vehicle, "license plate number, vehicle identification number"),
+    (PhiClass::Device, "serial number"),
+    (PhiClass::Url, "url"),
+    (PhiClass::Ip, "ip address"),
+    (PhiClass::Id, "identification number, passport number"),
 ];
 
 /// What the usual label sets have besides, which the Safe Harbor does not list (45 CFR 164.514(b)(2)(i)).

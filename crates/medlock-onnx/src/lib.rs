@@ -1,5 +1,5 @@
-//! A user's own ONNX token classifier beside the rules of `medlock-deid`: loads a directory of a Hugging
-//! Face export with the user's ONNX Runtime and is a [`Recognizer`](medlock_deid::Recognizer).
+//! A user's own ONNX model beside the rules of `medlock-deid`: loads a directory of a Hugging Face or GLiNER
+//! export with the user's ONNX Runtime and is a [`Recognizer`](medlock_deid::Recognizer).
 //!
 //! The runtime is native code of the user's choice and runs in this process. Models see tokens, never files
 //! or the network.
@@ -10,9 +10,13 @@ mod classifier;
 mod decode;
 mod error;
 mod files;
+mod gliner;
 mod labels;
 mod runtime;
+mod source;
 mod tokens;
 
-pub use classifier::{Source, TokenClassifier};
+pub use classifier::TokenClassifier;
 pub use error::LoadError;
+pub use gliner::Gliner;
+pub use source::{Source, load};

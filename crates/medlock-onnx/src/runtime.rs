@@ -22,54 +22,61 @@ static LIBRARY: OnceLock<Library> = OnceLock::new();
 /// Two threads must not load two.
 static LOADING: Mutex<()> = Mutex::new(());
 
-/// A model that answers with a row of figures for each token.
+/// What a kind of model is given and what it answers.
+pub(crate) struct Kind {
+    /// Every input that is known, and those of them without which it is another kind.
+    pub(crate) inputs: &'static [&'static str],
+    pub(crate) needed: &'static [&'static str],
+    /// Those of them that may be truth values.
+    pub(crate) masks: &'static [&'static str],
+    /// What to think of when another input is found.
+    pub(crate) hint: &'static str,
+    /// What is wrong with an answer of another shape.
+    pub(crate) misshapen: &'static str,
+}
+
+/// An input's shape and what it holds.
+pub(crate) struct Given {
+    pub(crate) shape: Vec<usize>,
+    pub(crate) values: Vec<i64>,
+}
+
+/// A model that answers with figures.
 pub(crate) struct Runtime {
     /// The runtime's sessions take one window at a time.
     session: Mutex<Session>,
     inputs: Vec<Input>,
     output: String,
+    misshapen: &'static str,
     library: Digest,
 }
 
-/// What a token classifier is given, by the names of Hugging Face's exports.
 struct Input {
     name: String,
-    holds: Holds,
-}
-
-#[derive(Clone, Copy)]
-enum Holds {
-    Ids,
-    /// Every token is there.
-    Ones,
-    /// All tokens are of one text.
-    Zeros,
+    truth_values: bool,
 }
 
 impl Runtime {
-    pub(crate) fn load(library: &Path, model: &Read) -> Result<Self, LoadError> {
+    pub(crate) fn load(library: &Path, model: &Read, kind: &Kind) -> Result<Self, LoadError> {
         let library = self::library(library)?;
         let wrong = |e: &dyn std::fmt::Display| LoadError::wrong(&model.path, e);
         let session = session(&library.environment, &model.bytes).map_err(|e| wrong(&e))?;
         let mut inputs = Vec::new();
         for input in session.inputs() {
-            if input.dtype().tensor_type() != Some(TensorElementType::Int64) {
-                return Err(wrong(&format!("its input {} is not a tensor of int64", input.name())));
+            let name = input.name();
+            if !kind.inputs.contains(&name) {
+                let known = kind.inputs.join(", ");
+                return Err(wrong(&format!("its input {name} is not one of {known}: {}", kind.hint)));
             }
-            let holds = match input.name() {
-                "input_ids" => Holds::Ids,
-                "attention_mask" => Holds::Ones,
-                "token_type_ids" => Holds::Zeros,
-                name => {
-                    return Err(wrong(&format!(
-                        "its input {name} is not one of input_ids, attention_mask, token_type_ids: is it a token classifier?"
-                    )));
-                }
+            let truth_values = match input.dtype().tensor_type() {
+                Some(TensorElementType::Int64) => false,
+                Some(TensorElementType::Bool) if kind.masks.contains(&name) => true,
+                _ => return Err(wrong(&format!("its input {name} is not a tensor of int64"))),
             };
-            inputs.push(Input { name: input.name().to_owned(), holds });
+            inputs.push(Input { name: name.to_owned(), truth_values });
         }
-        if !inputs.iter().any(|i| matches!(i.holds, Holds::Ids)) {
-            return Err(wrong(&"it has no input input_ids"));
+        if let Some(missing) = kind.needed.iter().find(|name| inputs.iter().all(|i| i.name != **name)) {
+            return Err(wrong(&format!("it has no input {missing}: {}", kind.hint)));
         }
         let outputs = session.outputs();
         let output =
@@ -80,7 +87,7 @@ impl Runtime {
                 Some(_) => return Err(wrong(&"its output is not a tensor of 32-bit floats: export it as fp32")),
                 None => return Err(wrong(&"it has no output logits")),
             };
-        Ok(Self { session: Mutex::new(session), inputs, output, library: library.digest })
+        Ok(Self { session: Mutex::new(session), inputs, output, misshapen: kind.misshapen, library: library.digest })
     }
 
     /// Of the library's file.
@@ -88,28 +95,28 @@ impl Runtime {
         self.library
     }
 
-    /// `ids.len()` rows of `labels` figures each, one after another.
-    pub(crate) fn run(&self, ids: &[i64], labels: usize) -> Result<Vec<f32>, &'static str> {
+    /// The figures of an answer of the shape `expected`, one after another. `give` says what an input holds.
+    pub(crate) fn run(&self, give: impl Fn(&str) -> Given, expected: &[usize]) -> Result<Vec<f32>, &'static str> {
         const REFUSED: &str = "the runtime refused a window";
-        let n = ids.len();
         let mut values: Vec<(&str, SessionInputValue<'_>)> = Vec::with_capacity(self.inputs.len());
         for input in &self.inputs {
-            let data = match input.holds {
-                Holds::Ids => ids.to_vec(),
-                Holds::Ones => vec![1; n],
-                Holds::Zeros => vec![0; n],
+            let Given { shape, values: data } = give(&input.name);
+            let value = if input.truth_values {
+                let data: Vec<bool> = data.into_iter().map(|x| x != 0).collect();
+                Tensor::from_array((shape, data)).map_err(|_| REFUSED)?.into()
+            } else {
+                Tensor::from_array((shape, data)).map_err(|_| REFUSED)?.into()
             };
-            let tensor = Tensor::from_array(([1, n], data)).map_err(|_| REFUSED)?;
-            values.push((&input.name, tensor.into()));
+            values.push((&input.name, value));
         }
         let mut session = self.session.lock().map_err(|_| "an earlier window broke the runtime")?;
         let outputs = session.run(values).map_err(|_| REFUSED)?;
         let answer = outputs.get(&self.output).ok_or("the model gave no answer")?;
         let (shape, figures) =
             answer.try_extract_tensor::<f32>().map_err(|_| "the model's answer is of another type")?;
-        let expected = [1, n as i64, labels as i64];
-        if shape.iter().copied().ne(expected) || figures.len() != n * labels {
-            return Err("the model's answer is not one row per token and one figure per label");
+        let same = shape.iter().copied().eq(expected.iter().map(|n| *n as i64));
+        if !same || figures.len() != expected.iter().product::<usize>() {
+            return Err(self.misshapen);
         }
         if !figures.iter().all(|f| f.is_finite()) {
             return Err("the model's answer holds figures that are none");

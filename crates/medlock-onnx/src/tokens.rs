@@ -31,7 +31,8 @@ pub(crate) struct Tokens {
 }
 
 impl Tokens {
-    pub(crate) fn new(file: &Read, config: &Read) -> Result<Self, LoadError> {
+    /// `encoder` is where in the configuration that of the network is, as a JSON pointer.
+    pub(crate) fn new(file: &Read, config: &Read, encoder: &str) -> Result<Self, LoadError> {
         let wrong = |why: String| LoadError::wrong(&file.path, why);
         let mut tokenizer = Tokenizer::from_bytes(&file.bytes).map_err(|e| wrong(e.to_string()))?;
         tokenizer.with_truncation(None).map_err(|e| wrong(e.to_string()))?;
@@ -43,7 +44,7 @@ impl Tokens {
         // A text that spells `[SEP]` is text.
         tokenizer.set_encode_special_tokens(true);
         let (before, after) = around(&tokenizer).map_err(|why| wrong(why.to_owned()))?;
-        let room = longest(config)?.saturating_sub(before.len() + after.len());
+        let room = longest(config, encoder)?.saturating_sub(before.len() + after.len());
         if room < 16 {
             return Err(LoadError::wrong(&config.path, "max_position_embeddings leaves no room for a text"));
         }
@@ -55,6 +56,27 @@ impl Tokens {
         let encoding = self.tokenizer.encode(segment, false).map_err(|_| "its tokenizer refused a text")?;
         let each = encoding.get_ids().iter().zip(encoding.get_offsets());
         Ok(each.map(|(id, (start, end))| Token { id: i64::from(*id), start: *start, end: *end }).collect())
+    }
+
+    /// The ids of a single word, given to the tokenizer by itself.
+    pub(crate) fn of_word(&self, word: &str) -> Result<Vec<i64>, &'static str> {
+        let encoding = self.tokenizer.encode(word, false).map_err(|_| "its tokenizer refused a word")?;
+        Ok(encoding.get_ids().iter().map(|id| i64::from(*id)).collect())
+    }
+
+    /// The id of a token that stands in the vocabulary as it is written here.
+    pub(crate) fn id(&self, token: &str) -> Option<i64> {
+        self.tokenizer.token_to_id(token).map(i64::from)
+    }
+
+    /// What stands before and after every window.
+    pub(crate) fn frame(&self) -> (&[i64], &[i64]) {
+        (&self.before, &self.after)
+    }
+
+    /// Tokens that a window has room for besides its frame.
+    pub(crate) fn room(&self) -> usize {
+        self.room
     }
 
     /// A window's ids as the model takes them.
@@ -93,9 +115,10 @@ fn around(tokenizer: &Tokenizer) -> Result<(Vec<i64>, Vec<i64>), &'static str> {
 }
 
 /// How many tokens the model takes, as its configuration says.
-fn longest(config: &Read) -> Result<usize, LoadError> {
+fn longest(config: &Read, encoder: &str) -> Result<usize, LoadError> {
     let value: serde_json::Value =
         serde_json::from_slice(&config.bytes).map_err(|e| LoadError::wrong(&config.path, e))?;
+    let Some(value) = value.pointer(encoder) else { return Ok(LONGEST) };
     let number = |key: &str| value[key].as_u64().and_then(|n| usize::try_from(n).ok());
     let Some(positions) = number("max_position_embeddings") else { return Ok(LONGEST) };
     // RoBERTa and its kin count from behind the padding token.

@@ -25,9 +25,9 @@ pub(crate) fn configured(whereabouts: &Whereabouts, preset: Option<Preset>) -> R
 #[cfg(feature = "onnx")]
 fn recognizer(onnx: &OnnxSettings) -> Result<Box<dyn Recognizer>, Failure> {
     use crate::failure::Doing;
-    let source =
-        medlock_onnx::Source { dir: onnx.dir.clone(), library: onnx.library.clone(), threshold: onnx.threshold as f32 };
-    Ok(Box::new(medlock_onnx::TokenClassifier::load(&source).doing("loading the ONNX model")?))
+    let threshold = onnx.threshold.map(|t| t as f32);
+    let source = medlock_onnx::Source { dir: onnx.dir.clone(), library: onnx.library.clone(), threshold };
+    medlock_onnx::load(&source).doing("loading the ONNX model")
 }
 
 #[cfg(not(feature = "onnx"))]

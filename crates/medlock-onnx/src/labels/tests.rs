@@ -76,3 +76,24 @@ fn what_is_not_understood_is_refused() {
         assert!(read(&file("config.json", config), None).is_err(), "{config}");
     }
 }
+
+#[test]
+fn every_class_is_asked_for_unless_a_table_says_what_is() {
+    let usual = asked(None).unwrap();
+    assert_eq!(usual.len(), 25);
+    for class in PhiClass::ALL {
+        assert!(usual.iter().any(|(_, c)| *c == Some(class)), "{class:?}");
+    }
+    let own = |text: &str| asked(Some(&file("labels.toml", text))).map_err(|e| e.to_string());
+    let table = "[labels]\n'medical staff' = 'NAME'\ndrug = 'ignore'";
+    let want = [("drug".to_owned(), None), ("medical staff".to_owned(), Some(PhiClass::Name))];
+    assert_eq!(own(table).unwrap(), want);
+    for (table, said) in [
+        ("[labels]\ndrug = 'ignore'", "labels.toml: labels: none of them is an identifier"),
+        ("[labels]\n", "labels.toml: labels: none of them is an identifier"),
+        ("[labels]\n' ' = 'NAME'", "labels.toml: labels: a label without a word"),
+        ("[labels]\nperson = 'PERSON'", "labels.toml: labels.person: expected a class"),
+    ] {
+        assert!(own(table).unwrap_err().contains(said), "{table}");
+    }
+}

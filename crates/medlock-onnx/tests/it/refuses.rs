@@ -11,7 +11,7 @@ fn refused(model: &Model, library: &Path) -> String {
 
 #[test]
 fn a_missing_library_is_named() {
-    let source = |library: &Path| Source { dir: shipped(), library: library.to_owned(), threshold: 0.5 };
+    let source = |library: &Path| Source { dir: shipped(), library: library.to_owned(), threshold: Some(0.5) };
     let missing = TokenClassifier::load(&source(Path::new("/nowhere/libonnxruntime.so"))).unwrap_err();
     assert!(matches!(missing, LoadError::Read { .. }));
     assert_eq!(missing.to_string(), "cannot read /nowhere/libonnxruntime.so: No such file or directory (os error 2)");
@@ -90,7 +90,7 @@ fn a_change_in_any_file_changes_the_digest() {
         bytes[at] = b'M';
         std::fs::write(path, bytes).unwrap();
     }));
-    let source = Source { dir: self::shipped(), library: library.clone(), threshold: 0.6 };
+    let source = Source { dir: self::shipped(), library: library.clone(), threshold: Some(0.6) };
     seen.push(TokenClassifier::load(&source).unwrap().digest().to_owned());
     let count = seen.len();
     seen.sort();

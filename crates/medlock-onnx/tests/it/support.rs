@@ -17,10 +17,14 @@ pub(crate) struct Model(TempDir);
 
 impl Model {
     pub(crate) fn copy() -> Self {
+        Self::of(&shipped(), "config.json")
+    }
+
+    pub(crate) fn of(dir: &Path, config: &str) -> Self {
         let model = Self(tempfile::tempdir().unwrap());
         std::fs::create_dir(model.dir()).unwrap();
-        for file in ["model.onnx", "tokenizer.json", "config.json"] {
-            std::fs::copy(shipped().join(file), model.dir().join(file)).unwrap();
+        for file in ["model.onnx", "tokenizer.json", config] {
+            std::fs::copy(dir.join(file), model.dir().join(file)).unwrap();
         }
         model
     }
@@ -42,7 +46,7 @@ impl Model {
     }
 
     pub(crate) fn load(&self, library: &Path) -> Result<TokenClassifier, LoadError> {
-        TokenClassifier::load(&Source { dir: self.dir(), library: library.to_owned(), threshold: 0.5 })
+        TokenClassifier::load(&Source { dir: self.dir(), library: library.to_owned(), threshold: Some(0.5) })
     }
 }
 
@@ -51,5 +55,5 @@ pub(crate) fn shipped() -> PathBuf {
 }
 
 pub(crate) fn tiny(library: &Path) -> TokenClassifier {
-    TokenClassifier::load(&Source { dir: shipped(), library: library.to_owned(), threshold: 0.5 }).unwrap()
+    TokenClassifier::load(&Source { dir: shipped(), library: library.to_owned(), threshold: Some(0.5) }).unwrap()
 }

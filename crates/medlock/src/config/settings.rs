@@ -48,13 +48,14 @@ pub(crate) struct DetectorSettings {
     pub(crate) onnx: Option<OnnxSettings>,
 }
 
-/// A token classifier of the user's own.
+/// A model of the user's own.
 #[derive(Debug, Clone)]
 #[cfg_attr(not(feature = "onnx"), allow(dead_code, reason = "judged in every build, used in one"))]
 pub(crate) struct OnnxSettings {
     pub(crate) dir: PathBuf,
     pub(crate) library: PathBuf,
-    pub(crate) threshold: f64,
+    /// If nothing is said, what suits the kind of model.
+    pub(crate) threshold: Option<f64>,
 }
 
 /// Who signs the audit log's checkpoints.
@@ -183,9 +184,8 @@ fn detector(j: &mut Judge, data: &Path) -> DetectorSettings {
         );
     }
     if threshold.is_none() {
-        j.default("detector.onnx.threshold", "0.5".to_owned());
+        j.default("detector.onnx.threshold", "0.5, of a GLiNER 0.3".to_owned());
     }
-    let threshold = threshold.unwrap_or(0.5);
     let onnx = match (dir, library) {
         (Some(dir), Some(library)) => Some(OnnxSettings { dir, library, threshold }),
         (None, _) => {

@@ -96,8 +96,11 @@ fn a_model_of_ones_own_is_a_directory_and_a_library() {
     if cfg!(feature = "onnx") {
         let given = whole.unwrap().detector.onnx.unwrap();
         assert_eq!((given.dir.as_path(), given.library.as_path()), (Path::new("/etc/medlock/m"), Path::new("/l.so")));
-        assert_eq!(given.threshold, 0.25);
-        assert_eq!(onnx("dir = 'm', library = 'l'").unwrap().detector.onnx.unwrap().threshold, 0.5);
+        assert_eq!(given.threshold, Some(0.25));
+        let given = onnx("dir = 'm', library = 'l'").unwrap();
+        assert_eq!(given.detector.onnx.unwrap().threshold, None, "the kind of model says it");
+        let said = given.resolved.iter().find(|r| r.key == "detector.onnx.threshold").unwrap();
+        assert_eq!(said.value, "0.5, of a GLiNER 0.3");
     } else {
         let mistakes = whole.unwrap_err();
         assert!(
