@@ -1,5 +1,6 @@
 //! What callers record: who did what, how it ended, and perhaps content to seal.
 
+use crate::erasable::Holder;
 use crate::facts::{Fact, Facts, Word};
 use medlock_domain::{Actor, RequestId};
 use std::fmt;
@@ -20,12 +21,14 @@ pub struct Entry {
     pub facts: Facts,
     /// What to seal with it: may be PHI, is never stored in the clear.
     pub content: Option<Zeroizing<Vec<u8>>>,
+    /// Whose keys the content is sealed under as well, in the order of their roles.
+    pub(crate) holders: Vec<Holder>,
 }
 
 impl Entry {
     /// An entry with outcome [`Outcome::Ok`] and nothing else yet.
     pub fn new(kind: Kind, actor: Actor) -> Self {
-        Self { kind, actor, request: None, outcome: Outcome::Ok, facts: Facts::new(), content: None }
+        Self { kind, actor, request: None, outcome: Outcome::Ok, facts: Facts::new(), content: None, holders: Vec::new() }
     }
 
     /// Belongs to this request.
@@ -61,6 +64,18 @@ impl Entry {
     #[must_use]
     pub fn digest(mut self, key: &'static str, digest: [u8; 32]) -> Self {
         self.facts.set(key, Fact::Digest(digest));
+        self
+    }
+
+    /// Names these keys, and seals the content under them as well: whoever destroys one erases it.
+    #[must_use]
+    pub fn under(mut self, holders: &[Holder]) -> Self {
+        for holder in holders {
+            self.holders.retain(|other| other.role != holder.role);
+            self.holders.push(holder.clone());
+            self = self.word(holder.role.fact(), holder.id.as_str());
+        }
+        self.holders.sort_by_key(|holder| holder.role);
         self
     }
 

@@ -17,7 +17,8 @@
 //! # Who can read what
 //! Entries (who, when, what kind, outcome, [`Facts`]) are plain and hold no free text. Content is
 //! sealed *forward*: each segment has a fresh key, encapsulated to the reading key's public half
-//! and wiped when the segment ends, so the running server cannot open yesterday's records.
+//! and wiped when the segment ends, so the running server cannot open yesterday's records. It is also sealed
+//! under keys that can be destroyed ([`Periods`], [`Holder`]): that erases it, and the tree stays whole.
 //!
 //! # What this cannot show by itself
 //! Whoever can write the directory can cut the log back to any checkpoint not older than the
@@ -33,6 +34,7 @@
 //! it is for [`verify`], which reads every byte.
 
 mod entry;
+mod erasable;
 mod error;
 mod facts;
 pub mod fault;
@@ -55,6 +57,7 @@ pub mod witness;
 mod writer;
 
 pub use entry::{Entry, Kind, Outcome};
+pub use erasable::{Holder, HolderRole, Period, Periods, Sealing, Share};
 pub use error::{Error, Unavailable};
 pub use facts::{BadWord, Fact, Facts, Word};
 pub use log::{Limits, Log};

@@ -1,6 +1,7 @@
 //! The open log: what the rest of the server appends to.
 
 use crate::entry::Entry;
+use crate::erasable::Sealing;
 use crate::error::{Error, Unavailable};
 use crate::format::{CHECKPOINT, RECOVERED, SEGMENTS, VKEY};
 use crate::medium::{Disk, Medium, replace};
@@ -16,7 +17,6 @@ use crate::tiles::read::Published;
 use crate::tree::empty_root;
 use crate::witness::Witnesses;
 use medlock_domain::{Clock, NetworkSource, Timestamp};
-use medlock_keys::hpke::ReadingPublic;
 use medlock_keys::sign::SigningKey;
 use std::any::Any;
 use std::path::Path;
@@ -219,31 +219,37 @@ impl Log {
 
     /// Opens the log in `dir`: takes its lock, sets aside what a crash left unfinished, refuses
     /// what is damaged or has been cut short, starts a new segment and the writer.
-    pub fn open(dir: &Path, signing: SigningKey, reading: ReadingPublic, clock: Arc<dyn Clock>) -> Result<Log, Error> {
-        Self::open_on(Box::new(Disk::at(dir)), signing, reading, clock)
+    pub fn open(
+        dir: &Path,
+        signing: SigningKey,
+        sealing: impl Into<Sealing>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Log, Error> {
+        Self::open_on(Box::new(Disk::at(dir)), signing, sealing, clock)
     }
 
     /// The same on any medium.
     pub fn open_on(
         medium: Box<dyn Medium>,
         signing: SigningKey,
-        reading: ReadingPublic,
+        sealing: impl Into<Sealing>,
         clock: Arc<dyn Clock>,
     ) -> Result<Log, Error> {
-        Self::open_with(medium, signing, reading, clock, Limits::default(), None)
+        Self::open_with(medium, signing, sealing, clock, Limits::default(), None)
     }
 
     /// The same with other limits, and with witnesses, who are asked before anything is recorded.
     pub fn open_with(
         medium: Box<dyn Medium>,
         signing: SigningKey,
-        reading: ReadingPublic,
+        sealing: impl Into<Sealing>,
         clock: Arc<dyn Clock>,
         limits: Limits,
         witnesses: Option<Witnesses>,
     ) -> Result<Log, Error> {
         let medium: Arc<dyn Medium> = Arc::from(medium);
-        let (writer, publisher) = recover::open(medium.clone(), signing, reading, clock.clone(), limits, witnesses)?;
+        let (writer, publisher) = 
+            recover::open(medium.clone(), signing, sealing.into(), clock.clone(), limits, witnesses)?;
         let (name, shared) = (writer.name.clone(), writer.shared.clone());
         let (behind, times) = (shared.clone(), clock.clone());
         let start = |name: &str, work: Box<dyn FnOnce() + Send>| {

@@ -2,6 +2,7 @@
 //! tells an end that was damaged from one that was never finished.
 
 use crate::entry::{Kind, Outcome};
+use crate::erasable::{HolderRole, Share};
 use crate::error::Error;
 use crate::facts::Facts;
 use crate::format::frame::{self, Frame, MAGIC, MAX_ENTRY, Type};
@@ -13,9 +14,10 @@ use crate::receipt::receipt_id;
 use crate::scan;
 use crate::seal::SegmentKey;
 use base64::Engine as _;
-use medlock_domain::{Actor, RequestId, Timestamp};
+use medlock_domain::{Actor, HolderId, RequestId, Timestamp};
 use medlock_keys::digest::sha256;
 use medlock_keys::hpke::ReadingKey;
+use medlock_keys::seal::DataKey;
 use std::collections::VecDeque;
 use std::io;
 use std::path::Path;
@@ -90,6 +92,7 @@ struct SegmentHead {
     number: u64,
     enc: Vec<u8>,
     reading_key: Option<[u8; 32]>,
+    period: Option<String>,
 }
 
 impl SealedContent {
@@ -110,6 +113,72 @@ impl std::fmt::Debug for SealedContent {
     }
 }
 
+/// The names of the erasable keys that an entry's content is sealed under.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Needs {
+    /// The day's.
+    pub period: Option<String>,
+    /// The holders', in order.
+    pub holders: Vec<(HolderRole, HolderId)>,
+}
+
+/// Content on its way to whoever holds the reading key: an entry with what is sealed, its segment's
+/// description, and nothing that opens it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parcel {
+    /// The entry's stored bytes.
+    pub leaf: Vec<u8>,
+    /// What is sealed.
+    pub sealed: Vec<u8>,
+    /// Which log.
+    pub origin: String,
+    /// Which segment.
+    pub segment: u64,
+    /// Its encapsulated key.
+    pub enc: Vec<u8>,
+    /// Tells which reading key it is sealed to.
+    pub reading_key: Option<[u8; 32]>,
+}
+
+impl StoredEntry {
+    /// The erasable keys that its content is sealed under; none where there is no content.
+    pub fn needs(&self) -> Option<Needs> {
+        let content = self.content.as_ref()?;
+        let holder = |role: HolderRole| Some((role, self.facts.word(role.fact())?.parse().ok()?));
+        let holders = HolderRole::ALL.into_iter().filter_map(holder).collect();
+        Some(Needs { period: content.segment.period.clone(), holders })
+    }
+
+    /// The share of its content, from the keys that [`StoredEntry::needs`] names, in that order.
+    pub fn share(&self, period: Option<&DataKey>, holders: &[&DataKey]) -> Share {
+        Share::of(&self.id, period, holders)
+    }
+
+    /// Its content, still sealed, to be handed over.
+    pub fn parcel(&self) -> Option<Parcel> {
+        let SealedContent { segment, sealed } = self.content.as_ref()?;
+        let SegmentHead { origin, number, enc, reading_key, .. } = &**segment;
+        let (origin, enc) = (origin.clone(), enc.clone());
+        let (leaf, sealed) = (self.leaf.clone(), sealed.clone());
+        Some(Parcel { leaf, sealed, origin, segment: *number, enc, reading_key: *reading_key })
+    }
+}
+
+impl Parcel {
+    /// The entry with its content, if what is sealed is what the entry recorded.
+    pub fn entry(self) -> Result<StoredEntry, Error> {
+        let Parcel { leaf, sealed, origin, segment, enc, reading_key } = self;
+        let damaged = |what| Error::damaged("", 0, what);
+        let expected = Record::decode(&leaf).map_err(damaged)?.content;
+        if expected.is_none_or(|content| content.sha256 != sha256(&[&sealed])) {
+            return Err(damaged("content that is not what its entry recorded"));
+        }
+        let segment = Arc::new(SegmentHead { origin, number: segment, enc, reading_key, period: None });
+        let entry = StoredEntry::from_leaf(&leaf)?;
+        Ok(StoredEntry { content: Some(SealedContent { segment, sealed }), ..entry })
+    }
+}
+
 /// Why content stays closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ReadError {
@@ -119,20 +188,21 @@ pub enum ReadError {
     /// It was sealed to another reading key.
     #[error("sealed to another reading key")]
     OtherKey,
-    /// It is not what was sealed.
+    /// It is not what was sealed, or the share is another record's.
     #[error("the content has been altered")]
     Altered,
 }
 
-/// Opens the content of an entry. Callers record that they did ([`Kind::ContentRead`]).
-pub fn open_content(entry: &StoredEntry, key: &ReadingKey) -> Result<Zeroizing<Vec<u8>>, ReadError> {
+/// Opens the content of an entry with the reading key and the record's share. Callers record that they did
+/// ([`Kind::ContentRead`]).
+pub fn open_content(entry: &StoredEntry, key: &ReadingKey, share: &Share) -> Result<Zeroizing<Vec<u8>>, ReadError> {
     let content = entry.content.as_ref().ok_or(ReadError::NoContent)?;
-    let SegmentHead { origin, number, enc, reading_key } = &*content.segment;
+    let SegmentHead { origin, number, enc, reading_key, .. } = &*content.segment;
     if reading_key.is_some_and(|id| id != crate::writer::reading_key_id(&key.public())) {
         return Err(ReadError::OtherKey);
     }
     let segment = SegmentKey::recover(enc, key, origin, *number).ok_or(ReadError::OtherKey)?;
-    segment.open(&entry.id, entry.index, &content.sealed).ok_or(ReadError::Altered)
+    segment.open(&entry.id, entry.index, share, &content.sealed).ok_or(ReadError::Altered)
 }
 
 /// Follows a log while it grows, without the content: gives what has been acknowledged and not been given
@@ -258,6 +328,23 @@ pub fn entry_at(dir: &Path, at: Position) -> Result<StoredEntry, Error> {
     StoredEntry::from_leaf(body)
 }
 
+/// The same with its content.
+pub fn entry_with_content_at(dir: &Path, at: Position) -> Result<StoredEntry, Error> {
+    let path = segment_path(at.segment);
+    let damaged = |what| Error::damaged(&path, at.offset as usize, what);
+    let read = |offset, length| Disk::at(dir).read_at(&path, offset, length).map_err(|e| Error::io("read", &path, e));
+    let origin = log_name(&Disk::at(dir))?.origin().to_owned();
+    let start = read(Position::START.offset, MAX_ENTRY + 16)?;
+    let first = frame::at(&start, 0).map_err(damaged)?.ok_or_else(|| damaged("a segment without its key"))?;
+    let mut head = None;
+    entry(&origin, at.segment, &start, &first, &mut head).map_err(damaged)?;
+    let sealed = entry_at(dir, at)?.sealed_bytes().map_or(0, |n| n as usize);
+    let bytes = read(at.offset, MAX_ENTRY + sealed + 32)?;
+    let wanted = frame::at(&bytes, 0).map_err(damaged)?.filter(|frame| frame.kind == Type::Entry);
+    let wanted = wanted.ok_or_else(|| damaged("no entry begins here"))?;
+    Ok(entry(&origin, at.segment, &bytes, &wanted, &mut head).map_err(damaged)?.0)
+}
+
 fn log_name(medium: &dyn Medium) -> Result<LogName, Error> {
     let vkey = medium.read(VKEY, 1024).map_err(|e| Error::io("read", VKEY, e))?;
     LogName::parse(&String::from_utf8_lossy(&vkey)).map_err(|e| Error::damaged(VKEY, 0, e.to_string()))
@@ -371,6 +458,7 @@ fn entry(
             number,
             enc,
             reading_key: facts.digest("reading_key"),
+            period: facts.word("period").map(str::to_owned),
         }));
     }
     let (content, end) = match content {

@@ -1,6 +1,7 @@
 //! Opening a log: everything that was acknowledged is kept, everything that was not is set aside,
 //! and anything else refuses to open without having changed a byte.
 
+use crate::erasable::Sealing;
 use crate::error::Error;
 use crate::format::record::Record;
 use crate::format::{CHECKPOINT, CHECKPOINT_NEW, RECOVERED, SEGMENTS, VKEY, segment_path};
@@ -15,7 +16,6 @@ use crate::tree::Frontier;
 use crate::witness::{self, Witnesses};
 use crate::writer::{Writer, recovery_entry};
 use medlock_domain::{Clock, Timestamp};
-use medlock_keys::hpke::ReadingPublic;
 use medlock_keys::sign::SigningKey;
 use std::io;
 use std::sync::Arc;
@@ -35,7 +35,7 @@ struct Tail {
 pub(crate) fn open(
     medium: Arc<dyn Medium>,
     signing: SigningKey,
-    reading: ReadingPublic,
+    sealing: Sealing,
     clock: Arc<dyn Clock>,
     limits: Limits,
     witnesses: Option<Witnesses>,
@@ -75,7 +75,7 @@ pub(crate) fn open(
     let Walker { tree, last_time, .. } = walker;
     let shared = Arc::new(Shared::new(&limits, tree.size(), note, publisher.grace_ms(), clock.now(), lock));
     let mut writer =
-        Writer { medium, name, signing, reading, clock, limits, shared, tree, last_time, next_segment, segment: None };
+        Writer { medium, name, signing, sealing, clock, limits, shared, tree, last_time, next_segment, segment: None };
     for torn in &recoveries {
         tracing::warn!(
             segment = torn.segment,

@@ -1,6 +1,7 @@
 //! Forward sealing: a fresh key per segment that only the reading key can bring back, and from it
 //! one key per record.
 
+use crate::erasable::Share;
 use crate::format::record::RecordId;
 use medlock_keys::digest::hkdf_sha256;
 use medlock_keys::hpke::{self, Exporter, ReadingKey, ReadingPublic};
@@ -27,18 +28,24 @@ impl SegmentKey {
         Self(exporter.export(b"medlock segment key v1"))
     }
 
-    pub(crate) fn seal(&self, id: &RecordId, index: u64, content: &[u8]) -> Vec<u8> {
-        self.record_key(id).seal_once(&associated(id, index), content)
+    pub(crate) fn seal(&self, id: &RecordId, index: u64, share: &Share, content: &[u8]) -> Vec<u8> {
+        self.record_key(id, share).seal_once(&associated(id, index), content)
     }
 
-    pub(crate) fn open(&self, id: &RecordId, index: u64, sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
-        self.record_key(id).open_once(&associated(id, index), sealed).ok()
+    pub(crate) fn open(
+        &self,
+        id: &RecordId,
+        index: u64,
+        share: &Share,
+        sealed: &[u8],
+    ) -> Option<Zeroizing<Vec<u8>>> {
+        self.record_key(id, share).open_once(&associated(id, index), sealed).ok()
     }
 
     /// Used for one message only, since a record id is never used twice: it is 128 random bits.
-    fn record_key(&self, id: &RecordId) -> DataKey {
+    fn record_key(&self, id: &RecordId, share: &Share) -> DataKey {
         let mut key = Zeroizing::new([0; 32]);
-        hkdf_sha256(&self.0[..], b"", &[&b"medlock record key v1"[..], id].concat(), &mut key[..]);
+        hkdf_sha256(&self.0[..], share.expose(), &[&b"medlock record key v1"[..], id].concat(), &mut key[..]);
         DataKey::from_bytes(*key)
     }
 }
@@ -61,13 +68,15 @@ mod tests {
     fn only_the_reading_key_and_the_same_place_open_it() {
         let reading = ReadingKey::generate();
         let (enc, key) = SegmentKey::fresh(&reading.public(), "log", 3);
-        let sealed = key.seal(&[1; 16], 5, b"text");
+        let (share, other) = (Share::from_bytes([7; 32]), Share::from_bytes([8; 32]));
+        let sealed = key.seal(&[1; 16], 5, &share, b"text");
         let back = SegmentKey::recover(&enc, &reading, "log", 3).unwrap();
-        assert_eq!(back.open(&[1; 16], 5, &sealed).unwrap().as_slice(), b"text");
-        assert!(back.open(&[1; 16], 6, &sealed).is_none(), "another index");
-        assert!(back.open(&[2; 16], 5, &sealed).is_none(), "another record");
+        assert_eq!(back.open(&[1; 16], 5, &share, &sealed).unwrap().as_slice(), b"text");
+        assert!(back.open(&[1; 16], 6, &share, &sealed).is_none(), "another index");
+        assert!(back.open(&[2; 16], 5, &share, &sealed).is_none(), "another record");
+        assert!(back.open(&[1; 16], 5, &other, &sealed).is_none(), "another share");
         let opens = |key: &ReadingKey, origin, segment| {
-            SegmentKey::recover(&enc, key, origin, segment).and_then(|k| k.open(&[1; 16], 5, &sealed)).is_some()
+            SegmentKey::recover(&enc, key, origin, segment).and_then(|k| k.open(&[1; 16], 5, &share, &sealed)).is_some()
         };
         assert!(opens(&reading, "log", 3));
         assert!(!opens(&reading, "log", 4) && !opens(&reading, "gol", 3), "another segment or log");

@@ -5,6 +5,7 @@
 //! [`Unavailable::Failed`], and so is everybody after, until the log is opened (and recovered) anew.
 
 use crate::entry::{Entry, Kind, Outcome};
+use crate::erasable::{Period, Sealing, Share, same_day};
 use crate::error::Unavailable;
 use crate::facts::{Fact, Word};
 use crate::format::frame::{self, MAGIC, MAX_CONTENT, Type};
@@ -36,7 +37,7 @@ pub(crate) struct Writer {
     pub(crate) medium: Arc<dyn Medium>,
     pub(crate) name: LogName,
     pub(crate) signing: SigningKey,
-    pub(crate) reading: ReadingPublic,
+    pub(crate) sealing: Sealing,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) limits: Limits,
     pub(crate) shared: Arc<Shared>,
@@ -51,6 +52,7 @@ pub(crate) struct Segment {
     number: u64,
     file: Box<dyn Appender>,
     key: SegmentKey,
+    period: Option<Period>,
     bytes: u64,
     since: Timestamp,
 }
@@ -69,10 +71,11 @@ impl Writer {
         // Dropping the old segment wipes its key: from here on nobody on this machine can read it.
         self.segment = None;
         let number = self.next_segment;
-        let (enc, key) = SegmentKey::fresh(&self.reading, self.name.origin(), number);
-        let file = self.medium.create(&segment_path(number))?;
         let now = self.clock.now();
-        self.segment = Some(Segment { number, file, key, bytes: 0, since: now });
+        let period = self.sealing.periods.as_ref().map(|periods| periods.current(now)).transpose()?;
+        let (enc, key) = SegmentKey::fresh(&self.sealing.reading, self.name.origin(), number);
+        let file = self.medium.create(&segment_path(number))?;
+        self.segment = Some(Segment { number, file, key, period, bytes: 0, since: now });
         self.next_segment += 1;
         let start = self.describe_segment(number, &enc)?;
         let jobs = std::iter::once(start).chain(first);
@@ -86,8 +89,11 @@ impl Writer {
             .int("number", signed(number))
             .int("prev_size", signed(self.tree.size()))
             .digest("prev_root", self.tree.root())
-            .digest("reading_key", reading_key_id(&self.reading));
+            .digest("reading_key", reading_key_id(&self.sealing.reading));
         entry.facts.set("enc", Fact::Word(enc));
+        if let Some(period) = self.segment.as_ref().and_then(|s| s.period.as_ref()) {
+            entry.facts.set("period", Fact::Word(period.label.clone()));
+        }
         Ok(entry)
     }
 
@@ -125,9 +131,12 @@ impl Writer {
     }
 
     fn segment_is_full(&self, now: Timestamp) -> bool {
-        self.segment
-            .as_ref()
-            .is_none_or(|s| s.bytes >= self.limits.segment_bytes || now.0.abs_diff(s.since.0) >= self.limits.segment_ms)
+        let Limits { segment_bytes, segment_ms, .. } = self.limits;
+        self.segment.as_ref().is_none_or(|s| {
+            s.bytes >= segment_bytes
+                || now.0.abs_diff(s.since.0) >= segment_ms
+                || s.period.is_some() && !same_day(now, s.since)
+        })
     }
 
     /// Makes the jobs durable, then tells those who wait. On an error nobody is told anything good.
@@ -186,7 +195,12 @@ impl Writer {
         let id = random::bytes::<16>();
         let sealed = match &entry.content {
             Some(content) if content.len() > MAX_CONTENT => return Err(Unencodable),
-            Some(content) => Some(self.segment.as_ref().ok_or(Unencodable)?.key.seal(&id, index, content)),
+            Some(content) => {
+                let segment = self.segment.as_ref().ok_or(Unencodable)?;
+                let holders: Vec<_> = entry.holders.iter().map(|holder| &holder.key).collect();
+                let share = Share::of(&id, segment.period.as_ref().map(|p| &p.key), &holders);
+                Some(segment.key.seal(&id, index, &share, content))
+            }
             None => None,
         };
         let content = match &sealed {

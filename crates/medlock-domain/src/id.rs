@@ -77,6 +77,10 @@ random_id!(
     SessionId, "ses"
 );
 random_id!(
+    /// An erasable key in records: random, so that it says nothing of whose key it is.
+    HolderId, "hld"
+);
+random_id!(
     /// One request, in headers, records and error bodies.
     RequestId, "req"
 );

@@ -34,14 +34,18 @@
 //!
 //! # First entry of a segment
 //! Kind `segment_start`, with the facts `number` (of the segment), `enc` (base64 of the HPKE
-//! encapsulated key), `reading_key` (SHA-256 of the reading key's public text), and `prev_size` and
-//! `prev_root` (the tree before it).
+//! encapsulated key), `reading_key` (SHA-256 of the reading key's public text), `prev_size` and
+//! `prev_root` (the tree before it), and `period` (the name of its day's key) where days have keys.
 //!
 //! # Sealed content
 //! HPKE (RFC 9180) base mode to the reading key, with the info `medlock audit segment v1`, LF, the
 //! origin, LF and the segment's number (8 bytes); exported under `medlock segment key v1`. From that,
-//! HKDF-SHA256 with the info `medlock record key v1` and the record id gives an AES-256-GCM key
-//! that is used once, with the zero nonce; the associated data is the record id and the index.
+//! HKDF-SHA256 with the record's share as the salt and the info `medlock record key v1` and the record id
+//! gives an AES-256-GCM key that is used once, with the zero nonce; the associated data is the record id
+//! and the index. The share is made from keys that can be destroyed: those of the segment's day, of the entry's
+//! fact `owner_key` and of its fact `patient`, as many of them as there are. It begins as 32 zero bytes;
+//! each key replaces it by its HMAC-SHA256 of `medlock record share v1`, the key's place (one byte, from
+//! 0), the record id and the share so far.
 //!
 //! # Tiles and the checkpoint file
 //! `checkpoint`, `tile/<level>/<index>`, `tile/entries/<index>` and their partial forms are C2SP tlog-tiles

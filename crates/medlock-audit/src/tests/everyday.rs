@@ -21,8 +21,8 @@ fn what_was_appended_can_be_read_by_the_reading_key_and_only_by_it() {
     assert_eq!((it.index, it.request.as_ref(), it.facts().word("mode")), (1, Some(&request), Some("tokenize")));
     assert_eq!((it.receipt_id(), it.index), (receipt.id().to_owned(), receipt.index()));
     assert_eq!(world.text(it), "Jane Roe, MRN 12345");
-    assert_eq!(open_content(it, &ReadingKey::generate()), Err(crate::read::ReadError::OtherKey));
-    assert_eq!(open_content(&stored[0], &world.reading), Err(crate::read::ReadError::NoContent));
+    assert_eq!(open_content(it, &ReadingKey::generate(), &it.share(None, &[])), Err(crate::read::ReadError::OtherKey));
+    assert_eq!(open_content(&stored[0], &world.reading, &it.share(None, &[])), Err(crate::read::ReadError::NoContent));
     for (file, bytes) in disk.files() {
         assert!(!bytes.windows(8).any(|w| w == b"Jane Roe" || w == b"N 12345"), "{file}");
         // Nor a bare digest of it, which would let anybody test a guess.

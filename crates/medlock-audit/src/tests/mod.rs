@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod disaster;
+mod erase;
 mod everyday;
 mod power;
 mod tamper;
@@ -74,7 +75,7 @@ impl World {
 
     /// The content of an entry as text.
     fn text(&self, entry: &StoredEntry) -> String {
-        String::from_utf8(open_content(entry, &self.reading).unwrap().to_vec()).unwrap()
+        String::from_utf8(open_content(entry, &self.reading, &entry.share(None, &[])).unwrap().to_vec()).unwrap()
     }
 }
 
