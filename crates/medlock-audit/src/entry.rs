@@ -28,7 +28,15 @@ pub struct Entry {
 impl Entry {
     /// An entry with outcome [`Outcome::Ok`] and nothing else yet.
     pub fn new(kind: Kind, actor: Actor) -> Self {
-        Self { kind, actor, request: None, outcome: Outcome::Ok, facts: Facts::new(), content: None, holders: Vec::new() }
+        Self {
+            kind,
+            actor,
+            request: None,
+            outcome: Outcome::Ok,
+            facts: Facts::new(),
+            content: None,
+            holders: Vec::new(),
+        }
     }
 
     /// Belongs to this request.

@@ -5,8 +5,8 @@
 //! Whoever opens content needs the reading key *and* the share of that record, which is made from these
 //! keys. The keys are with the server and the reading key is not, so neither opens anything alone.
 
-use crate::format::record::RecordId;
 use crate::facts::Word;
+use crate::format::record::RecordId;
 use medlock_domain::{HolderId, Timestamp};
 use medlock_keys::digest::hmac_sha256;
 use medlock_keys::seal::DataKey;
@@ -76,11 +76,13 @@ pub struct Sealing {
     pub reading: medlock_keys::hpke::ReadingPublic,
     /// Who keeps the keys of days. Without, content is not erased by days.
     pub periods: Option<Arc<dyn Periods>>,
+    /// Whether content is kept at all; what is not kept is not written, sealed or not.
+    pub keep: bool,
 }
 
 impl From<medlock_keys::hpke::ReadingPublic> for Sealing {
     fn from(reading: medlock_keys::hpke::ReadingPublic) -> Self {
-        Self { reading, periods: None }
+        Self { reading, periods: None, keep: true }
     }
 }
 

@@ -54,6 +54,8 @@ struct Open {
     cover_key: CoverKey,
     medium: Arc<dyn Medium>,
     name: LogName,
+    /// Whether content is kept.
+    keep: bool,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -247,9 +249,9 @@ impl Log {
         limits: Limits,
         witnesses: Option<Witnesses>,
     ) -> Result<Log, Error> {
-        let medium: Arc<dyn Medium> = Arc::from(medium);
-        let (writer, publisher) = 
-            recover::open(medium.clone(), signing, sealing.into(), clock.clone(), limits, witnesses)?;
+        let (medium, sealing): (Arc<dyn Medium>, Sealing) = (Arc::from(medium), sealing.into());
+        let keep = sealing.keep;
+        let (writer, publisher) = recover::open(medium.clone(), signing, sealing, clock.clone(), limits, witnesses)?;
         let (name, shared) = (writer.name.clone(), writer.shared.clone());
         let (behind, times) = (shared.clone(), clock.clone());
         let start = |name: &str, work: Box<dyn FnOnce() + Send>| {
@@ -259,7 +261,7 @@ impl Log {
         let writer = start("audit", Box::new(move || writer.run()))?;
         let cover_key = Arc::new(zeroize::Zeroizing::new(medlock_keys::random::bytes()));
         let threads = Mutex::new(vec![writer, publisher]);
-        Ok(Log(Arc::new(Open { shared, clock, cover_key, medium, name, threads })))
+        Ok(Log(Arc::new(Open { shared, clock, cover_key, medium, name, keep, threads })))
     }
 
     /// Records an entry. Returns when it, its sealed content and a signed checkpoint over them are
@@ -277,7 +279,7 @@ impl Log {
         receiver.recv().unwrap_or(Err(Unavailable::Failed))
     }
 
-    fn enqueue(&self, entry: Entry, reply: Reply) -> Result<(), Unavailable> {
+    fn enqueue(&self, mut entry: Entry, reply: Reply) -> Result<(), Unavailable> {
         if entry.kind.is_internal() {
             return Err(Unavailable::Refused);
         }
@@ -285,6 +287,9 @@ impl Log {
             return Err(Unavailable::Unwitnessed);
         }
         let cover = entry.content.as_ref().map(|content| Cover::of(&self.0.cover_key, content));
+        if !self.0.keep {
+            entry.content = None;
+        }
         self.0.shared.queue.push(Job { entry, cover, reply })
     }
 

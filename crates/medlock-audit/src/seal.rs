@@ -32,13 +32,7 @@ impl SegmentKey {
         self.record_key(id, share).seal_once(&associated(id, index), content)
     }
 
-    pub(crate) fn open(
-        &self,
-        id: &RecordId,
-        index: u64,
-        share: &Share,
-        sealed: &[u8],
-    ) -> Option<Zeroizing<Vec<u8>>> {
+    pub(crate) fn open(&self, id: &RecordId, index: u64, share: &Share, sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
         self.record_key(id, share).open_once(&associated(id, index), sealed).ok()
     }
 

@@ -89,6 +89,36 @@ impl Auth {
         Ok(session)
     }
 
+    /// Somebody who is logged in shows their second factor again, before something that wants it fresh. Each code
+    /// counts once.
+    ///
+    /// # Errors
+    /// When they are a program, have no factor, or the code is wrong, used already or tried too often.
+    pub async fn step_up(&self, principal: &Principal, code: &Secret) -> Result<(), AuthFailure> {
+        if !principal.is_person() {
+            return Err(AuthFailure::NoFactor);
+        }
+        let (name, from, now) = (principal.username().as_str(), principal.0.from, self.now());
+        let attempt = self.0.throttle.begin(name, from, now).ok_or(AuthFailure::Throttled)?;
+        let user = self.0.store.user(principal.user()).await.map_err(unavailable)?;
+        let user = user.filter(|u| !u.disabled).ok_or(AuthFailure::Disabled)?;
+        let counters = self.0.store.user_counters(&user.id).await.map_err(unavailable)?;
+        if counters.is_none_or(|c| c.failures >= FAILURES_DISABLE) {
+            return Err(AuthFailure::Locked);
+        }
+        let secret = secret_of(&user).ok_or(AuthFailure::NoFactor)?;
+        let failure = match secret.matching_step(code.expose(), now.seconds()) {
+            None => AuthFailure::WrongCode,
+            Some(step) if self.0.store.accept_totp_step(&user.id, step).await.map_err(unavailable)? => {
+                self.0.throttle.succeeded(&attempt);
+                return Ok(());
+            }
+            Some(_) => AuthFailure::ReplayedCode,
+        };
+        self.count_failure(failure, Some(user.id));
+        Err(failure)
+    }
+
     /// `None` when too many are waiting already.
     async fn password_right(&self, user: Option<&UserRow>, password: Secret) -> Option<bool> {
         let phc = user.map(|u| u.password_phc.clone());

@@ -170,6 +170,9 @@ pub enum AdminAction {
     SessionsEnd,
     AuditRead,
     AuditOpenContent,
+    AuditErase,
+    AuditHold,
+    AuditReview,
     PolicyReload,
     OwnSessions,
     OwnKeys,
@@ -177,7 +180,7 @@ pub enum AdminAction {
 
 impl AdminAction {
     /// Every action there is.
-    pub const ALL: [AdminAction; 11] = [
+    pub const ALL: [AdminAction; 14] = [
         Self::UsersList,
         Self::UsersManage,
         Self::KeysList,
@@ -186,6 +189,9 @@ impl AdminAction {
         Self::SessionsEnd,
         Self::AuditRead,
         Self::AuditOpenContent,
+        Self::AuditErase,
+        Self::AuditHold,
+        Self::AuditReview,
         Self::PolicyReload,
         Self::OwnSessions,
         Self::OwnKeys,
@@ -202,6 +208,9 @@ impl AdminAction {
             Self::SessionsEnd => "sessions:end",
             Self::AuditRead => "audit:read",
             Self::AuditOpenContent => "audit:open-content",
+            Self::AuditErase => "audit:erase",
+            Self::AuditHold => "audit:hold",
+            Self::AuditReview => "audit:review",
             Self::PolicyReload => "policy:reload",
             Self::OwnSessions => "own:sessions",
             Self::OwnKeys => "own:keys",

@@ -161,7 +161,8 @@ impl Auth {
         Ok(())
     }
 
-    pub(crate) fn now(&self) -> Timestamp {
+    /// The time by which everything here expires.
+    pub fn now(&self) -> Timestamp {
         self.0.clock.now()
     }
 

@@ -18,6 +18,6 @@ mod tests;
 pub use detect::train;
 pub use detect::{Detector, Explained, Guess, Preset, Recognizer, RecognizerError};
 pub use filter::{BlockedOutput, OnLeak, OutputFilter, ReleasableText};
-pub use protect::{Input, NotProtected, Protected, ProtectedText, protect_all};
+pub use protect::{Input, NotProtected, Protected, ProtectedText, Searched, protect_all};
 pub use restore::{RestoredText, Restorer};
 pub use surrogates::Surrogates;

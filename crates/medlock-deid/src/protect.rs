@@ -50,11 +50,25 @@ impl fmt::Debug for ProtectedText {
     }
 }
 
+/// Proof that a text was searched, by the whole detector, and what was found in it. Made here only, and only
+/// when the search ended: whoever records that a position was inspected has to show one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Searched(ClassCounts);
+
+impl Searched {
+    /// What was found, by class.
+    pub fn counts(&self) -> &ClassCounts {
+        &self.0
+    }
+}
+
 /// A request, protected.
 #[derive(Debug)]
 pub struct Protected {
     /// The texts, in the order and number in which they came.
     pub texts: Vec<ProtectedText>,
+    /// The search of each, in the same order.
+    pub searched: Vec<Searched>,
     /// What it takes to undo it.
     pub surrogates: Surrogates,
     /// What was found, for each text by itself, at offsets of the text as it came.
@@ -97,10 +111,14 @@ pub fn protect_all(
         findings.push(found);
     }
     let mut counts = ClassCounts::default();
+    let mut searched = Vec::with_capacity(inputs.len());
     for (input, found) in inputs.iter().zip(&mut findings) {
         found.extend(matcher.find(input.text.expose()));
         *found = merge(std::mem::take(found));
-        found.iter().for_each(|f| counts.add(f.class));
+        let mut here = ClassCounts::default();
+        found.iter().for_each(|f| here.add(f.class));
+        counts.merge(&here);
+        searched.push(Searched(here));
     }
     if mode == ProtectionMode::Block && counts.total() > 0 {
         return Err(NotProtected::Blocked(counts));
@@ -117,7 +135,7 @@ pub fn protect_all(
         .map(|(input, found)| ProtectedText(replace(input.text.expose(), found, &chosen, &mut issuer, &mut own)))
         .collect();
     own.texts(texts.iter().map(ProtectedText::expose));
-    Ok(Protected { texts, surrogates: issuer.finish(matcher, own, stand_ins), findings, counts })
+    Ok(Protected { texts, searched, surrogates: issuer.finish(matcher, own, stand_ins), findings, counts })
 }
 
 /// What the detector finds in a text, helped by what the text stands under.

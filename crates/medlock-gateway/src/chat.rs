@@ -12,7 +12,7 @@ use axum::extract::State;
 use axum::response::Response;
 use hyper::HeaderMap;
 use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
-use medlock_domain::{ProtectionMode, Purpose};
+use medlock_domain::{PatientRef, ProtectionMode, Purpose};
 use medlock_pipeline::{Arrival, Delivery, Event, Exchange, Head};
 use std::str::FromStr;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ pub(crate) async fn completions(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Fault> {
-    let (purpose, at_least) = match wishes(&headers) {
+    let Wishes { patient, purpose, at_least } = match wishes(&headers) {
         Ok(wishes) => wishes,
         Err(fault) => {
             body::waste(&headers, body).await;
@@ -39,6 +39,7 @@ pub(crate) async fn completions(
         principal: caller.principal,
         body,
         from: caller.asked.from,
+        patient,
         purpose,
         at_least,
     };
@@ -63,14 +64,19 @@ pub(crate) async fn completions(
 }
 
 /// What the caller's headers ask for.
-fn wishes(headers: &HeaderMap) -> Result<(Option<Purpose>, Option<ProtectionMode>), HttpFault> {
-    if headers.contains_key("x-medlock-patient") {
-        return Err(HttpFault::UnsupportedHeader { name: "x-medlock-patient" });
-    }
+struct Wishes {
+    patient: Option<PatientRef>,
+    purpose: Option<Purpose>,
+    at_least: Option<ProtectionMode>,
+}
+
+fn wishes(headers: &HeaderMap) -> Result<Wishes, HttpFault> {
+    let patient =
+        wish(headers, "x-medlock-patient", "one patient's record number or FHIR reference, up to 64 ASCII characters")?;
     let purpose =
         wish(headers, "x-medlock-purpose", "treatment, payment, operations, research, emergency or patient-request")?;
     let at_least = wish(headers, "x-medlock-protection", "identified, surrogate, tokenize, redact or block")?;
-    Ok((purpose, at_least))
+    Ok(Wishes { patient, purpose, at_least })
 }
 
 fn wish<T: FromStr>(headers: &HeaderMap, name: &'static str, expected: &'static str) -> Result<Option<T>, HttpFault> {
@@ -135,6 +141,9 @@ fn describe(headers: &mut HeaderMap, head: &Head) {
     insert(headers, "x-medlock-audit", &head.receipt);
     insert(headers, "x-medlock-findings", &wire::counted(&head.findings));
     insert(headers, "x-medlock-protection", head.mode.as_str());
+    if let Some(agreement) = head.patient {
+        insert(headers, "x-medlock-patient-agreement", agreement);
+    }
 }
 
 fn insert(headers: &mut HeaderMap, name: &'static str, value: &str) {
@@ -153,12 +162,12 @@ mod tests {
         for (name, value) in pairs {
             headers.append(*name, value.parse().unwrap());
         }
-        wishes(&headers)
+        wishes(&headers).map(|w| (w.purpose, w.at_least))
     }
 
     #[test]
     fn wishes_are_understood_or_refused_never_ignored() {
-        assert_eq!(read(&[]), Ok((None, None)));
+        assert_eq!(read(&[("x-medlock-patient", "Patient/4411023")]), Ok((None, None)));
         assert_eq!(
             read(&[("x-medlock-purpose", "research"), ("x-medlock-protection", "redact")]),
             Ok((Some(Purpose::Research), Some(ProtectionMode::Redact)))
@@ -167,7 +176,8 @@ mod tests {
             &[("x-medlock-purpose", "curiosity")][..],
             &[("x-medlock-protection", "none")],
             &[("x-medlock-purpose", "research"), ("x-medlock-purpose", "treatment")],
-            &[("x-medlock-patient", "4411023")],
+            &[("x-medlock-patient", "---")],
+            &[("x-medlock-patient", "1"), ("x-medlock-patient", "2")],
         ] {
             assert!(read(bad).is_err(), "{bad:?}");
         }

@@ -19,7 +19,6 @@ pub(crate) enum HttpFault {
     BodyBroken,
     BodyEncoded,
     BadHeader { name: &'static str, expected: &'static str },
-    UnsupportedHeader { name: &'static str },
     TooManyAttempts { retry_after_s: u32 },
     TooManyRequests,
 }
@@ -157,6 +156,7 @@ impl From<Refusal> for Fault {
             | RefusalCode::PurposeRequired
             | RefusalCode::PhiBlockedInput
             | RefusalCode::PhiBlockedOutput
+            | RefusalCode::PatientMismatch
             | RefusalCode::ClientGone => StatusCode::BAD_REQUEST,
             RefusalCode::PolicyDenied | RefusalCode::MfaRequired | RefusalCode::PermitEnded => StatusCode::FORBIDDEN,
             RefusalCode::ModelNotFound => StatusCode::NOT_FOUND,
@@ -243,12 +243,6 @@ impl From<HttpFault> for Fault {
             HttpFault::BadHeader { name, expected } => {
                 Self::new(S::BAD_REQUEST, "invalid_value", format!("the header {name} must be {expected}")).param(name)
             }
-            HttpFault::UnsupportedHeader { name } => Self::new(
-                S::BAD_REQUEST,
-                "unsupported_field",
-                format!("the header {name} is not supported yet, and is refused rather than ignored"),
-            )
-            .param(name),
             HttpFault::TooManyAttempts { retry_after_s } => {
                 Self::new(S::TOO_MANY_REQUESTS, "rate_limit_exceeded", "too many failed attempts from this network")
                     .after(retry_after_s)

@@ -28,6 +28,7 @@ fn every_refusal_has_its_published_status() {
         (C::UnsupportedValue, "400 invalid_request_error unsupported_value retry=false after=-"),
         (C::ContextLengthExceeded, "400 invalid_request_error context_length_exceeded retry=false after=-"),
         (C::PurposeRequired, "400 invalid_request_error purpose_required retry=false after=-"),
+        (C::PatientMismatch, "400 invalid_request_error patient_mismatch retry=false after=-"),
         (C::PhiBlockedInput, "400 invalid_request_error phi_blocked_input retry=false after=-"),
         (C::PhiBlockedOutput, "400 invalid_request_error phi_blocked_output retry=false after=-"),
         (C::PolicyDenied, "403 permission_error policy_denied retry=false after=-"),
@@ -56,7 +57,6 @@ fn every_fault_of_http_has_its_published_status() {
         (H::BodyBroken, "400 invalid_request_error invalid_json retry=false after=-"),
         (H::BodyEncoded, "400 invalid_request_error unsupported_value retry=false after=-"),
         (H::BadHeader { name: "x", expected: "y" }, "400 invalid_request_error invalid_value retry=false after=-"),
-        (H::UnsupportedHeader { name: "x" }, "400 invalid_request_error unsupported_field retry=false after=-"),
         (H::TooManyAttempts { retry_after_s: 3 }, "429 rate_limit_error rate_limit_exceeded retry=- after=3"),
         (H::TooManyRequests, "503 server_error capacity retry=- after=1"),
     ] {

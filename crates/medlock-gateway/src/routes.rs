@@ -71,6 +71,12 @@ pub const ROUTES: &[Route] = &[
     route("DELETE", "/admin/v1/sessions/{id}", Admin, || delete(admin::session::end)),
     route("POST", "/admin/v1/policy/reload", Admin, || post(admin::state::reload_policy)),
     route("GET", "/admin/v1/audit", Admin, || get(admin::state::search)),
+    route("POST", "/admin/v1/audit/search", Admin, || post(admin::content::search)),
+    route("POST", "/admin/v1/audit/content/{request}", Admin, || post(admin::content::open)),
+    route("POST", "/admin/v1/audit/erase", Admin, || post(admin::content::erase)),
+    route("GET", "/admin/v1/audit/holds", Admin, || get(admin::content::holds)),
+    route("POST", "/admin/v1/audit/holds", Admin, || post(admin::content::hold)),
+    route("POST", "/admin/v1/audit/holds/{number}/lift", Admin, || post(admin::content::lift)),
     route("GET", "/admin/v1/audit/checkpoint", Admin, || get(admin::state::checkpoint)),
 ];
 

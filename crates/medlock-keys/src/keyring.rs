@@ -29,16 +29,19 @@ pub enum Data {
     RowMac,
     /// Sealing the surrogate vault.
     Vault,
+    /// Wrapping the keys whose destruction erases audit content.
+    Content,
 }
 
 impl Data {
-    const ALL: [Data; 3] = [Data::Store, Data::RowMac, Data::Vault];
+    const ALL: [Data; 4] = [Data::Store, Data::RowMac, Data::Vault, Data::Content];
 
     fn name(self) -> &'static str {
         match self {
             Data::Store => "store",
             Data::RowMac => "row-mac",
             Data::Vault => "vault",
+            Data::Content => "content",
         }
     }
 }
@@ -46,7 +49,7 @@ impl Data {
 /// The keys of one installation, unwrapped. The private half of the audit reading key is not among
 /// them: the running server cannot open yesterday's records.
 pub struct Keyring {
-    data: [DataKey; 3],
+    data: [DataKey; 4],
     audit_signing: SigningKey,
     reading_public: ReadingPublic,
     pinned: bool,
@@ -103,12 +106,12 @@ impl Keyring {
         let path = |name: &str| dir.join(WRAPPED).join(name);
         let unwrap = |name: &str| root.open(&aad(name), &read_private(&path(name))?).map_err(|_| damaged(&path(name)));
         let data_key = |data: Data| to_key(&unwrap(data.name())?, &path(data.name()));
-        let data = [data_key(Data::Store)?, data_key(Data::RowMac)?, data_key(Data::Vault)?];
+        let data = [data_key(Data::Store)?, data_key(Data::RowMac)?, data_key(Data::Vault)?, data_key(Data::Content)?];
         let public = unwrap(READING_PUBLIC)?;
         let public = std::str::from_utf8(&public).ok().and_then(|t| ReadingPublic::from_text(t).ok());
         Ok(Keyring {
             // All are asked for, whatever becomes of the first.
-            pinned: data.each_ref().map(DataKey::pin) == [true; 3],
+            pinned: data.each_ref().map(DataKey::pin) == [true; 4],
             data,
             audit_signing: SigningKey::from_pkcs8(&unwrap(SIGNING)?).ok_or_else(|| damaged(&path(SIGNING)))?,
             reading_public: public.ok_or_else(|| damaged(&path(READING_PUBLIC)))?,

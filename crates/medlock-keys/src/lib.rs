@@ -6,6 +6,7 @@ pub mod file;
 pub mod hpke;
 pub mod keyring;
 pub mod password;
+pub mod period;
 pub mod random;
 pub mod seal;
 pub mod sign;

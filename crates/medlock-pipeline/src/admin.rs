@@ -6,9 +6,19 @@
 //! outcome and nothing changed; after the change, an intent without an outcome and rows that name
 //! it. Either way the log says who set out to do what.
 
+mod content;
+mod erase;
+mod hold;
+mod reason;
 mod search;
 
+pub use content::Sealed;
+pub use erase::Backup;
+pub use hold::{Day, Hold, Scope};
+pub use reason::{Because, Reason};
 pub use search::FoundEntries;
+
+use crate::content_keys::ContentKeys;
 
 use medlock_audit::{Entry, Kind, Log, Outcome, Unavailable};
 use medlock_auth::{
@@ -92,18 +102,26 @@ pub struct Admin {
     auth: Auth,
     log: Log,
     index: Option<Index>,
+    content_keys: Option<ContentKeys>,
+    backups: Vec<Backup>,
 }
 
 impl Admin {
     /// Puts the parts together.
     pub fn new(auth: Auth, log: Log) -> Self {
-        Self { auth, log, index: None }
+        Self { auth, log, index: None, content_keys: None, backups: Vec::new() }
     }
 
     /// With what finds entries of the log.
     #[must_use]
     pub fn with_index(self, index: Index) -> Self {
         Self { index: Some(index), ..self }
+    }
+
+    /// With the keys that content is sealed under, and where copies of them are made.
+    #[must_use]
+    pub fn with_content_keys(self, keys: ContentKeys, backups: Vec<Backup>) -> Self {
+        Self { content_keys: Some(keys), backups, ..self }
     }
 
     /// Somebody comes with a password and a one-time code. A failure at an account that exists is

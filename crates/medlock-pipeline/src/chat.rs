@@ -159,24 +159,33 @@ pub enum Position {
 }
 
 impl Position {
-    /// The word in records.
+    /// The word in records: how many texts of this position were inspected.
     pub fn as_str(self) -> &'static str {
+        self.words().0
+    }
+
+    /// The word in records for what was found there, by class.
+    pub fn found(self) -> &'static str {
+        self.words().1
+    }
+
+    fn words(self) -> (&'static str, &'static str) {
         match self {
-            Position::System => "system",
-            Position::Developer => "developer",
-            Position::User => "user",
-            Position::Assistant => "assistant",
-            Position::ToolResult => "tool_result",
-            Position::Refusal => "refusal",
-            Position::SpeakerName => "speaker_name",
-            Position::ToolCall => "tool_call",
-            Position::ToolCallId => "tool_call_id",
-            Position::ToolDefinition => "tool_definition",
-            Position::ToolChoice => "tool_choice",
-            Position::ResponseFormat => "response_format",
-            Position::Stop => "stop",
-            Position::EndUser => "user_field",
-            Position::Metadata => "metadata",
+            Position::System => ("system", "system.found"),
+            Position::Developer => ("developer", "developer.found"),
+            Position::User => ("user", "user.found"),
+            Position::Assistant => ("assistant", "assistant.found"),
+            Position::ToolResult => ("tool_result", "tool_result.found"),
+            Position::Refusal => ("refusal", "refusal.found"),
+            Position::SpeakerName => ("speaker_name", "speaker_name.found"),
+            Position::ToolCall => ("tool_call", "tool_call.found"),
+            Position::ToolCallId => ("tool_call_id", "tool_call_id.found"),
+            Position::ToolDefinition => ("tool_definition", "tool_definition.found"),
+            Position::ToolChoice => ("tool_choice", "tool_choice.found"),
+            Position::ResponseFormat => ("response_format", "response_format.found"),
+            Position::Stop => ("stop", "stop.found"),
+            Position::EndUser => ("user_field", "user_field.found"),
+            Position::Metadata => ("metadata", "metadata.found"),
         }
     }
 }

@@ -5,7 +5,7 @@ use crate::chat::Chat;
 use crate::generate::{Finish, Usage};
 use crate::release::Released;
 use medlock_auth::Principal;
-use medlock_domain::{ClassCounts, NetworkSource, PhiText, ProtectionMode, Purpose, RequestId};
+use medlock_domain::{ClassCounts, NetworkSource, PatientRef, PhiText, ProtectionMode, Purpose, RequestId};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use tokio::sync::{mpsc, oneshot};
@@ -21,6 +21,8 @@ pub struct Arrival {
     pub body: Zeroizing<Vec<u8>>,
     /// From where.
     pub from: NetworkSource,
+    /// Whom the caller says it is about.
+    pub patient: Option<PatientRef>,
     /// What the caller says it is for; chosen among what it may.
     pub purpose: Option<Purpose>,
     /// The weakest protection that the caller accepts: it may only tighten.
@@ -71,6 +73,7 @@ pub enum RefusalCode {
     PurposeRequired,
     PhiBlockedInput,
     PhiBlockedOutput,
+    PatientMismatch,
     PolicyDenied,
     MfaRequired,
     ModelNotFound,
@@ -95,6 +98,7 @@ impl RefusalCode {
             Self::PurposeRequired => "purpose_required",
             Self::PhiBlockedInput => "phi_blocked_input",
             Self::PhiBlockedOutput => "phi_blocked_output",
+            Self::PatientMismatch => "patient_mismatch",
             Self::PolicyDenied => "policy_denied",
             Self::MfaRequired => "mfa_required",
             Self::ModelNotFound => "model_not_found",
@@ -118,6 +122,9 @@ pub struct Head {
     pub findings: ClassCounts,
     /// How it was protected.
     pub mode: ProtectionMode,
+    /// Whether the texts are about the patient that the caller declared, if any was: `same`, `other`, or
+    /// `not_found` when they name none.
+    pub patient: Option<&'static str>,
 }
 
 /// One step of the answer.

@@ -1,16 +1,18 @@
 //! One request along the guarded path.
 
 use crate::chat::{Chat, Position};
+use crate::content_keys::ContentKeys;
 use crate::exchange::{Arrival, Delivered, Delivery, Event, Exchange, Head, Parsed, Refusal, RefusalCode};
 use crate::generate::{Finish, GenerateError, Generator, ModelCard, Piece, Usage};
 use crate::outlet::Outlet;
+use crate::patients::{OnOtherPatient, Patients};
 use crate::record::{Decided, Recorder};
 use crate::release::Window;
 use futures_util::FutureExt;
 use medlock_audit::Log;
 use medlock_auth::{Ask, Auth, ChatAction, DenyCode, Permit, Principal};
-use medlock_deid::{BlockedOutput, Detector, NotProtected, OnLeak, ProtectedText, Surrogates, protect_all};
-use medlock_domain::{ClassCounts, PhiClass, PhiText};
+use medlock_deid::{BlockedOutput, Detector, NotProtected, OnLeak, ProtectedText, Searched, Surrogates, protect_all};
+use medlock_domain::{ClassCounts, Finding, PatientRef, PhiClass, PhiText};
 use medlock_keys::digest::{Digest, sha256};
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, OnceLock};
@@ -34,9 +36,19 @@ struct Inner {
     detector: &'static Detector,
     /// The digest of everything that the detector decides by.
     rules: OnceLock<Digest>,
-    on_leak: OnLeak,
+    keys: ContentKeys,
+    safe: Rules,
     /// Requests under way.
     running: watch::Sender<usize>,
+}
+
+/// What the operator decided.
+#[derive(Debug, Clone, Copy)]
+pub struct Rules {
+    /// When the model says an identifier that is not the request's.
+    pub on_leak: OnLeak,
+    /// When the texts name another patient than the one declared.
+    pub on_other_patient: OnOtherPatient,
 }
 
 /// Whether requests can be served, and if not, why.
@@ -55,10 +67,11 @@ impl Guard {
         log: Log,
         generator: Arc<dyn Generator>,
         detector: &'static Detector,
-        on_leak: OnLeak,
+        keys: ContentKeys,
+        safe: Rules,
     ) -> Self {
         let (rules, running) = (OnceLock::new(), watch::Sender::new(0));
-        Self(Arc::new(Inner { auth, log, generator, detector, rules, on_leak, running }))
+        Self(Arc::new(Inner { auth, log, generator, detector, rules, keys, safe, running }))
     }
 
     /// Whether requests can be served.
@@ -129,12 +142,9 @@ impl Inner {
     ) {
         // A crash before this leaves nothing: no PHI has been touched. A crash after it leaves an
         // open record without a close, which says that a request came and how long it was.
-        let recorder = match Recorder::open(self.log.clone(), &arrival).await {
-            Ok(recorder) => recorder,
-            Err(_) => {
-                let _gone = head.send(Err(audit_unavailable()));
-                return;
-            }
+        let Some(recorder) = self.open(&arrival).await else {
+            let _gone = head.send(Err(audit_unavailable()));
+            return;
         };
         let mut way = Way { recorder, events, head: Some(head) };
         let passed = AssertUnwindSafe(self.pass(arrival, parse, &mut way)).catch_unwind().await;
@@ -164,6 +174,13 @@ impl Inner {
         }
     }
 
+    /// The arrival's record, sealed under the keys of those whom it concerns. `None` when it could not be made.
+    async fn open(&self, arrival: &Arrival) -> Option<Recorder> {
+        let holders = self.keys.of(arrival.principal.user(), arrival.patient.as_ref(), self.auth.now()).await;
+        let holders = holders.inspect_err(|e| tracing::error!(error = %e, "no key to seal a record under")).ok()?;
+        Recorder::open(self.log.clone(), arrival, holders).await.ok()
+    }
+
     async fn pass(
         &self,
         arrival: Arrival,
@@ -172,9 +189,19 @@ impl Inner {
     ) -> Result<(), Refusal> {
         let Parsed { chat, stream } = parse(&arrival.body)?;
         let (permit, card) = self.permit(&arrival, &chat)?;
+        let declared = arrival.patient.clone();
         drop(arrival);
         let sampling_n = chat.sampling.n;
         let guarded = protect(self.detector, chat, &permit).await?;
+        let patients = self.patients(declared, &guarded).await?;
+        let agreement = patients.agreement();
+        way.recorder.about(patients);
+        if agreement == Some("other") && self.safe.on_other_patient == OnOtherPatient::Deny {
+            return Err(Refusal::new(
+                RefusalCode::PatientMismatch,
+                "the request names another patient than the x-medlock-patient header, which policy denies",
+            ));
+        }
         let rules = self.rules.get_or_init(|| sha256(&self.detector.rule_bytes().collect::<Vec<_>>()));
         let decided = Decided { policy: self.auth.policy_digest(), detector: self.detector.version(), rules: *rules };
         let recorded = way.recorder.permitted(&permit, &card, &guarded.safe, &guarded.report, &decided);
@@ -189,10 +216,23 @@ impl Inner {
             self.generator.generate(guarded.safe).await
         };
         let pieces = pieces.map_err(|e| generate_refusal(&e))?;
-        let outlet = Outlet::new(self.detector, &guarded.surrogates, self.on_leak, permit.may_restore(), sampling_n);
-        let head =
-            Head { receipt: way.recorder.receipt().to_string(), findings: guarded.report.counts, mode: permit.mode() };
+        let outlet =
+            Outlet::new(self.detector, &guarded.surrogates, self.safe.on_leak, permit.may_restore(), sampling_n);
+        let head = Head {
+            receipt: way.recorder.receipt().to_string(),
+            findings: guarded.report.counts,
+            mode: permit.mode(),
+            patient: agreement,
+        };
         Answer { inner: self, way, permit, outlet, stream, usage: Usage::default(), head: Some(head) }.run(pieces).await
+    }
+
+    async fn patients(&self, declared: Option<PatientRef>, guarded: &Guarded) -> Result<Patients, Refusal> {
+        let texts = guarded.numbered.iter().map(|(text, findings)| (text, findings.as_slice()));
+        Patients::of(declared, texts, &self.keys, self.auth.now()).await.map_err(|e| {
+            tracing::error!(error = %e, "no id for a patient");
+            audit_unavailable()
+        })
     }
 
     fn permit(&self, arrival: &Arrival, chat: &Chat<PhiText>) -> Result<(Permit, ModelCard), Refusal> {
@@ -228,12 +268,36 @@ struct Guarded {
     safe: Chat<ProtectedText>,
     surrogates: Surrogates,
     report: Inspection,
+    /// The texts in which record numbers were found, and where.
+    numbered: Vec<(PhiText, Vec<Finding>)>,
 }
 
 /// What was looked at and what was found: counts only.
+#[derive(Default)]
 pub(crate) struct Inspection {
     pub(crate) counts: ClassCounts,
-    pub(crate) inspected: Vec<(Position, u32)>,
+    pub(crate) inspected: Vec<(Position, Seen)>,
+}
+
+/// What was looked at in one position.
+#[derive(Default)]
+pub(crate) struct Seen {
+    pub(crate) texts: u32,
+    pub(crate) counts: ClassCounts,
+}
+
+impl Inspection {
+    /// Takes in a text that was searched: without the proof that it was, nothing is counted.
+    fn take(&mut self, position: Position, searched: &Searched) {
+        self.counts.merge(searched.counts());
+        let at = self.inspected.iter().position(|(p, _)| *p == position).unwrap_or_else(|| {
+            self.inspected.push((position, Seen::default()));
+            self.inspected.len() - 1
+        });
+        let seen = &mut self.inspected[at].1;
+        seen.texts += 1;
+        seen.counts.merge(searched.counts());
+    }
 }
 
 async fn protect(detector: &'static Detector, chat: Chat<PhiText>, permit: &Permit) -> Result<Guarded, Refusal> {
@@ -241,17 +305,9 @@ async fn protect(detector: &'static Detector, chat: Chat<PhiText>, permit: &Perm
     let texts = chat.texts();
     let large = texts.iter().map(|t| t.text.expose().len()).sum::<usize>() > LARGE;
     let work = move || {
-        let mut inspected: Vec<(Position, u32)> = Vec::new();
-        let inputs = texts
-            .into_iter()
-            .map(|placed| {
-                match inspected.iter_mut().find(|(p, _)| *p == placed.position) {
-                    Some((_, n)) => *n += 1,
-                    None => inspected.push((placed.position, 1)),
-                }
-                medlock_deid::Input { cue: placed.key, text: placed.text }
-            })
-            .collect();
+        let positions: Vec<Position> = texts.iter().map(|placed| placed.position).collect();
+        let inputs =
+            texts.into_iter().map(|placed| medlock_deid::Input { cue: placed.key, text: placed.text }).collect();
         let protected = protect_all(detector, mode, inputs, &mut medlock_keys::random::fill).map_err(|e| match e {
             NotProtected::Blocked(counts) => Refusal::new(
                 RefusalCode::PhiBlockedInput,
@@ -259,11 +315,22 @@ async fn protect(detector: &'static Detector, chat: Chat<PhiText>, permit: &Perm
             ),
             NotProtected::Unsearched(_) => unsearched(),
         })?;
-        let safe = chat
-            .rebuild(protected.texts)
-            .ok_or_else(|| Refusal::new(RefusalCode::Internal, "protection lost a text; nothing was passed on"))?;
-        let report = Inspection { counts: protected.counts, inspected };
-        Ok(Guarded { safe, surrogates: protected.surrogates, report })
+        let lost = || Refusal::new(RefusalCode::Internal, "protection lost a text; nothing was passed on");
+        if protected.searched.len() != positions.len() {
+            return Err(lost());
+        }
+        let mut report = Inspection::default();
+        positions.into_iter().zip(&protected.searched).for_each(|(position, searched)| report.take(position, searched));
+        let numbers = |found: &Vec<Finding>| found.iter().any(|f| f.class == PhiClass::Mrn);
+        let numbered = match protected.findings.iter().any(numbers) {
+            false => Vec::new(),
+            true => {
+                let texts = chat.texts().into_iter().map(|placed| placed.text).zip(protected.findings);
+                texts.filter(|(_, found)| numbers(found)).collect()
+            }
+        };
+        let safe = chat.rebuild(protected.texts).ok_or_else(lost)?;
+        Ok(Guarded { safe, surrogates: protected.surrogates, report, numbered })
     };
     if !large && !detector.is_fallible() {
         return work();

@@ -15,16 +15,20 @@
 
 pub mod admin;
 pub mod chat;
+pub mod content_keys;
 mod engine;
 mod exchange;
 mod generate;
 mod guard;
 mod outlet;
+mod patients;
 mod record;
 mod release;
 
+pub use content_keys::ContentKeys;
 pub use engine::EngineGenerator;
 pub use exchange::{Arrival, Delivery, Event, Exchange, Head, Parsed, Refusal, RefusalCode};
 pub use generate::{Finish, GenerateError, Generator, ModelCard, Piece, Usage};
-pub use guard::{Guard, Readiness};
+pub use guard::{Guard, Readiness, Rules};
+pub use patients::OnOtherPatient;
 pub use release::Released;

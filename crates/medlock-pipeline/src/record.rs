@@ -5,7 +5,8 @@ use crate::chat::Chat;
 use crate::exchange::{Arrival, Refusal, RefusalCode};
 use crate::generate::{Finish, ModelCard, Usage};
 use crate::guard::Inspection;
-use medlock_audit::{Entry, Kind, Log, Outcome, Receipt, Unavailable};
+use crate::patients::Patients;
+use medlock_audit::{Entry, Holder, Kind, Log, Outcome, Receipt, Unavailable};
 use medlock_auth::Permit;
 use medlock_deid::ProtectedText;
 use medlock_domain::{Actor, ClassCounts, RequestId};
@@ -17,6 +18,9 @@ pub(crate) struct Recorder {
     log: Log,
     actor: Actor,
     request: RequestId,
+    /// Whose keys the content is sealed under.
+    holders: Vec<Holder>,
+    patients: Patients,
     receipt: String,
     authorised: u64,
     finish: Option<Finish>,
@@ -38,16 +42,23 @@ struct Said {
 
 impl Recorder {
     /// The arrival, durable before the body is parsed.
-    pub(crate) async fn open(log: Log, arrival: &Arrival) -> Result<Self, Unavailable> {
+    pub(crate) async fn open(log: Log, arrival: &Arrival, holders: Vec<Holder>) -> Result<Self, Unavailable> {
         let actor = arrival.principal.actor().clone();
         let entry = Entry::new(Kind::Open, actor.clone())
             .request(arrival.request.clone())
             .outcome(Outcome::Pending)
             .int("bytes", arrival.body.len() as i64)
             .word("from", &arrival.from.0.to_string())
+            .under(&holders)
             .content(arrival.body.as_slice());
         let receipt = log.append(entry).await?.id().to_string();
-        Ok(Self { log, actor, request: arrival.request.clone(), receipt, authorised: 0, finish: None, said: None })
+        let (request, patients) = (arrival.request.clone(), Patients::default());
+        Ok(Self { log, actor, request, holders, patients, receipt, authorised: 0, finish: None, said: None })
+    }
+
+    /// Whom the request turned out to be about; in the record of what was decided.
+    pub(crate) fn about(&mut self, patients: Patients) {
+        self.patients = patients;
     }
 
     /// The opaque id of the arrival's record.
@@ -77,12 +88,16 @@ impl Recorder {
             .digest("rules", decided.rules)
             .int("found", i64::from(report.counts.total()))
             .word("found_classes", &report.counts.to_string())
-            .content(as_json(safe).to_string());
+            .content(as_json(safe, &self.patients).to_string());
+        entry = self.patients.note(entry);
         if let Some(digest) = card.digest {
             entry = entry.digest("weights", digest);
         }
-        for (position, n) in &report.inspected {
-            entry = entry.int(position.as_str(), i64::from(*n));
+        for (position, seen) in &report.inspected {
+            entry = entry.int(position.as_str(), i64::from(seen.texts));
+            if seen.counts.total() > 0 {
+                entry = entry.word(position.found(), &seen.counts.to_string());
+            }
         }
         let log = self.log.clone();
         async move { log.append(entry).await }
@@ -115,7 +130,7 @@ impl Recorder {
             _ => Kind::Denied,
         };
         let entry = self.entry(kind).outcome(outcome(Some(refusal))).word("code", refusal.code.as_str());
-        self.log.append(self.with_said(entry)).await.map(drop)
+        self.log.append(self.with_said(self.patients.note(entry))).await.map(drop)
     }
 
     /// The end: what was authorised, how much of it was written, and whether the writer got to the
@@ -150,7 +165,7 @@ impl Recorder {
     }
 
     fn entry(&self, kind: Kind) -> Entry {
-        Entry::new(kind, self.actor.clone()).request(self.request.clone())
+        Entry::new(kind, self.actor.clone()).request(self.request.clone()).under(&self.holders)
     }
 }
 
@@ -169,8 +184,8 @@ fn outcome(refusal: Option<&Refusal>) -> Outcome {
     }
 }
 
-/// What the model is given, as people read it in a review.
-fn as_json(chat: &Chat<ProtectedText>) -> serde_json::Value {
+/// What the model is given, as people read it in a review, and whom the request is about, which it is not given.
+fn as_json(chat: &Chat<ProtectedText>, patients: &Patients) -> serde_json::Value {
     let read = |t: &ProtectedText| t.expose().to_string();
     let messages: Vec<serde_json::Value> = chat
         .messages
@@ -191,7 +206,7 @@ fn as_json(chat: &Chat<ProtectedText>) -> serde_json::Value {
             value
         })
         .collect();
-    let mut value = serde_json::json!({ "messages": messages });
+    let mut value = serde_json::json!({ "messages": messages, "patients": patients.sealed() });
     if !chat.tools.is_empty() {
         value["tools"] = chat
             .tools

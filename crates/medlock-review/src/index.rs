@@ -7,7 +7,7 @@
 use crate::query::{Cursor, Order, Page, Query};
 use crate::terms::{self, Field};
 use futures_util::TryStreamExt as _;
-use medlock_audit::read::{Follow, Position, StoredEntry, entry_at};
+use medlock_audit::read::{Follow, Position, StoredEntry, entry_at, entry_with_content_at};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Connection as _, QueryBuilder, Row as _, Sqlite, SqlitePool};
 use std::collections::HashMap;
@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// What this program writes. Another is made again.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 /// Entries taken in one transaction.
 const BATCH: usize = 5000;
 /// Rows in one statement: SQLite takes 32,766 values.
@@ -170,13 +170,41 @@ impl Index {
 
     /// A page of at most `limit` entries after `cursor`. Looks among what has been taken in.
     pub async fn search(&self, query: &Query, cursor: Option<Cursor>, limit: usize) -> Result<Page, IndexError> {
+        self.read(query, cursor, limit, entry_at).await
+    }
+
+    /// The same with what is sealed with each.
+    pub async fn contents(&self, query: &Query, cursor: Option<Cursor>, limit: usize) -> Result<Page, IndexError> {
+        self.read(query, cursor, limit, entry_with_content_at).await
+    }
+
+    /// How many entries there are of these.
+    pub async fn count(&self, query: &Query) -> Result<u64, IndexError> {
+        let (mut count, mut cursor) = (0, None);
+        loop {
+            let places = self.places(query, cursor, ROWS).await?;
+            count += places.len() as u64;
+            match places.last() {
+                Some((index, _)) if places.len() == ROWS => cursor = Some(Cursor(*index)),
+                _ => return Ok(count),
+            }
+        }
+    }
+
+    async fn read(
+        &self,
+        query: &Query,
+        cursor: Option<Cursor>,
+        limit: usize,
+        one: fn(&Path, Position) -> Result<StoredEntry, medlock_audit::Error>,
+    ) -> Result<Page, IndexError> {
         let limit = limit.clamp(1, 1000);
         let places = self.places(query, cursor, limit + 1).await?;
         let more = places.len() > limit;
         let (log, wanted) = (self.log.clone(), places.into_iter().take(limit).collect::<Vec<_>>());
         let read = tokio::task::spawn_blocking(move || {
             let read = |(index, at): (u64, Position)| {
-                let entry = entry_at(&log, at).map_err(|_| IndexError::Unfit("an entry is not where it says"))?;
+                let entry = one(&log, at).map_err(|_| IndexError::Unfit("an entry is not where it says"))?;
                 if entry.index == index { Ok(entry) } else { Err(IndexError::Unfit("an entry is not where it says")) }
             };
             wanted.into_iter().map(read).collect::<Result<Vec<StoredEntry>, _>>()

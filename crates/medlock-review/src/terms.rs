@@ -15,7 +15,7 @@ pub enum Field {
     Request = 3,
     /// A record's id, as its receipt and the header `x-medlock-audit` have it.
     Record = 4,
-    /// A patient, as the keyed digest that records hold.
+    /// A patient, declared or found, as the random id that records hold.
     Patient = 5,
     /// The kind of entry.
     Kind = 6,
@@ -33,14 +33,17 @@ pub enum Field {
     Code = 12,
     /// A network address.
     From = 13,
+    /// A key that content is sealed under and that can be destroyed: an owner's, a patient's, a day's.
+    Key = 14,
 }
 
 impl Field {
     /// Every one there is, the most telling first.
-    pub const ALL: [Field; 13] = [
+    pub const ALL: [Field; 14] = [
         Field::Record,
         Field::Request,
         Field::Patient,
+        Field::Key,
         Field::About,
         Field::Who,
         Field::From,
@@ -69,6 +72,7 @@ impl Field {
             Field::Purpose => "purpose",
             Field::Code => "code",
             Field::From => "from",
+            Field::Key => "key",
         }
     }
 }
@@ -104,7 +108,15 @@ pub(crate) fn of(entry: &StoredEntry) -> Vec<(Field, String)> {
     for (key, fact) in entry.facts.iter() {
         let field = match key {
             "user" | "key" | "owner" | "session" => Field::About,
-            "patient" => Field::Patient,
+            "patient" => {
+                add(Field::Key, &fact.to_string());
+                Field::Patient
+            }
+            "owner_key" | "period" => Field::Key,
+            "found_patients" | "found_patients_2" | "found_patients_3" | "found_patients_4" => {
+                fact.to_string().split(',').for_each(|id| add(Field::Patient, id));
+                continue;
+            }
             "action" | "verb" => Field::Action,
             "model" => Field::Model,
             "purpose" => Field::Purpose,

@@ -6,6 +6,7 @@
 //! nothing. Second-factor secrets are sealed under a key that is not in the database.
 
 mod api_key;
+mod holder;
 mod mac;
 mod migrate;
 mod session;
@@ -13,6 +14,7 @@ mod user;
 mod vault;
 
 pub use api_key::ApiKeyRow;
+pub use holder::{HolderKey, HolderKeys};
 pub use session::SessionRow;
 pub use user::{UserCounters, UserRow};
 pub use vault::{VaultRow, VaultStore};

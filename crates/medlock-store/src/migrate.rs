@@ -3,8 +3,11 @@
 use crate::StoreError;
 use sqlx::{AssertSqlSafe, Row, SqlitePool};
 
-const MIGRATIONS: &[&str] =
-    &[include_str!("../migrations/0001_identity.sql"), include_str!("../migrations/0002_vault.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../migrations/0001_identity.sql"),
+    include_str!("../migrations/0002_vault.sql"),
+    include_str!("../migrations/0003_holders.sql"),
+];
 
 pub(crate) async fn run(pool: &SqlitePool) -> Result<(), StoreError> {
     let known = MIGRATIONS.len() as i64;

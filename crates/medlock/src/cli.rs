@@ -5,7 +5,7 @@ mod deid;
 pub(crate) use deid::{Certify, Deid, DeidFiles, DeidVerb, Eval, Explain, Per, Required};
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
-use medlock_domain::{KeyId, ModelName, Purpose, RequestId, RoleName, SessionId, Username};
+use medlock_domain::{KeyId, ModelName, Purpose, RequestId, RoleName, SessionId, UserId, Username};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -201,6 +201,90 @@ pub(crate) enum Audit {
     Export(AuditExport),
     /// Print entries
     Show(AuditShow),
+    /// Open everything that is sealed of a request: what came beside what the model saw, and what it said
+    ///
+    /// Takes the right, a reason, a one-time code where a server runs, and the reading key, which the server
+    /// does not have. That it was opened is recorded first.
+    Open {
+        /// The request
+        #[arg(value_name = "REQUEST")]
+        request: RequestId,
+        /// The private reading key
+        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        reading_key: PathBuf,
+        #[command(flatten)]
+        why: Why,
+    },
+    /// Erase content for good, by destroying the keys that it is sealed under; print a certificate
+    ///
+    /// Entries stay, and the log still verifies. A legal hold stops it. Today's content can be erased tomorrow.
+    Erase {
+        #[command(flatten)]
+        scope: Scope,
+        #[command(flatten)]
+        why: Why,
+        /// Do not ask again
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Legal holds: content that nothing erases
+    #[command(subcommand)]
+    Hold(AuditHold),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AuditHold {
+    /// Hold content
+    Add {
+        #[command(flatten)]
+        scope: Scope,
+        /// Everything
+        #[arg(long, conflicts_with_all = ["from_day", "to_day", "patient", "owner"])]
+        all: bool,
+        #[command(flatten)]
+        why: Why,
+    },
+    /// The holds in force
+    List,
+    /// Lift a hold
+    Lift {
+        /// Its number
+        #[arg(value_name = "NUMBER")]
+        number: u64,
+        #[command(flatten)]
+        why: Why,
+    },
+}
+
+/// Which content.
+#[derive(Debug, Args)]
+pub(crate) struct Scope {
+    /// What was sealed from this day (UTC) on: 2026-11-23
+    #[arg(long, value_name = "DAY", requires = "to_day", conflicts_with_all = ["patient", "owner"])]
+    pub(crate) from_day: Option<String>,
+    /// To this day
+    #[arg(long, value_name = "DAY", requires = "from_day")]
+    pub(crate) to_day: Option<String>,
+    /// What was declared to be about this patient; - reads it from stdin
+    #[arg(long, value_name = "PATIENT", conflicts_with = "owner")]
+    pub(crate) patient: Option<String>,
+    /// What this person, or API keys that they answer for, asked
+    #[arg(long, value_name = "USER-ID")]
+    pub(crate) owner: Option<UserId>,
+}
+
+/// Why somebody does it.
+#[derive(Debug, Args)]
+pub(crate) struct Why {
+    /// patient-request, incident, review, legal, retention or other
+    #[arg(long, value_name = "WORD")]
+    pub(crate) reason: String,
+    /// In your own words; sealed in the log
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) note: Option<String>,
+    /// Read the one-time code from here instead of asking; - is stdin
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) otp_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -219,6 +303,9 @@ pub(crate) struct AuditSearch {
     /// To whom it was done
     #[arg(long, value_name = "IDS")]
     pub(crate) about: Option<String>,
+    /// A patient, declared or found in the texts: as it was declared, or hld_…; - reads it from stdin
+    #[arg(long, value_name = "PATIENT")]
+    pub(crate) patient: Option<String>,
     /// Request ids
     #[arg(long, value_name = "IDS")]
     pub(crate) request: Option<String>,
@@ -308,8 +395,9 @@ pub(crate) struct AuditShow {
     /// The last so many only
     #[arg(long, value_name = "N")]
     pub(crate) last: Option<usize>,
-    /// Open the sealed content; that it was read is itself recorded
-    #[arg(long, requires = "reading_key")]
+    /// Open the sealed content, with the keys of this data directory, while no server runs; that it was read
+    /// is itself recorded
+    #[arg(long, requires = "reading_key", conflicts_with = "dir")]
     pub(crate) content: bool,
     /// The private reading key that opens it
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]

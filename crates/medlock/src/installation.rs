@@ -3,13 +3,16 @@
 use crate::clock::SystemClock;
 use crate::config::Settings;
 use crate::failure::{Doing, Failure};
+use crate::layout::Layout;
 use crate::witness;
 use medlock_audit::medium::Disk;
-use medlock_audit::{Error, Limits, Log};
+use medlock_audit::{Error, Limits, Log, Sealing};
 use medlock_auth::{Auth, PolicySource, SessionLimits};
 use medlock_domain::Clock;
 use medlock_keys::keyring::{Data, Keyring};
+use medlock_keys::period::PeriodKeys;
 use medlock_pipeline::admin::Admin;
+use medlock_pipeline::content_keys::{self, ContentKeys};
 use medlock_review::Index;
 use medlock_store::{Store, StoreKeys, VaultStore};
 use std::path::PathBuf;
@@ -25,6 +28,7 @@ pub(crate) struct Installation {
     pub(crate) admin: Admin,
     /// What finds entries of the log.
     pub(crate) index: Option<Index>,
+    pub(crate) content_keys: ContentKeys,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
@@ -46,7 +50,9 @@ impl Installation {
             absolute_ms: settings.session_absolute_hours * 3_600_000,
         };
         let auth = Auth::open(store.clone(), policy, clock.clone(), limits).await.doing("loading the policies")?;
-        let mut admin = Admin::new(auth.clone(), log.clone());
+        let content_keys = ContentKeys::new(store.holders(of(Data::Content)), Arc::new(days(layout, &keys)?));
+        let admin = Admin::new(auth.clone(), log.clone());
+        let mut admin = admin.with_content_keys(content_keys.clone(), settings.backups.clone());
         let index = match Index::open(&layout.audit_index(), &layout.audit()).await {
             Ok(index) => Some(index),
             // Nothing depends on it but searching, which says so.
@@ -59,7 +65,7 @@ impl Installation {
             admin = admin.with_index(index.clone());
         }
         let audit_dir = layout.audit();
-        Ok(Self { store, vault, log, audit_dir, auth, admin, index, clock })
+        Ok(Self { store, vault, log, audit_dir, auth, admin, index, content_keys, clock })
     }
 
     /// Ends in good order. Each step is tried, whatever becomes of the one before.
@@ -74,12 +80,19 @@ impl Installation {
     }
 }
 
+/// The keys of days.
+pub(crate) fn days(layout: &Layout, keys: &Keyring) -> Result<PeriodKeys, Failure> {
+    PeriodKeys::open(&layout.day_keys(), keys.data_key(Data::Content).clone()).doing("opening the keys of days")
+}
+
 /// Opens the audit log alone. Its witnesses are asked first, where there are any.
 pub(crate) fn open_log(settings: &Settings, keys: &Keyring, clock: Arc<dyn Clock>) -> Result<Log, Failure> {
     let disk = Box::new(Disk::at(&settings.layout.audit()));
     let (signing, reading) = (keys.audit_signing().clone(), keys.reading_public().clone());
+    let days = content_keys::periods(Arc::new(days(&settings.layout, keys)?));
+    let sealing = Sealing { reading, periods: Some(days), keep: settings.content_keep_days > 0 };
     let witnesses = settings.witnesses.as_ref().map(witness::of).transpose()?;
-    Log::open_with(disk, signing, reading, clock, Limits::default(), witnesses).map_err(|e| match e {
+    Log::open_with(disk, signing, sealing, clock, Limits::default(), witnesses).map_err(|e| match e {
         // Somebody changed what was there: a finding, not a mishap.
         Error::PutBack { .. } | Error::OtherHistory { .. } | Error::RolledBack { .. } | Error::Forked { .. } => {
             Failure::denied(e.to_string())

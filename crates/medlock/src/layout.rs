@@ -26,6 +26,8 @@ impl Layout {
         keys = "keys";
         /// The private half of what audit content is sealed to; the server never reads it.
         reading_key = "keys/audit-reading.key";
+        /// The keys whose destruction erases the audit content of a day.
+        day_keys = "keys/days";
         tls = "tls";
         ca_cert = "tls/ca.pem";
         ca_key = "tls/ca.key";

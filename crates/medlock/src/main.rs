@@ -4,6 +4,7 @@
 mod admin;
 mod cli;
 mod clock;
+mod columns;
 mod commands;
 mod config;
 mod deid_vault;

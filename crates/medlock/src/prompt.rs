@@ -28,6 +28,14 @@ pub(crate) fn secret(what: &str, file: Option<&Path>) -> Result<Secret, Failure>
     Ok(secret)
 }
 
+/// A patient as the command line names them: `-` is stdin, since command lines are seen and kept.
+pub(crate) fn patient(text: &str) -> Result<Zeroizing<String>, Failure> {
+    match text {
+        "-" => Ok(Zeroizing::new(from_stdin("patient")?.expose().trim().to_owned())),
+        text => Ok(Zeroizing::new(text.to_owned())),
+    }
+}
+
 /// A secret to be: asked for twice where there is somebody to ask.
 pub(crate) fn new_secret(what: &str, file: Option<&Path>) -> Result<Secret, Failure> {
     let first = secret(what, file)?;

@@ -7,10 +7,11 @@ use medlock_audit::medium::Disk;
 use medlock_audit::verify::verify_log;
 use medlock_audit::{Entry, Kind, Log, Outcome};
 use medlock_deid::Detector;
-use medlock_domain::Actor;
+use medlock_domain::{Actor, Timestamp};
 use medlock_gateway::{Gateway, GatewayConfig, GatewayError, Parts};
 use medlock_keys::file::read_private;
 use medlock_model::{EngineConfig, EngineHandle, EngineInfo, Launch, Launcher, PullOptions, Registry, VerifiedModel};
+use medlock_pipeline::admin::Admin;
 use medlock_pipeline::{EngineGenerator, Guard};
 use medlock_review::Index;
 use std::net::SocketAddr;
@@ -34,6 +35,8 @@ pub(crate) struct Server {
     gateway: Gateway,
     guard: Guard,
     address: SocketAddr,
+    /// How long audit content is kept.
+    keep_days: u32,
 }
 
 /// The models directory, with where to pull from.
@@ -54,8 +57,9 @@ impl Server {
     ) -> Result<Self, Failure> {
         let engine = start_engine(settings, launcher, model).await?;
         let generator = EngineGenerator::new(settings.model.name.clone(), engine.clone());
-        let Installation { log, auth, admin, clock, .. } = &installation;
-        let guard = Guard::new(auth.clone(), log.clone(), Arc::new(generator), detector, settings.on_leak);
+        let Installation { log, auth, admin, content_keys, clock, .. } = &installation;
+        let guard =
+            Guard::new(auth.clone(), log.clone(), Arc::new(generator), detector, content_keys.clone(), settings.rules);
         let parts = Parts {
             guard: guard.clone(),
             admin: admin.clone(),
@@ -66,7 +70,8 @@ impl Server {
         let gateway = bind(settings, parts)?;
         let address = gateway.local_addr().doing("asking where the server listens")?;
         record_start(&installation, &engine, address).await?;
-        Ok(Self { installation, engine, gateway, guard, address })
+        keep_erased(&installation).await?;
+        Ok(Self { installation, engine, gateway, guard, address, keep_days: settings.content_keep_days })
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -87,9 +92,11 @@ impl Server {
 
     /// Serves until `stop`, lets what is running end, and closes everything in good order.
     pub(crate) async fn run(self, stop: impl Future<Output = ()>) -> Result<(), Failure> {
-        let Self { installation, engine, gateway, guard, .. } = self;
+        let Self { installation, engine, gateway, guard, keep_days, .. } = self;
         let indexing = installation.index.clone().map(|index| tokio::spawn(keep_up(index)));
-        let verifying = tokio::spawn(verify_daily(installation.log.clone(), installation.audit_dir.clone()));
+        let (log, admin) = (installation.log.clone(), installation.admin.clone());
+        let daily = verify_daily(log, installation.audit_dir.clone(), admin, keep_days);
+        let verifying = tokio::spawn(daily);
         gateway.run(stop).await;
         verifying.abort();
         if let Some(indexing) = indexing {
@@ -118,7 +125,7 @@ async fn keep_up(index: Index) {
 
 /// Reads every byte of the log, soon after the start and then every day: an opening looks at the end only.
 /// What came of it is a record (164.312(c)(2)); what is wrong is said where operators look.
-async fn verify_daily(log: Log, dir: PathBuf) {
+async fn verify_daily(log: Log, dir: PathBuf, admin: Admin, keep_days: u32) {
     tokio::time::sleep(FIRST_VERIFY).await;
     loop {
         let (name, place) = (log.name().clone(), dir.clone());
@@ -126,7 +133,11 @@ async fn verify_daily(log: Log, dir: PathBuf) {
         let entry = Entry::new(Kind::LogRead, Actor::Server).word("with", "verify");
         let entry = match verified {
             Err(_panicked) => entry.outcome(Outcome::Aborted),
-            Ok(Ok(report)) => entry.int("entries", i64::try_from(report.size).unwrap_or(i64::MAX)),
+            Ok(Ok(report)) => {
+                let vouched = report.witnessed.iter().map(|(_, time)| *time).min();
+                expire(&admin, keep_days, vouched).await;
+                entry.int("entries", i64::try_from(report.size).unwrap_or(i64::MAX))
+            }
             Ok(Err(problems)) => {
                 for problem in &problems {
                     tracing::error!(error = %problem, "the audit log is NOT intact: run `medlock audit verify`");
@@ -139,6 +150,32 @@ async fn verify_daily(log: Log, dir: PathBuf) {
         }
         tokio::time::sleep(VERIFY_EVERY).await;
     }
+}
+
+/// Erases the content that has been kept long enough, by the time that a witness vouches for: the clock of this
+/// machine is its administrator's.
+async fn expire(admin: &Admin, keep_days: u32, vouched: Option<Timestamp>) {
+    let Some(time) = vouched else {
+        tracing::info!("no witness vouches for the date, so no content is erased by its age");
+        return;
+    };
+    match admin.expire(keep_days, time).await {
+        Ok(days) if !days.is_empty() => tracing::info!(days = days.len(), "content of days past their time was erased"),
+        Ok(_) => {}
+        Err(e) => tracing::error!(error = %e, "content past its time could not be erased"),
+    }
+}
+
+/// What was erased stays erased, whatever backup was put back.
+async fn keep_erased(installation: &Installation) -> Result<(), Failure> {
+    if installation.index.is_none() {
+        return Ok(());
+    }
+    let again = installation.admin.keep_erased().await.doing("looking for keys that were destroyed")?;
+    if again > 0 {
+        tracing::warn!(keys = again, "keys that had been destroyed were there again; they were destroyed again");
+    }
+    Ok(())
 }
 
 async fn start_engine(settings: &Settings, launcher: Launcher, model: VerifiedModel) -> Result<EngineHandle, Failure> {

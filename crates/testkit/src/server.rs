@@ -3,18 +3,20 @@
 use crate::http::Answer;
 use crate::people::{self, Person};
 use crate::script::Script;
-use medlock_audit::Log;
 use medlock_audit::fault::{Fault, FaultDisk};
 use medlock_audit::read::{Reader, StoredEntry};
+use medlock_audit::{Log, Sealing};
 use medlock_auth::{Auth, LocalOperator, PolicySource, SessionLimits};
 use medlock_deid::{Detector, OnLeak};
 use medlock_domain::{Clock, ManualClock, Timestamp};
 use medlock_gateway::dev_ca::DevCa;
 use medlock_gateway::{Gateway, GatewayConfig, Limits, Parts};
 use medlock_keys::keyring::{Data, Keyring};
+use medlock_keys::period::PeriodKeys;
 use medlock_keys::seal::DataKey;
-use medlock_pipeline::Guard;
 use medlock_pipeline::admin::{Admin, By};
+use medlock_pipeline::content_keys::{self, ContentKeys};
+use medlock_pipeline::{Guard, OnOtherPatient, Rules};
 use medlock_review::Index;
 use medlock_store::{Store, StoreKeys};
 use rustls::pki_types::pem::PemObject;
@@ -44,7 +46,7 @@ pub struct Builder {
     limits: Limits,
     script: Script,
     detector: &'static Detector,
-    on_leak: OnLeak,
+    rules: Rules,
     failing: bool,
 }
 
@@ -52,7 +54,13 @@ impl Default for Builder {
     fn default() -> Self {
         let limits = Limits { drain: Duration::from_secs(5), ..Limits::default() };
         let (script, detector) = (Script::default(), Detector::shared());
-        Self { limits, script, detector, on_leak: OnLeak::Redact, failing: false }
+        Self {
+            limits,
+            script,
+            detector,
+            rules: Rules { on_leak: OnLeak::Redact, on_other_patient: OnOtherPatient::Flag },
+            failing: false,
+        }
     }
 }
 
@@ -81,7 +89,14 @@ impl Builder {
     /// With another answer to identifiers that the model makes up.
     #[must_use]
     pub fn on_leak(mut self, on_leak: OnLeak) -> Self {
-        self.on_leak = on_leak;
+        self.rules.on_leak = on_leak;
+        self
+    }
+
+    /// What becomes of requests that name another patient than the one declared.
+    #[must_use]
+    pub fn on_other_patient(mut self, what: OnOtherPatient) -> Self {
+        self.rules.on_other_patient = what;
         self
     }
 
@@ -105,17 +120,27 @@ impl Builder {
         let copy = |data| DataKey::from_bytes(*keys.data_key(data).expose());
         let store_keys = StoreKeys { seal: copy(Data::Store), mac: copy(Data::RowMac) };
         let store = Store::open(&dir.path().join("medlock.db"), store_keys).await.expect("a database");
+        let holders = store.holders(copy(Data::Content));
         let auth = Auth::open(store, PolicySource::Shipped, clock.clone(), SessionLimits::default())
             .await
             .expect("the shipped policies are valid");
-        let mut admin = Admin::new(auth.clone(), log.clone());
+        let days = PeriodKeys::open(&dir.path().join("keys/days"), copy(Data::Content)).expect("keys of days");
+        let content_keys = ContentKeys::new(holders, Arc::new(days));
+        let mut admin = Admin::new(auth.clone(), log.clone()).with_content_keys(content_keys.clone(), Vec::new());
         // A log in memory has no files to find anything in.
         if disk.is_none() {
             let index = Index::open(&dir.path().join("audit-index.db"), &dir.path().join("audit")).await;
             admin = admin.with_index(index.expect("an index"));
         }
         let people = people::populate(&admin, &clock).await;
-        let guard = Guard::new(auth.clone(), log.clone(), Arc::new(self.script.clone()), self.detector, self.on_leak);
+        let guard = Guard::new(
+            auth.clone(),
+            log.clone(),
+            Arc::new(self.script.clone()),
+            self.detector,
+            content_keys.clone(),
+            self.rules,
+        );
         let ca = DevCa::create().expect("a CA");
         let pair = ca.issue_server(&["localhost", "127.0.0.1"]).expect("a certificate");
         let config = GatewayConfig {
@@ -148,6 +173,7 @@ impl Builder {
             metrics,
             ca_pem,
             client,
+            content_keys,
             stop: Some(stop),
             task: Some(task),
         }
@@ -160,7 +186,11 @@ fn open_log(dir: &Path, keys: &Keyring, disk: Option<&FaultDisk>, clock: Arc<Man
         None => {
             let dir = dir.join("audit");
             Log::create(&dir, ORIGIN, &signing()).expect("a log");
-            Log::open(&dir, signing(), keys.reading_public().clone(), clock)
+            let wrap = DataKey::from_bytes(*keys.data_key(Data::Content).expose());
+            let days = PeriodKeys::open(&dir.with_file_name("keys").join("days"), wrap).expect("keys of days");
+            let periods = Some(content_keys::periods(Arc::new(days)));
+            let sealing = Sealing { reading: keys.reading_public().clone(), periods, keep: true };
+            Log::open(&dir, signing(), sealing, clock)
         }
         Some(disk) => {
             Log::create_on(disk, ORIGIN, &signing()).expect("a log");
@@ -191,6 +221,7 @@ pub struct Server {
     metrics: Option<SocketAddr>,
     ca_pem: String,
     client: reqwest::Client,
+    content_keys: ContentKeys,
     stop: Option<oneshot::Sender<()>>,
     task: Option<JoinHandle<()>>,
 }
@@ -229,6 +260,11 @@ impl Server {
     /// Its administrative verbs.
     pub fn admin(&self) -> &Admin {
         &self.admin
+    }
+
+    /// The keys that its content is sealed under.
+    pub fn content_keys(&self) -> &ContentKeys {
+        &self.content_keys
     }
 
     /// Who is it, and may they.

@@ -36,7 +36,7 @@ impl Keys {
 
     fn open(&self, disk: &FaultDisk) -> Log {
         let World { reading, clock, limits, .. } = &self.world;
-        let sealing = crate::Sealing { reading: reading.public(), periods: Some(self.days.clone()) };
+        let sealing = crate::Sealing { reading: reading.public(), periods: Some(self.days.clone()), keep: true };
         Log::open_with(Box::new(disk.clone()), self.world.signing(), sealing, clock.clone(), *limits, None).unwrap()
     }
 

@@ -1,6 +1,7 @@
 //! `/admin/v1`: log-in and the administrative verbs, as JSON. The deciding and recording is
 //! `medlock_pipeline::admin`'s; here are the shapes.
 
+pub(crate) mod content;
 pub(crate) mod key;
 pub(crate) mod session;
 pub(crate) mod state;

@@ -6,6 +6,7 @@ use crate::error::Fault;
 use crate::front::Caller;
 use axum::Json;
 use axum::extract::{RawQuery, State};
+use medlock_domain::HolderId;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -34,6 +35,15 @@ pub(crate) async fn search(
 ) -> Result<Json<Value>, Fault> {
     let query = query.unwrap_or_default();
     let filters: Vec<(String, String)> = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+    let plain = |(name, value): &(String, String)| {
+        name == "patient" && value.split(',').any(|id| id.parse::<HolderId>().is_err())
+    };
+    if filters.iter().any(plain) {
+        return Err(Fault::invalid(
+            "patient",
+            "an id of the log (hld_…) here: a patient's own belongs in the body of POST /admin/v1/audit/search",
+        ));
+    }
     let found = app.admin.search(caller.by(), &filters).await?;
     Ok(Json(json!({ "data": found.entries, "next": found.next })))
 }

@@ -11,7 +11,8 @@ fn path(route: &Route) -> String {
         p if p.contains("/sessions/") => "ses_00000000000000000000000000",
         _ => testkit::MODEL,
     };
-    route.path.replace("{id}", id)
+    let request = "req_00000000000000000000000000";
+    route.path.replace("{id}", id).replace("{request}", request).replace("{number}", "1")
 }
 
 /// A body that would be taken from somebody who may.
@@ -25,6 +26,9 @@ fn body(route: &Route) -> &'static str {
         }
         ("PUT", "/admin/v1/users/{id}/password") => r#"{"password": "correct horse battery staple 9"}"#,
         ("PUT", _) => r#"{"roles": ["researcher"]}"#,
+        ("POST", "/admin/v1/audit/search") => r#"{"kind": "open"}"#,
+        ("POST", "/admin/v1/audit/erase" | "/admin/v1/audit/holds") => r#"{"patient": "1", "reason": "legal"}"#,
+        ("POST", path) if path.starts_with("/admin/v1/audit/") => r#"{"reason": "legal"}"#,
         ("POST", "/v1/chat/completions") => r#"{"model": "script-1", "messages": [{"role": "user", "content": "hi"}]}"#,
         _ => "",
     }

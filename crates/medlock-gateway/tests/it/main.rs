@@ -4,5 +4,6 @@
 mod admin;
 mod chat;
 mod connection;
+mod content;
 mod doors;
 mod stream;

@@ -49,7 +49,7 @@ fn only_the_owner_may_read_what_is_created() {
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o7777;
     assert_eq!((mode(&dir), mode(&dir.join(WRAPPED))), (0o700, 0o700));
     let files = files(&dir);
-    assert_eq!(files.len(), 7, "{files:?}");
+    assert_eq!(files.len(), 8, "{files:?}");
     for file in files {
         assert_eq!(mode(&file), 0o600, "{}", file.display());
         let bytes = fs::read(&file).unwrap();

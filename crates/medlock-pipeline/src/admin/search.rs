@@ -1,10 +1,11 @@
 //! Searching the audit log: who looked for what is itself a record.
 
+use super::content::unfindable;
 use super::{Admin, AdminError, By};
 use medlock_audit::Kind;
 use medlock_auth::AdminAction;
-use medlock_domain::Timestamp;
-use medlock_review::{BadQuery, Cursor, IndexError, Order, Query};
+use medlock_domain::{BadPatient, HolderId, PatientRef, Timestamp};
+use medlock_review::{BadQuery, Cursor, Order, Query};
 
 /// Some entries that were found, as JSON, and where to go on.
 #[derive(Debug)]
@@ -21,6 +22,7 @@ impl Admin {
     /// looked for is a record, before the answer.
     pub async fn search(&self, by: By<'_>, filters: &[(String, String)]) -> Result<FoundEntries, AdminError> {
         let permit = self.permit(by, &[AdminAction::AuditRead], "search").await?;
+        let filters = &self.with_ids(filters).await?;
         let wanted = Wanted::of(filters)?;
         let names = filters.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(",");
         let mut entry = by.entry(Kind::LogRead, permit.action(), "search").word("filters", &names);
@@ -28,20 +30,35 @@ impl Admin {
             entry = entry.word("looked_for", about);
         }
         self.log.append(entry).await?;
-        let index = self.index.as_ref().ok_or_else(|| AdminError::Refused("this server has no audit index".into()))?;
+        let index = self.index()?;
         let found = async {
             index.catch_up().await?;
             index.search(&wanted.query, wanted.cursor, wanted.limit).await
         };
-        let page = found.await.map_err(|e| match e {
-            IndexError::Unfit(_) => AdminError::Refused(e.to_string()),
-            e => {
-                tracing::error!(error = %e, "the audit log could not be searched");
-                AdminError::Failed
-            }
-        })?;
+        let page = found.await.map_err(unfindable)?;
         let next = page.next.map(|cursor| cursor.to_string());
         Ok(FoundEntries { entries: page.entries.iter().map(medlock_review::to_json).collect(), next })
+    }
+
+    /// The filters with the patient as records name them: nothing that identifies one goes further than this.
+    async fn with_ids(&self, filters: &[(String, String)]) -> Result<Vec<(String, String)>, AdminError> {
+        let mut all = Vec::with_capacity(filters.len());
+        for (name, value) in filters {
+            let known = || value.split(',').all(|id| id.parse::<HolderId>().is_ok());
+            if name != "patient" || known() {
+                all.push((name.clone(), value.clone()));
+                continue;
+            }
+            let patient: PatientRef = value.parse().map_err(|e: BadPatient| AdminError::Refused(e.to_string()))?;
+            let found = self.content_keys()?.find_patient(&patient).await.map_err(|e| {
+                tracing::error!(error = %e, "a patient's id could not be read");
+                AdminError::Failed
+            })?;
+            // Nobody's id: nothing is found, and that it was looked for is a record like any other.
+            let id = found.unwrap_or_else(|| HolderId::from_random([0; 16]));
+            all.push((name.clone(), id.to_string()));
+        }
+        Ok(all)
     }
 }
 

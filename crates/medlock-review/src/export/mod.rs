@@ -147,15 +147,19 @@ impl<'e> Seen<'e> {
                     seen.from = text.parse::<std::net::IpAddr>().ok().map(|ip| ip.to_string());
                     Value::from(text)
                 }
-                ("user" | "key" | "owner" | "session" | "patient", fact) => {
+                ("user" | "key" | "owner" | "session" | "patient" | "owner_key", fact) => {
                     let token = exporter.token(&fact.to_string());
-                    if key != "patient" && seen.about.is_none() {
+                    if !matches!(key, "patient" | "owner_key") && seen.about.is_none() {
                         seen.about = Some(token.clone());
                     }
                     Value::from(token)
                 }
                 // Ids as well, of whomever somebody looked for.
-                ("looked_for", fact) => {
+                (
+                    "looked_for" | "found_patients" | "found_patients_2" | "found_patients_3" | "found_patients_4"
+                    | "erased_keys",
+                    fact,
+                ) => {
                     let tokens: Vec<String> = fact.to_string().split(',').map(|id| exporter.token(id)).collect();
                     Value::from(tokens.join(","))
                 }

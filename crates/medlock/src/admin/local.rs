@@ -6,9 +6,11 @@ use crate::failure::Failure;
 use crate::installation::Installation;
 use crate::lock::RunLock;
 use medlock_auth::{Enrolment, LocalOperator, NewKey, NewUser};
-use medlock_domain::{KeyId, RoleName, SessionId, UserId, Username};
+use medlock_domain::{KeyId, RequestId, RoleName, SessionId, UserId, Username};
 use medlock_keys::password::Secret;
-use medlock_pipeline::admin::{AdminError, By};
+use medlock_pipeline::admin::{AdminError, Because, By, Day, Scope, Sealed};
+use serde_json::{Map, Value};
+use zeroize::Zeroizing;
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
@@ -36,6 +38,35 @@ impl Local {
     pub(super) async fn search(&self, filters: &[(String, String)]) -> Result<Found, Failure> {
         let found = self.installation.admin.search(self.by(), filters).await.map_err(failure)?;
         Ok(Found { data: found.entries, next: found.next })
+    }
+
+    pub(super) async fn open_content(
+        &self,
+        request: &RequestId,
+        ask: Map<String, Value>,
+    ) -> Result<Vec<Sealed>, Failure> {
+        let because = because(&ask)?;
+        self.installation.admin.open_content(self.by(), request, &because).await.map_err(failure)
+    }
+
+    pub(super) async fn erase(&self, ask: Map<String, Value>) -> Result<Value, Failure> {
+        let (scope, because) = (scope(&ask)?, because(&ask)?);
+        self.installation.admin.erase(self.by(), scope, &because).await.map_err(failure)
+    }
+
+    pub(super) async fn hold(&self, ask: Map<String, Value>) -> Result<u64, Failure> {
+        let (scope, because) = (scope(&ask)?, because(&ask)?);
+        self.installation.admin.hold(self.by(), scope, &because).await.map_err(failure)
+    }
+
+    pub(super) async fn lift_hold(&self, number: u64, ask: Map<String, Value>) -> Result<(), Failure> {
+        let because = because(&ask)?;
+        self.installation.admin.lift_hold(self.by(), number, &because).await.map_err(failure)
+    }
+
+    pub(super) async fn holds(&self) -> Result<Vec<Value>, Failure> {
+        let holds = self.installation.admin.holds(self.by()).await.map_err(failure)?;
+        Ok(holds.iter().map(|hold| hold.to_json()).collect())
     }
 
     pub(super) async fn users(&self) -> Result<Vec<UserView>, Failure> {
@@ -105,6 +136,27 @@ impl Local {
     pub(super) async fn end_session(&self, session: &SessionId) -> Result<(), Failure> {
         self.installation.admin.end_session(self.by(), session).await.map_err(failure)
     }
+}
+
+fn because(ask: &Map<String, Value>) -> Result<Because, Failure> {
+    let text = |key: &str| ask.get(key).and_then(Value::as_str);
+    let reason = text("reason").unwrap_or_default().parse();
+    let reason = reason.map_err(|expected| Failure::error(format!("--reason must be {expected}")))?;
+    Ok(Because { reason, note: text("note").map(|note| Zeroizing::new(note.to_owned())), code: None })
+}
+
+fn scope(ask: &Map<String, Value>) -> Result<Scope, Failure> {
+    let text = |key: &str| ask.get(key).and_then(Value::as_str);
+    let day = |key: &str| Day::new(text(key)?);
+    let days = || Some(Scope::Days(day("from_day")?, day("to_day")?));
+    let patient = || text("patient")?.parse().ok().map(Scope::Patient);
+    let owner = || text("owner")?.parse().ok().map(Scope::Owner);
+    let all = || text("all").map(|_| Scope::All);
+    days()
+        .or_else(patient)
+        .or_else(owner)
+        .or_else(all)
+        .ok_or_else(|| Failure::error("a day is 2026-11-23; a patient, a record number or FHIR reference"))
 }
 
 fn factor(enrolment: &Enrolment) -> Factor {

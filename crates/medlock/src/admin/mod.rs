@@ -10,12 +10,17 @@ mod view;
 pub(crate) use client::{Client, Saved, trusting, unreachable_server};
 pub(crate) use view::{Factor, Found, KeyView, MadeKey, MadeUser, NewKeyAsk, SessionView, UserView};
 
+use crate::cli::Why;
 use crate::config::{self, Whereabouts};
 use crate::failure::Failure;
 use crate::lock::{self, Holder};
+use crate::prompt;
 use local::Local;
-use medlock_domain::{KeyId, RoleName, SessionId, UserId, Username};
+use medlock_domain::{KeyId, RequestId, RoleName, SessionId, UserId, Username};
 use medlock_keys::password::Secret;
+use medlock_pipeline::admin::Sealed;
+use reqwest::Method;
+use serde_json::{Map, Value};
 
 /// Who does the verbs.
 pub(crate) enum Office {
@@ -41,6 +46,51 @@ impl Office {
         match self {
             Office::Remote(_) => Ok(()),
             Office::Local(local) => local.close().await,
+        }
+    }
+
+    /// What is sealed of a request; `ask` says why.
+    pub(crate) async fn open_content(
+        &self,
+        request: &RequestId,
+        ask: Map<String, Value>,
+    ) -> Result<Vec<Sealed>, Failure> {
+        match self {
+            Office::Remote(c) => remote::open_content(c, request, ask).await,
+            Office::Local(l) => l.open_content(request, ask).await,
+        }
+    }
+
+    /// Erases what `ask` says; the certificate.
+    pub(crate) async fn erase(&self, ask: Map<String, Value>) -> Result<Value, Failure> {
+        match self {
+            Office::Remote(c) => c.ask(Method::POST, "/admin/v1/audit/erase", Some(&Value::Object(ask))).await,
+            Office::Local(l) => l.erase(ask).await,
+        }
+    }
+
+    /// Holds what `ask` says; the hold's number.
+    pub(crate) async fn hold(&self, ask: Map<String, Value>) -> Result<u64, Failure> {
+        match self {
+            Office::Remote(c) => remote::hold(c, ask).await,
+            Office::Local(l) => l.hold(ask).await,
+        }
+    }
+
+    pub(crate) async fn lift_hold(&self, number: u64, ask: Map<String, Value>) -> Result<(), Failure> {
+        match self {
+            Office::Remote(c) => {
+                let path = format!("/admin/v1/audit/holds/{number}/lift");
+                c.ask(Method::POST, &path, Some(&Value::Object(ask))).await.map(drop)
+            }
+            Office::Local(l) => l.lift_hold(number, ask).await,
+        }
+    }
+
+    pub(crate) async fn holds(&self) -> Result<Vec<Value>, Failure> {
+        match self {
+            Office::Remote(c) => remote::list(c, "/admin/v1/audit/holds").await,
+            Office::Local(l) => l.holds().await,
         }
     }
 
@@ -141,4 +191,18 @@ impl Office {
             found.ok_or_else(|| Failure::denied("there is nobody of that name; `medlock user list` shows who is"))?;
         found.id.parse().map_err(|_| Failure::error("the server gave something that is no id"))
     }
+}
+
+/// Adds why to what is asked, with a one-time code where somebody has to show one: the local operator holds the
+/// files anyway.
+pub(crate) fn justified(office: &Office, ask: &mut Map<String, Value>, why: &Why) -> Result<(), Failure> {
+    ask.insert("reason".to_owned(), why.reason.as_str().into());
+    if let Some(note) = &why.note {
+        ask.insert("note".to_owned(), note.as_str().into());
+    }
+    if matches!(office, Office::Remote(_)) {
+        let code = prompt::secret("one-time code", why.otp_file.as_deref())?;
+        ask.insert("otp".to_owned(), code.expose().trim().into());
+    }
+    Ok(())
 }

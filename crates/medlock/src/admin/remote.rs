@@ -3,11 +3,12 @@
 use super::client::Client;
 use super::view::{Factor, Found, MadeKey, MadeUser, NewKeyAsk, strings};
 use crate::failure::{Doing, Failure};
-use medlock_domain::{RoleName, UserId, Username};
+use medlock_domain::{RequestId, RoleName, UserId, Username};
 use medlock_keys::password::Secret;
+use medlock_pipeline::admin::Sealed;
 use reqwest::Method;
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 const SHAPE: &str = "reading the server's answer (is it of another version?)";
 
@@ -17,10 +18,25 @@ pub(super) async fn list<T: DeserializeOwned>(client: &Client, path: &str) -> Re
 }
 
 pub(super) async fn search(client: &Client, filters: &[(String, String)]) -> Result<Found, Failure> {
-    let mut url = reqwest::Url::parse("https://localhost/admin/v1/audit").doing("naming what is looked for")?;
-    url.query_pairs_mut().extend_pairs(filters);
-    let path = format!("{}?{}", url.path(), url.query().unwrap_or_default());
-    read(client.ask(Method::GET, &path, None).await?)
+    let body: Map<String, Value> = filters.iter().map(|(name, value)| (name.clone(), value.as_str().into())).collect();
+    read(client.ask(Method::POST, "/admin/v1/audit/search", Some(&Value::Object(body))).await?)
+}
+
+pub(super) async fn open_content(
+    client: &Client,
+    request: &RequestId,
+    ask: Map<String, Value>,
+) -> Result<Vec<Sealed>, Failure> {
+    let path = format!("/admin/v1/audit/content/{request}");
+    let mut answer = client.ask(Method::POST, &path, Some(&Value::Object(ask))).await?;
+    let parcels: Vec<Value> = read(answer["data"].take())?;
+    let sealed = parcels.iter().map(Sealed::from_json).collect::<Option<Vec<_>>>();
+    sealed.ok_or_else(|| Failure::error(SHAPE))
+}
+
+pub(super) async fn hold(client: &Client, ask: Map<String, Value>) -> Result<u64, Failure> {
+    let mut answer = client.ask(Method::POST, "/admin/v1/audit/holds", Some(&Value::Object(ask))).await?;
+    read(answer["hold"].take())
 }
 
 pub(super) async fn act(client: &Client, path: &str) -> Result<(), Failure> {

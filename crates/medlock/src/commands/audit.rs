@@ -1,6 +1,8 @@
 //! `medlock audit`.
 
-use super::{Context, audit_export, audit_prove, audit_search, audit_show, audit_tail, block_on};
+use super::{
+    Context, audit_erase, audit_export, audit_open, audit_prove, audit_search, audit_show, audit_tail, block_on,
+};
 use crate::cli::Audit;
 use crate::config;
 use crate::failure::{Doing, Failure};
@@ -28,7 +30,10 @@ pub(crate) fn run(verb: Audit, context: &Context) -> Result<(), Failure> {
         Audit::Index(verb) => block_on(audit_search::index(verb, context)),
         Audit::Tail { lines, follow, dir } => block_on(audit_tail::run(lines, follow, dir, context)),
         Audit::Export(args) => audit_export::run(&args, context),
-        Audit::Show(args) => audit_show::run(&args, context),
+        Audit::Show(args) => block_on(audit_show::run(&args, context)),
+        Audit::Open { request, reading_key, why } => block_on(audit_open::run(&request, &reading_key, &why, context)),
+        Audit::Erase { scope, why, yes } => block_on(audit_erase::erase(&scope, &why, yes, context)),
+        Audit::Hold(verb) => block_on(audit_erase::hold(verb, context)),
     }
 }
 

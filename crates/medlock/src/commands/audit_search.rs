@@ -7,6 +7,7 @@ use crate::cli::{AuditIndex, AuditSearch};
 use crate::clock::SystemClock;
 use crate::config::{self, Settings};
 use crate::failure::{Doing, Failure};
+use crate::prompt;
 use medlock_domain::{Clock as _, Timestamp};
 use medlock_review::{Cursor, Difference, Index, IndexError, Query};
 use serde_json::{Value, json};
@@ -100,9 +101,11 @@ fn unfit(error: IndexError) -> Failure {
 /// As the server takes them.
 fn filters(args: &AuditSearch) -> Result<Vec<(String, String)>, Failure> {
     let time = |text: &Option<String>, flag| text.as_deref().map(|text| time(text, flag)).transpose();
+    let patient = args.patient.as_deref().map(prompt::patient).transpose()?;
     let said = [
         ("who", args.who.clone()),
         ("about", args.about.clone()),
+        ("patient", patient.as_deref().cloned()),
         ("request", args.request.clone()),
         ("id", args.id.clone()),
         ("kind", args.kind.clone()),
@@ -124,7 +127,7 @@ fn filters(args: &AuditSearch) -> Result<Vec<(String, String)>, Failure> {
     // What cannot be meant is a mistake of the command line, wherever it would be refused.
     for (name, value) in &said {
         match name.as_str() {
-            "since" | "until" | "order" | "limit" => {}
+            "since" | "until" | "order" | "limit" | "patient" => {}
             "cursor" => drop(value.parse::<Cursor>().map_err(|e| Failure::error(format!("--cursor: {e}")))?),
             field => drop(Query::new().named(field, value).map_err(|e| Failure::error(format!("--{e}")))?),
         }

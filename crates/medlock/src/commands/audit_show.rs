@@ -3,38 +3,33 @@
 use super::Context;
 use super::audit::directory;
 use crate::cli::AuditShow;
-use crate::clock::SystemClock;
-use crate::config::{self, Settings};
+use crate::config;
 use crate::failure::{Doing, Failure};
-use crate::installation::open_log;
-use crate::lock::{self, Holder};
+use crate::installation::Installation;
+use crate::lock::{self, Holder, RunLock};
 use crate::terminal::Terminal;
 use medlock_audit::medium::Disk;
 use medlock_audit::read::{Reader, StoredEntry, open_content};
 use medlock_audit::{Checkpoint, Entry, Kind, LogName};
 use medlock_domain::Actor;
 use medlock_keys::hpke::ReadingKey;
-use medlock_keys::keyring::{Keyring, load_reading_key};
+use medlock_keys::keyring::load_reading_key;
+use medlock_pipeline::content_keys::Closed;
 use medlock_review::to_json;
 use serde_json::{Map, Value};
 use std::collections::VecDeque;
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
 
-pub(crate) fn run(args: &AuditShow, context: &Context) -> Result<(), Failure> {
+pub(crate) async fn run(args: &AuditShow, context: &Context) -> Result<(), Failure> {
     let dir = directory(args.dir.clone(), context)?;
     let from = match &args.since {
         Some(file) => entries_under(file, &dir)?,
         None => args.from.unwrap_or(0),
     };
     let kind = args.kind.as_deref().map(kind_of).transpose()?;
-    let key = match (&args.reading_key, args.content) {
-        (Some(file), true) => {
-            // Before the key: who cannot be recorded does not read.
-            record_reading(args, context)?;
-            Some(load_reading_key(file).doing("opening the reading key")?)
-        }
+    let opening = match (&args.reading_key, args.content) {
+        (Some(file), true) => Some(Opening::of(args, file, context).await?),
         _ => None,
     };
     let wanted = |e: &StoredEntry| {
@@ -48,7 +43,7 @@ pub(crate) fn run(args: &AuditShow, context: &Context) -> Result<(), Failure> {
             continue;
         }
         match args.last {
-            None => print(&entry, key.as_ref(), context.terminal)?,
+            None => shown(&entry, opening.as_ref(), context.terminal).await?,
             Some(n) => {
                 kept.push_back(entry);
                 if kept.len() > n {
@@ -57,7 +52,13 @@ pub(crate) fn run(args: &AuditShow, context: &Context) -> Result<(), Failure> {
             }
         }
     }
-    kept.iter().try_for_each(|entry| print(entry, key.as_ref(), context.terminal))
+    for entry in &kept {
+        shown(entry, opening.as_ref(), context.terminal).await?;
+    }
+    match opening {
+        Some(Opening { installation, .. }) => installation.close().await,
+        None => Ok(()),
+    }
 }
 
 fn kind_of(word: &str) -> Result<Kind, Failure> {
@@ -74,57 +75,67 @@ fn entries_under(file: &Path, dir: &Path) -> Result<u64, Failure> {
     Ok(Checkpoint::verify(&note, &name).doing(format!("{} is no checkpoint of this log", file.display()))?.size)
 }
 
-/// Reading content is a record in the log that is read. That takes the directory's lock; a copy of
-/// a log, named with `--dir`, has nobody to write into it, and that is said.
-fn record_reading(args: &AuditShow, context: &Context) -> Result<(), Failure> {
-    if args.dir.is_some() {
-        context.terminal.note("this is a copy of a log: that its content was read is not recorded in it");
-        return Ok(());
-    }
-    let settings = config::load(&context.whereabouts)?;
-    let lock = match lock::take(&settings.layout)? {
-        Holder::Us(lock) => lock,
-        _ => {
-            return Err(Failure::error(
-                "a server has the log open, so that its content is read could not be recorded: stop the server, or \
-                 copy the audit directory away and read the copy with --dir",
-            ));
+/// What it takes to open content.
+struct Opening {
+    key: ReadingKey,
+    installation: Installation,
+    _lock: RunLock,
+}
+
+impl Opening {
+    /// That content is read is a record first: who cannot be recorded does not read.
+    async fn of(args: &AuditShow, key: &Path, context: &Context) -> Result<Self, Failure> {
+        let settings = config::load(&context.whereabouts)?;
+        let lock = match lock::take(&settings.layout)? {
+            Holder::Us(lock) => lock,
+            _ => {
+                return Err(Failure::error(
+                    "a server has the log open: `medlock audit open REQUEST` opens the content of a request; to open \
+                     more, stop the server",
+                ));
+            }
+        };
+        let installation = Installation::open(&settings).await?;
+        let mut entry = Entry::new(Kind::ContentRead, Actor::LocalOperator).word("with", "audit-show");
+        if let Some(request) = &args.request {
+            entry = entry.request(request.clone());
         }
+        installation.log.append(entry).await.doing("recording that content is read")?;
+        Ok(Self { key: load_reading_key(key).doing("opening the reading key")?, installation, _lock: lock })
+    }
+
+    async fn text(&self, entry: &StoredEntry) -> Result<Option<String>, Failure> {
+        if entry.content.is_none() {
+            return Ok(None);
+        }
+        let doing = || format!("opening the content of entry {}", entry.index);
+        let share = match self.installation.content_keys.share(entry).await {
+            Err(Closed::Erased(key)) => return Ok(Some(format!("(erased with the key {key})"))),
+            share => share.doing(doing())?,
+        };
+        let opened = open_content(entry, &self.key, &share).doing(doing())?;
+        Ok(Some(String::from_utf8_lossy(&opened).into_owned()))
+    }
+}
+
+async fn shown(entry: &StoredEntry, opening: Option<&Opening>, terminal: Terminal) -> Result<(), Failure> {
+    let content = match opening {
+        Some(opening) => opening.text(entry).await?,
+        None => None,
     };
-    append(&settings, args)?;
-    drop(lock);
+    print(entry, content.as_deref(), terminal);
     Ok(())
 }
 
-fn append(settings: &Settings, args: &AuditShow) -> Result<(), Failure> {
-    let keys = Keyring::open(&settings.layout.keys()).doing("opening the keys")?;
-    let log = open_log(settings, &keys, Arc::new(SystemClock))?;
-    let mut entry = Entry::new(Kind::ContentRead, Actor::LocalOperator).word("with", "audit-show");
-    if let Some(request) = &args.request {
-        entry = entry.request(request.clone());
-    }
-    log.append_blocking(entry).doing("recording that content is read").map(drop)
-}
-
-pub(crate) fn print(entry: &StoredEntry, key: Option<&ReadingKey>, terminal: Terminal) -> Result<(), Failure> {
-    let content = match (key, &entry.content) {
-        (Some(key), Some(_)) => {
-            let opened = open_content(entry, key).doing(format!("opening the content of entry {}", entry.index))?;
-            Some(String::from_utf8_lossy(&opened).into_owned())
-        }
-        _ => None,
-    };
+pub(crate) fn print(entry: &StoredEntry, content: Option<&str>, terminal: Terminal) {
     if terminal.json {
         let mut shown = to_json(entry);
         shown.insert("content".to_owned(), content.into());
         terminal.json(Value::Object(shown));
-        return Ok(());
+        return;
     }
     terminal.out(line(&to_json(entry), terminal));
-    if let Some(content) = content {
-        content.lines().for_each(|l| terminal.out(format!("        │ {l}")));
-    }
-    Ok(())
+    content.into_iter().flat_map(str::lines).for_each(|l| terminal.out(format!("        │ {l}")));
 }
 
 /// One entry on one line, from its JSON.

@@ -27,7 +27,7 @@ pub(crate) async fn run(lines: usize, follow: bool, dir: Option<PathBuf>, contex
         last.drain(..last.len().saturating_sub(lines));
     }
     let show = |entry: &StoredEntry| print(entry, None, context.terminal);
-    last.iter().try_for_each(show)?;
+    last.iter().for_each(show);
     if !follow {
         return Ok(());
     }
@@ -39,7 +39,7 @@ pub(crate) async fn run(lines: usize, follow: bool, dir: Option<PathBuf>, contex
             () = tokio::time::sleep(EVERY) => {}
         }
         for (_, entry) in log.next(1000).doing("reading the log")? {
-            show(&entry)?;
+            show(&entry);
         }
     }
 }

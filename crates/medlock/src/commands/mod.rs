@@ -1,7 +1,9 @@
 //! What each verb of the command line does.
 
 mod audit;
+mod audit_erase;
 mod audit_export;
+mod audit_open;
 mod audit_prove;
 mod audit_search;
 mod audit_show;

@@ -6,6 +6,8 @@ use crate::layout::Layout;
 use medlock_deid::{OnLeak, Preset};
 use medlock_domain::ModelName;
 use medlock_gateway::Limits;
+use medlock_pipeline::admin::Backup;
+use medlock_pipeline::{OnOtherPatient, Rules};
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -24,9 +26,12 @@ pub(crate) struct Settings {
     pub(crate) session_absolute_hours: i64,
     pub(crate) limits: Limits,
     pub(crate) policy_dir: Option<PathBuf>,
-    pub(crate) on_leak: OnLeak,
+    pub(crate) rules: Rules,
     pub(crate) detector: DetectorSettings,
     pub(crate) witnesses: Option<WitnessSettings>,
+    /// How long audit content is kept; 0: not at all.
+    pub(crate) content_keep_days: u32,
+    pub(crate) backups: Vec<Backup>,
     /// Every setting as text, with where it comes from: for `check-config`.
     pub(crate) resolved: Vec<Resolved>,
 }
@@ -94,6 +99,7 @@ impl fmt::Display for KeyRef {
 
 const ADDRESS: &str = "an address and port such as \"127.0.0.1:8443\" or \"[::1]:8443\"";
 const NAME: &str = "a model of the catalogue (`medlock model list`)";
+const BACKUPS: &str = "names, each with the days that one is kept: \"nightly 35, offsite 400\"";
 const SECRET: &str = "a reference to the key, \"file:PATH\" or \"env:NAME\", never the key itself";
 
 /// Judges everything; relative paths are under `base` (`data_dir`) or under the data directory.
@@ -117,9 +123,22 @@ pub(super) fn judge(raw: Raw, base: &Path) -> Result<Settings, Vec<Mistake>> {
     let session_absolute_hours = j.number("session.absolute_hours", 12, 1..=24);
     let limits = limits(&mut j);
     let policy_dir = j.maybe_path("policy.dir", &data);
-    let on_leak = j.word("output.on_leak", "redact", &[("redact", OnLeak::Redact), ("block", OnLeak::Block)]);
+    let rules = Rules {
+        on_leak: j.word("output.on_leak", "redact", &[("redact", OnLeak::Redact), ("block", OnLeak::Block)]),
+        on_other_patient: j.word(
+            "patient.mismatch",
+            "flag",
+            &[("flag", OnOtherPatient::Flag), ("deny", OnOtherPatient::Deny)],
+        ),
+    };
     let detector = detector(&mut j, &data);
     let witnesses = witnesses(&mut j, &data);
+    let content_keep_days = j.number("audit.content.keep_days", 365, 0..=36_525) as u32;
+    let backups = j.take("audit.content.backups", BACKUPS, |value| {
+        let (Value::Text(text) | Value::Loose(text)) = value else { return None };
+        backups(text).map(|_| text.clone())
+    });
+    let backups = backups.as_deref().and_then(self::backups).unwrap_or_default();
     if session_idle_minutes > session_absolute_hours * 60 {
         j.conflict("session.idle_minutes", "is longer than session.absolute_hours; make it shorter");
     }
@@ -138,9 +157,11 @@ pub(super) fn judge(raw: Raw, base: &Path) -> Result<Settings, Vec<Mistake>> {
         session_absolute_hours,
         limits,
         policy_dir,
-        on_leak,
+        rules,
         detector,
         witnesses,
+        content_keep_days,
+        backups,
         resolved,
     })
 }
@@ -198,6 +219,16 @@ fn detector(j: &mut Judge, data: &Path) -> DetectorSettings {
         }
     };
     DetectorSettings { preset, onnx }
+}
+
+/// `nightly 35, offsite 400`.
+fn backups(text: &str) -> Option<Vec<Backup>> {
+    let one = |part: &str| {
+        let (name, days) = part.trim().split_once(' ')?;
+        let word = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
+        Some(Backup { name: word.then(|| name.to_owned())?, keep_days: days.trim().parse().ok()? })
+    };
+    text.split(',').map(one).collect()
 }
 
 fn witnesses(j: &mut Judge, data: &Path) -> Option<WitnessSettings> {

@@ -30,7 +30,7 @@ fn what_is_said_is_taken_and_the_environment_wins() {
     assert_eq!(s.tls_cert, Path::new("/srv/m/tls/server.pem"));
     assert_eq!((s.listen.to_string().as_str(), s.model.engines), ("[::1]:9", 3));
     assert_eq!((s.tls_key, s.limits.drain), (KeyRef::Env("TLS_KEY".into()), Duration::from_secs(5)));
-    assert_eq!(s.on_leak, medlock_deid::OnLeak::Block);
+    assert_eq!(s.rules.on_leak, medlock_deid::OnLeak::Block);
     let of = |key| s.resolved.iter().find(|r| r.key == key).unwrap().origin.clone();
     assert_eq!(of("listen"), Origin::Env("MEDLOCK_LISTEN".into()));
     assert_eq!(of("output.on_leak"), Origin::Line(10));

@@ -10,6 +10,7 @@ use medlock_audit::{Checkpoint, Entry, InclusionProof, Kind, Log, LogName};
 use medlock_domain::{Actor, RequestId};
 use medlock_keys::hpke::ReadingKey;
 use medlock_keys::keyring::load_reading_key;
+use medlock_pipeline::ContentKeys;
 use serde_json::Value;
 use std::time::Duration;
 
@@ -31,13 +32,19 @@ pub(super) struct Evidence {
 }
 
 /// Gathers it. That content was read is recorded first.
-pub(super) async fn gather(layout: &Layout, log: &Log, request: &RequestId) -> Result<Evidence, Failure> {
+pub(super) async fn gather(
+    layout: &Layout,
+    log: &Log,
+    keys: &ContentKeys,
+    request: &RequestId,
+) -> Result<Evidence, Failure> {
     let entries = closed(layout, request).await?;
     let read = Entry::new(Kind::ContentRead, Actor::LocalOperator).request(request.clone()).word("with", "quickstart");
     log.append(read).await.doing("recording that content is read")?;
     let key = load_reading_key(&layout.reading_key()).doing("opening the reading key")?;
-    let content = |kind| content(&entries, kind, &key);
-    let (received, model_saw, model_said) = (content(Kind::Open)?, content(Kind::Permit)?, content(Kind::Close)?);
+    let content = async |kind| content(&entries, kind, &key, keys).await;
+    let (received, model_saw) = (content(Kind::Open).await?, content(Kind::Permit).await?);
+    let model_said = content(Kind::Close).await?;
     let vkey = std::fs::read_to_string(layout.audit().join("log.vkey")).doing("reading log.vkey")?;
     let name = LogName::parse(&vkey).doing("reading log.vkey")?;
     let first = entries.first().ok_or_else(|| Failure::error("the request left no record"))?;
@@ -65,10 +72,11 @@ async fn closed(layout: &Layout, request: &RequestId) -> Result<Vec<StoredEntry>
     Err(Failure::error("the request's record was not closed in time"))
 }
 
-fn content(entries: &[StoredEntry], kind: Kind, key: &ReadingKey) -> Result<String, Failure> {
+async fn content(entries: &[StoredEntry], kind: Kind, key: &ReadingKey, keys: &ContentKeys) -> Result<String, Failure> {
     let entry = entries.iter().find(|e| e.kind == kind && e.content.is_some());
     let entry = entry.ok_or_else(|| Failure::error(format!("the request has no {kind} record with content")))?;
-    let opened = open_content(entry, key).doing(format!("opening the content of entry {}", entry.index))?;
+    let share = keys.share(entry).await.doing("reading the keys of the content")?;
+    let opened = open_content(entry, key, &share).doing(format!("opening the content of entry {}", entry.index))?;
     Ok(String::from_utf8_lossy(&opened).into_owned())
 }
 

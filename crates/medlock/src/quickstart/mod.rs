@@ -1,6 +1,5 @@
 //! `medlock quickstart`: the product doing its job, on real parts, in one command.
 
-mod columns;
 mod evidence;
 mod narrate;
 mod note;
@@ -81,7 +80,8 @@ async fn prepare_and_serve(
     let mut narrator = Narrator::new(terminal);
     let mut ready = set_up::all(args, context, &layout, launcher, &mut narrator).await?;
     ready.lock.serving_at(ready.server.address())?;
-    let (log, demo) = (ready.server.installation().log.clone(), ready.demo);
+    let installation = ready.server.installation();
+    let (log, keys, demo) = (installation.log.clone(), installation.content_keys.clone(), ready.demo);
     let (end, ended) = oneshot::channel::<()>();
     let serving = tokio::spawn(ready.server.run(async move {
         // Sent, or dropped because the demonstration failed: both mean stop.
@@ -89,7 +89,7 @@ async fn prepare_and_serve(
     }));
     let shown = async {
         let answer = narrator.wait("asking over HTTPS", ask(&demo, &layout)).await?;
-        let evidence = evidence::gather(&layout, &log, &answer.request).await?;
+        let evidence = evidence::gather(&layout, &log, &keys, &answer.request).await?;
         Ok::<_, Failure>((answer, evidence))
     };
     let shown = shown.await;

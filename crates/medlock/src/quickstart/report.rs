@@ -1,8 +1,8 @@
 //! What the demonstration prints.
 
-use super::columns::{beside, section};
 use super::evidence::Evidence;
 use super::{Answer, Demo};
+use crate::columns::{beside, section};
 use crate::show;
 use crate::terminal::Terminal;
 use medlock_audit::Fact;

@@ -79,14 +79,20 @@ pub(crate) fn reading_key(server: &Server) -> ReadingKey {
 }
 
 /// What was sealed with a record.
-pub(crate) fn opened(entry: &StoredEntry, key: &ReadingKey) -> Vec<u8> {
-    open_content(entry, key).unwrap().to_vec()
+pub(crate) fn opened(server: &Server, entry: &StoredEntry, key: &ReadingKey) -> Vec<u8> {
+    let keys = server.content_keys().clone();
+    let of = entry.clone();
+    // On a thread of its own: this is called from within runtimes.
+    let share = std::thread::spawn(move || {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(keys.share(&of)).unwrap()
+    });
+    open_content(entry, key, &share.join().unwrap()).unwrap().to_vec()
 }
 
 /// All that these records authorised, one after the other.
-pub(crate) fn authorised(entries: &[StoredEntry], key: &ReadingKey) -> Vec<u8> {
+pub(crate) fn authorised(server: &Server, entries: &[StoredEntry], key: &ReadingKey) -> Vec<u8> {
     let releases = entries.iter().filter(|e| e.kind.as_str() == "release");
-    releases.flat_map(|e| opened(e, key)).collect()
+    releases.flat_map(|e| opened(server, e, key)).collect()
 }
 
 /// Checks the whole log, as an auditor would who has only the files and the public key.

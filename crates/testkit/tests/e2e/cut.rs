@@ -92,7 +92,7 @@ async fn cut_midway(cut: Cut) {
     let text = String::from_utf8(heard).unwrap();
     let close = closed(&server, &id).await;
     let records = of_request(&server, &id);
-    assert_eq!(authorised(&records, &reading_key(&server)), said(&text).as_bytes(), "{cut:?}");
+    assert_eq!(authorised(&server, &records, &reading_key(&server)), said(&text).as_bytes(), "{cut:?}");
     assert_eq!(close.facts.int("authorised_bytes"), Some(said(&text).len() as i64));
     verified(&server);
     if cut == Cut::Not {

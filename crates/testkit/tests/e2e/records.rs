@@ -63,15 +63,15 @@ async fn what_was_answered_is_what_was_recorded() {
             assert_eq!((close.facts.word("closed"), close.facts.word("finish")), (Some("clean"), Some("stop")));
             let entries = of_request(&server, answer.header("x-request-id"));
             assert_eq!(entries[0].receipt_id(), answer.header("x-medlock-audit"));
-            assert_eq!(opened(&entries[0], &key), body.to_string().into_bytes(), "the request as it came");
+            assert_eq!(opened(&server, &entries[0], &key), body.to_string().into_bytes(), "the request as it came");
             assert_eq!(kinds(&entries)[..2], ["open", "permit"]);
-            let seen = String::from_utf8(opened(&entries[1], &key)).unwrap();
+            let seen = String::from_utf8(opened(&server, &entries[1], &key)).unwrap();
             assert!(seen.contains("MRN-1") && !seen.contains("48213377"), "{seen}");
             let got = content(&answer);
-            assert_eq!(authorised(&entries, &key), got.as_bytes());
+            assert_eq!(authorised(&server, &entries, &key), got.as_bytes());
             let bytes = Some(got.len() as i64);
             assert_eq!((close.facts.int("authorised_bytes"), close.facts.int("written_bytes")), (bytes, bytes));
-            let model_said = String::from_utf8(opened(&close, &key)).unwrap();
+            let model_said = String::from_utf8(opened(&server, &close, &key)).unwrap();
             assert!(model_said.contains("MRN-1") && !model_said.contains("48213377"), "{model_said}");
         }
     }
@@ -92,7 +92,7 @@ async fn many_choices_and_tool_calls_are_recorded_too() {
         assert_eq!((ending(&close), close.facts.word("finish")), (("close", "ok", "-"), Some(finish)));
         assert_eq!(close.facts.int("authorised_bytes"), close.facts.int("written_bytes"));
     }
-    let released = |answer: &Answer| authorised(&of_request(&server, answer.header("x-request-id")), &key);
+    let released = |answer: &Answer| authorised(&server, &of_request(&server, answer.header("x-request-id")), &key);
     assert_eq!(released(&three), NOTE.repeat(3).into_bytes());
     assert_eq!(released(&call), br#"look_up{"who":"[NAME-1]"}"#);
     settled(&mut server).await;
@@ -169,7 +169,7 @@ async fn each_refusal_is_opened_and_closed_with_its_code() {
         assert!(!answer.text.contains("Okonkwo"), "{}", answer.text);
         assert_eq!(ending(&close), ("denied", outcome, code));
         let entries = of_request(&server, answer.header("x-request-id"));
-        assert_eq!(opened(&entries[0], &reading_key(&server)), body, "the request as it came");
+        assert_eq!(opened(&server, &entries[0], &reading_key(&server)), body, "the request as it came");
         assert!(!kinds(&entries).contains(&"release"), "{code}");
     }
     settled(&mut server).await;
@@ -187,17 +187,17 @@ async fn an_answer_that_the_filter_blocks_ends_there_and_is_recorded_as_blocked(
     assert_eq!((answer.header("x-should-retry"), answer.text.contains("219-09")), ("false", false));
     let refused = closed(&server, answer.header("x-request-id")).await;
     assert_eq!(ending(&refused), ("denied", "denied", "phi_blocked_output"));
-    assert!(String::from_utf8(opened(&refused, &key)).unwrap().contains("219-09-9934"));
+    assert!(String::from_utf8(opened(&server, &refused, &key)).unwrap().contains("219-09-9934"));
 
     let answer = server.chat(&streamed(ask(NOTE))).await;
     assert_eq!((answer.status.as_u16(), answer.text.contains("219-09")), (200, false), "{}", answer.text);
     assert!(answer.text.contains(r#""finish_reason":"content_filter""#), "{}", answer.text);
     let close = closed(&server, answer.header("x-request-id")).await;
     assert_eq!((ending(&close), close.facts.word("finish")), (("close", "ok", "-"), Some("content_filter")));
-    let allowed = authorised(&of_request(&server, answer.header("x-request-id")), &key);
+    let allowed = authorised(&server, &of_request(&server, answer.header("x-request-id")), &key);
     assert_eq!(allowed, content(&answer).as_bytes());
     // What it was that the model said is kept for those who review it.
-    assert!(String::from_utf8(opened(&close, &key)).unwrap().contains("219-09-9934"));
+    assert!(String::from_utf8(opened(&server, &close, &key)).unwrap().contains("219-09-9934"));
     settled(&mut server).await;
 }
 
@@ -236,7 +236,7 @@ async fn a_model_that_fails_midway_leaves_what_was_said_until_then() {
     assert_eq!(close.facts.word("closed"), Some("clean"), "the error is where the answer ends");
     let entries = of_request(&server, answer.header("x-request-id"));
     let got = content(&answer);
-    assert!(!got.is_empty() && authorised(&entries, &key).starts_with(got.as_bytes()));
+    assert!(!got.is_empty() && authorised(&server, &entries, &key).starts_with(got.as_bytes()));
     // Unstreamed, none of it goes out.
     let answer = server.chat(&ask(NOTE)).await;
     assert_eq!((answer.code().as_str(), answer.text.contains("word")), ("model_unavailable", false));
@@ -265,7 +265,7 @@ async fn a_client_that_hangs_up_got_no_more_than_was_authorised() {
         assert_eq!((ending(&close).0, ending(&close).1), ("close", "aborted"), "after {chunks} chunks");
         assert_eq!(close.facts.word("closed"), Some("early"));
         let got = crate::common::said(&String::from_utf8_lossy(&heard));
-        let allowed = authorised(&of_request(&server, &id), &key);
+        let allowed = authorised(&server, &of_request(&server, &id), &key);
         assert!(allowed.starts_with(got.as_bytes()), "after {chunks} chunks");
         let (written, may) = (close.facts.int("written_bytes").unwrap(), close.facts.int("authorised_bytes").unwrap());
         assert!(got.len() as i64 <= written && written <= may && may == allowed.len() as i64, "{written} of {may}");

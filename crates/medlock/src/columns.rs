@@ -6,7 +6,7 @@ use crate::terminal::Terminal;
 const LEAST: usize = 44;
 
 /// Prints two headed texts.
-pub(super) fn beside(terminal: Terminal, left: (&str, &str), right: (&str, &str)) {
+pub(crate) fn beside(terminal: Terminal, left: (&str, &str), right: (&str, &str)) {
     let width = terminal.width();
     if width < 2 * LEAST + 3 {
         section(terminal, left.0, left.1);
@@ -26,7 +26,7 @@ pub(super) fn beside(terminal: Terminal, left: (&str, &str), right: (&str, &str)
 }
 
 /// Prints one headed text.
-pub(super) fn section(terminal: Terminal, head: &str, text: &str) {
+pub(crate) fn section(terminal: Terminal, head: &str, text: &str) {
     let width = terminal.width();
     terminal.out("");
     terminal.out(terminal.bold(head));

@@ -1,0 +1,131 @@
+//! What is sealed in the log: opened, held, erased. And searching by what must not stand in a URL.
+
+use super::{Object, to_the_end};
+use crate::app::App;
+use crate::error::Fault;
+use crate::front::Caller;
+use axum::Json;
+use axum::extract::{Path, State};
+use hyper::StatusCode;
+use medlock_domain::{BadPatient, PatientRef, UserId};
+use medlock_pipeline::admin::{Because, Day, Scope, Sealed};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use zeroize::Zeroizing;
+
+/// `POST /admin/v1/audit/search`: as `GET /admin/v1/audit`, with the filters in the body. A patient belongs here:
+/// URLs end up in the logs of others.
+pub(crate) async fn search(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    mut object: Object,
+) -> Result<Json<Value>, Fault> {
+    let mut filters = Vec::new();
+    for name in NAMES {
+        if let Some(value) = object.text(name)? {
+            filters.push((name.to_owned(), value));
+        }
+    }
+    object.end()?;
+    let found = app.admin.search(caller.by(), &filters).await?;
+    Ok(Json(json!({ "data": found.entries, "next": found.next })))
+}
+
+const NAMES: [&str; 19] = [
+    "who", "about", "patient", "request", "id", "kind", "action", "outcome", "class", "model", "purpose", "code",
+    "from", "key", "since", "until", "order", "limit", "cursor",
+];
+
+/// `POST /admin/v1/audit/content/{request}`.
+pub(crate) async fn open(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Path(request): Path<String>,
+    mut object: Object,
+) -> Result<Json<Value>, Fault> {
+    let request = super::id(&request, "request")?;
+    let because = because(&mut object)?;
+    object.end()?;
+    to_the_end(async move {
+        let sealed = app.admin.open_content(caller.by(), &request, &because).await?;
+        Ok(Json(json!({ "data": sealed.iter().map(Sealed::to_json).collect::<Vec<_>>() })))
+    })
+    .await
+}
+
+/// `POST /admin/v1/audit/erase`.
+pub(crate) async fn erase(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    mut object: Object,
+) -> Result<Json<Value>, Fault> {
+    let scope = scope(&mut object)?;
+    let because = because(&mut object)?;
+    object.end()?;
+    to_the_end(async move { Ok(Json(app.admin.erase(caller.by(), scope, &because).await?)) }).await
+}
+
+/// `GET /admin/v1/audit/holds`.
+pub(crate) async fn holds(State(app): State<Arc<App>>, caller: Caller) -> Result<Json<Value>, Fault> {
+    let holds = app.admin.holds(caller.by()).await?;
+    Ok(super::data(holds.iter().map(|hold| hold.to_json()).collect()))
+}
+
+/// `POST /admin/v1/audit/holds`.
+pub(crate) async fn hold(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    mut object: Object,
+) -> Result<Json<Value>, Fault> {
+    let scope = scope(&mut object)?;
+    let because = because(&mut object)?;
+    object.end()?;
+    to_the_end(async move { Ok(Json(json!({ "hold": app.admin.hold(caller.by(), scope, &because).await? }))) }).await
+}
+
+/// `POST /admin/v1/audit/holds/{number}/lift`.
+pub(crate) async fn lift(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Path(number): Path<String>,
+    mut object: Object,
+) -> Result<StatusCode, Fault> {
+    let number = super::id(&number, "hold")?;
+    let because = because(&mut object)?;
+    object.end()?;
+    to_the_end(async move {
+        app.admin.lift_hold(caller.by(), number, &because).await?;
+        Ok(super::DONE)
+    })
+    .await
+}
+
+fn because(object: &mut Object) -> Result<Because, Fault> {
+    let reason = object.need_text("reason")?.parse().map_err(|expected| Fault::invalid("reason", expected))?;
+    Ok(Because { reason, note: object.text("note")?.map(Zeroizing::new), code: object.secret("otp")? })
+}
+
+/// Exactly one of days, a patient, an owner, all.
+pub(crate) fn scope(object: &mut Object) -> Result<Scope, Fault> {
+    const ONE: &str = "exactly one of from_day with to_day, patient, owner, all";
+    let day = |name, text: Option<String>| {
+        text.map(|t| Day::new(&t).ok_or_else(|| Fault::invalid(name, "a day such as 2026-11-23"))).transpose()
+    };
+    let days = (day("from_day", object.text("from_day")?)?, day("to_day", object.text("to_day")?)?);
+    let patient = object.text("patient")?.map(Zeroizing::new);
+    let patient = patient.map(|p| p.parse::<PatientRef>()).transpose();
+    let patient = patient.map_err(|_: BadPatient| Fault::invalid("patient", "a record number or FHIR reference"))?;
+    let owner = object.maybe::<UserId>("owner")?;
+    let all = match object.text("all")?.as_deref() {
+        None => None,
+        Some("true") => Some(()),
+        Some(_) => return Err(Fault::invalid("all", "\"true\", or absent")),
+    };
+    match (days, patient, owner, all) {
+        ((Some(from), Some(to)), None, None, None) => Ok(Scope::Days(from, to)),
+        ((None, None), Some(patient), None, None) => Ok(Scope::Patient(patient)),
+        ((None, None), None, Some(owner), None) => Ok(Scope::Owner(owner)),
+        ((None, None), None, None, Some(())) => Ok(Scope::All),
+        _ => Err(Fault::invalid("scope", ONE)),
+    }
+}

@@ -1,0 +1,237 @@
+//! Legal holds: what is not to be erased, whatever the period of keeping says. The log itself is where they are
+//! kept: a hold is the record that made it, until a record lifts it.
+
+use super::content::unfindable;
+use super::{Admin, AdminError, Because, By};
+use medlock_audit::read::StoredEntry;
+use medlock_audit::{Entry, Kind, Outcome};
+use medlock_auth::AdminAction;
+use medlock_domain::{HolderId, PatientRef, Timestamp, UserId};
+use medlock_review::{Field, Order, Query};
+use serde_json::{Value, json};
+
+/// Content that is to be held or erased.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scope {
+    /// What was sealed on these days, both included (UTC).
+    Days(Day, Day),
+    /// What was declared to be about a patient.
+    Patient(PatientRef),
+    /// What a person or their API keys asked.
+    Owner(UserId),
+    /// Everything.
+    All,
+}
+
+/// A day, `2026-11-23`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Day(String);
+
+impl Day {
+    /// The day, if it is one.
+    pub fn new(text: &str) -> Option<Self> {
+        (text.len() == 10 && Timestamp::parse_rfc3339(text).is_some()).then(|| Self(text.to_owned()))
+    }
+
+    /// The day that a moment is in.
+    pub fn of(time: Timestamp) -> Self {
+        Self(time.rfc3339().get(..10).unwrap_or_default().to_owned())
+    }
+
+    /// As text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    fn begins(&self) -> Timestamp {
+        Timestamp::parse_rfc3339(&self.0).unwrap_or(Timestamp(0))
+    }
+
+    pub(super) fn ends(&self) -> Timestamp {
+        self.begins().plus_ms(24 * 60 * 60 * 1000)
+    }
+}
+
+/// A scope with the patient as records name them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Extent {
+    Days(Day, Day),
+    Patient(HolderId),
+    Owner(UserId),
+    All,
+}
+
+/// A hold that is in force.
+#[derive(Debug, Clone)]
+pub struct Hold {
+    /// The entry that made it, which is its number.
+    pub number: u64,
+    /// Since when.
+    pub since: Timestamp,
+    pub(super) extent: Extent,
+}
+
+impl Hold {
+    /// For people and programs.
+    pub fn to_json(&self) -> Value {
+        let mut value = json!({ "hold": self.number, "since": self.since.rfc3339() });
+        match &self.extent {
+            Extent::Days(from, to) => {
+                value["from"] = from.as_str().into();
+                value["to"] = to.as_str().into();
+            }
+            Extent::Patient(id) => value["patient"] = id.as_str().into(),
+            Extent::Owner(user) => value["owner"] = user.as_str().into(),
+            Extent::All => value["all"] = true.into(),
+        }
+        value
+    }
+}
+
+impl Extent {
+    pub(super) fn note(&self, entry: Entry) -> Entry {
+        match self {
+            Self::Days(from, to) => entry.word("from_day", from.as_str()).word("to_day", to.as_str()),
+            Self::Patient(id) => entry.word("held_patient", id.as_str()),
+            Self::Owner(user) => entry.word("owner", user.as_str()),
+            Self::All => entry.word("extent", "all"),
+        }
+    }
+
+    fn of(entry: &StoredEntry) -> Option<Self> {
+        let word = |key| entry.facts.word(key);
+        let day = |key| word(key).and_then(Day::new);
+        if word("extent") == Some("all") {
+            return Some(Self::All);
+        }
+        let days = day("from_day").zip(day("to_day")).map(|(from, to)| Self::Days(from, to));
+        let patient = || word("held_patient")?.parse().ok().map(Self::Patient);
+        let owner = || word("owner")?.parse().ok().map(Self::Owner);
+        days.or_else(patient).or_else(owner)
+    }
+
+    /// Narrows a search to it.
+    pub(super) fn narrow(&self, query: Query) -> Result<Query, AdminError> {
+        let with =
+            |query: Query, field, value| query.with(field, value).map_err(|e| AdminError::Refused(e.to_string()));
+        match self {
+            Self::Days(from, to) => Ok(query.since(from.begins()).until(to.ends())),
+            Self::Patient(id) => with(query, Field::Patient, id.as_str()),
+            Self::Owner(user) => with(query, Field::Who, user.as_str()),
+            Self::All => Ok(query),
+        }
+    }
+}
+
+impl Admin {
+    /// Holds content: nothing of it is erased until the hold is lifted. Gives its number.
+    pub async fn hold(&self, by: By<'_>, scope: Scope, because: &Because) -> Result<u64, AdminError> {
+        const VERB: &str = "hold";
+        let permit = self.permit(by, &[AdminAction::AuditHold], VERB).await?;
+        self.justified(by, permit.action(), VERB, because).await?;
+        let extent = self.extent(scope).await?;
+        let entry = by.entry(Kind::AdminOutcome, permit.action(), VERB);
+        Ok(self.log.append(because.note(extent.note(entry))).await?.index())
+    }
+
+    /// Lifts a hold.
+    pub async fn lift_hold(&self, by: By<'_>, number: u64, because: &Because) -> Result<(), AdminError> {
+        const VERB: &str = "lift_hold";
+        let permit = self.permit(by, &[AdminAction::AuditHold], VERB).await?;
+        self.justified(by, permit.action(), VERB, because).await?;
+        if !self.holds_in_force().await?.iter().any(|hold| hold.number == number) {
+            return Err(AdminError::NotFound("hold in force"));
+        }
+        let entry = by.entry(Kind::AdminOutcome, permit.action(), VERB).int("hold", number as i64);
+        self.log.append(because.note(entry)).await?;
+        Ok(())
+    }
+
+    /// The holds that are in force.
+    pub async fn holds(&self, by: By<'_>) -> Result<Vec<Hold>, AdminError> {
+        self.look(by, &[AdminAction::AuditRead], "holds").await?;
+        self.holds_in_force().await
+    }
+
+    pub(super) async fn holds_in_force(&self) -> Result<Vec<Hold>, AdminError> {
+        let index = self.index()?;
+        index.catch_up().await.map_err(unfindable)?;
+        let query = Query::new().with(Field::Action, "hold,lift_hold").map_err(|_| AdminError::Failed)?;
+        let (query, mut cursor, mut holds) = (query.order(Order::Oldest), None, Vec::<Hold>::new());
+        loop {
+            let page = index.search(&query, cursor, 1000).await.map_err(unfindable)?;
+            for entry in page.entries.iter().filter(|e| e.kind == Kind::AdminOutcome && e.outcome == Outcome::Ok) {
+                match entry.facts.int("hold") {
+                    Some(lifted) => holds.retain(|hold| i64::try_from(hold.number).ok() != Some(lifted)),
+                    None => {
+                        // One that cannot be read holds everything: nothing is erased by misunderstanding.
+                        let extent = Extent::of(entry).unwrap_or(Extent::All);
+                        holds.push(Hold { number: entry.index, since: entry.time, extent });
+                    }
+                }
+            }
+            match page.next {
+                Some(next) => cursor = Some(next),
+                None => return Ok(holds),
+            }
+        }
+    }
+
+    /// The hold that forbids to erase this, if there is one: of what it holds, something would go.
+    pub(super) async fn held(&self, extent: &Extent, holds: &[Hold]) -> Result<Option<u64>, AdminError> {
+        for hold in holds {
+            let overlaps = match (&hold.extent, extent) {
+                (Extent::All, _) => true,
+                (Extent::Days(from, to), Extent::Days(first, last)) => from <= last && first <= to,
+                (Extent::Patient(a), Extent::Patient(b)) if a == b => true,
+                (Extent::Owner(a), Extent::Owner(b)) => a == b,
+                (held, _) => {
+                    // Two patients: an entry that is about the one may name the other.
+                    let query = extent.narrow(held.narrow(Query::new())?)?;
+                    match (held, extent) {
+                        (Extent::Patient(_), Extent::Patient(_)) => self.both(held, extent).await?,
+                        _ => self.index()?.count(&query).await.map_err(unfindable)? > 0,
+                    }
+                }
+            };
+            if overlaps {
+                return Ok(Some(hold.number));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether one request is about both: several values of one field would mean either.
+    async fn both(&self, one: &Extent, other: &Extent) -> Result<bool, AdminError> {
+        let (index, mut cursor) = (self.index()?, None);
+        let Extent::Patient(id) = one else { return Ok(false) };
+        let query = other.narrow(Query::new())?;
+        loop {
+            let page = index.search(&query, cursor, 1000).await.map_err(unfindable)?;
+            let names = |e: &StoredEntry| e.facts.iter().any(|(_, fact)| fact.to_string().contains(id.as_str()));
+            if page.entries.iter().any(names) {
+                return Ok(true);
+            }
+            match page.next {
+                Some(next) => cursor = Some(next),
+                None => return Ok(false),
+            }
+        }
+    }
+
+    pub(super) async fn extent(&self, scope: Scope) -> Result<Extent, AdminError> {
+        Ok(match scope {
+            Scope::Days(from, to) if from <= to => Extent::Days(from, to),
+            Scope::Days(..) => return Err(AdminError::Refused("the first day is after the last".into())),
+            Scope::Owner(user) => Extent::Owner(user),
+            Scope::All => Extent::All,
+            Scope::Patient(patient) => {
+                let found = self.content_keys()?.find_patient(&patient).await.map_err(|e| {
+                    tracing::error!(error = %e, "a patient's id could not be read");
+                    AdminError::Failed
+                })?;
+                Extent::Patient(found.ok_or(AdminError::NotFound("patient in the log"))?)
+            }
+        })
+    }
+}

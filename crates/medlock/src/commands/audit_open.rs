@@ -1,0 +1,99 @@
+//! `medlock audit open`: the server gives what is sealed and its share of the keys; it is opened here, with the
+//! reading key.
+
+use super::Context;
+use crate::admin::{Office, justified};
+use crate::cli::Why;
+use crate::columns::{beside, section};
+use crate::failure::{Doing, Failure};
+use medlock_audit::Kind;
+use medlock_audit::read::{StoredEntry, open_content};
+use medlock_domain::RequestId;
+use medlock_keys::hpke::ReadingKey;
+use medlock_keys::keyring::load_reading_key;
+use medlock_pipeline::admin::Sealed;
+use medlock_review::to_json;
+use serde_json::{Map, Value};
+use std::path::Path;
+use zeroize::Zeroizing;
+
+pub(crate) async fn run(request: &RequestId, key: &Path, why: &Why, context: &Context) -> Result<(), Failure> {
+    // Before it is asked for: who cannot open it leaves no record of having read it.
+    let key = load_reading_key(key).doing("opening the reading key")?;
+    let office = Office::open(&context.whereabouts).await?;
+    let given = async {
+        let mut ask = Map::new();
+        justified(&office, &mut ask, why)?;
+        office.open_content(request, ask).await
+    };
+    let given = given.await;
+    let closed = office.close().await;
+    let opened = given?.into_iter().map(|sealed| opened(sealed, &key)).collect::<Result<Vec<_>, _>>()?;
+    closed?;
+    let terminal = context.terminal;
+    if terminal.json {
+        for Opened { entry, text } in &opened {
+            let mut shown = to_json(entry);
+            match text {
+                Ok(text) => shown.insert("content".to_owned(), text.as_str().into()),
+                Err(erased) => shown.insert("erased_with".to_owned(), erased.as_str().into()),
+            };
+            terminal.json(Value::Object(shown));
+        }
+        return Ok(());
+    }
+    show(&opened, context);
+    Ok(())
+}
+
+struct Opened {
+    entry: StoredEntry,
+    text: Result<Zeroizing<String>, String>,
+}
+
+fn opened(sealed: Sealed, key: &ReadingKey) -> Result<Opened, Failure> {
+    let entry = sealed.parcel.entry().doing("reading what the server gave")?;
+    let text = match sealed.share {
+        Err(erased) => Err(erased),
+        Ok(share) => {
+            let bytes = open_content(&entry, key, &share).doing(format!("opening entry {}", entry.index))?;
+            Ok(Zeroizing::new(String::from_utf8_lossy(&bytes).into_owned()))
+        }
+    };
+    Ok(Opened { entry, text })
+}
+
+/// What came beside what the model saw, then what it said beside what was released.
+fn show(opened: &[Opened], context: &Context) {
+    let terminal = context.terminal;
+    let of = |kind: Kind| -> Vec<&Opened> { opened.iter().filter(|o| o.entry.kind == kind).collect() };
+    let text = |all: &[&Opened]| {
+        let each = all.iter().map(|o| match &o.text {
+            Ok(text) => text.to_string(),
+            Err(key) => format!("(erased with the key {key})"),
+        });
+        Zeroizing::new(each.collect::<Vec<_>>().concat())
+    };
+    let said = [of(Kind::Close), of(Kind::Denied)].concat();
+    let (came, saw) = (text(&of(Kind::Open)), text(&of(Kind::Permit)));
+    beside(terminal, ("What came", &pretty(&came)), ("What the model saw", &pretty(&saw)));
+    beside(terminal, ("What the model said", &text(&said)), ("What was released", &text(&of(Kind::Release))));
+    let shown = [Kind::Open, Kind::Permit, Kind::Close, Kind::Denied, Kind::Release];
+    for other in opened.iter().filter(|o| !shown.contains(&o.entry.kind)) {
+        section(terminal, &format!("{} (entry {})", other.entry.kind, other.entry.index), &text(&[other]));
+    }
+}
+
+/// The messages of a request, one below the other; whatever else it is, as it is.
+fn pretty(json: &str) -> String {
+    let Ok(value) = serde_json::from_str::<Value>(json) else { return json.to_owned() };
+    let Some(messages) = value.get("messages").and_then(Value::as_array) else { return json.to_owned() };
+    let one = |m: &Value| {
+        let content = match &m["content"] {
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        format!("{}: {content}", m["role"].as_str().unwrap_or("?"))
+    };
+    messages.iter().map(one).collect::<Vec<_>>().join("\n\n")
+}
