@@ -16,7 +16,7 @@ pub struct BadPatient;
 
 impl PatientRef {
     /// In one spelling: capitals, digits and `|` (between an issuer and its number), and nothing else, so that
-    /// `mrn 44-11` and `MRN44-11` are one; without a leading `Patient/`.
+    /// `44-11` and `MRN 4411` are one; without a leading `Patient/` or `MRN`.
     pub fn canonical(&self) -> &str {
         &self.0
     }
@@ -43,6 +43,10 @@ impl FromStr for PatientRef {
         let mut canonical = Self(String::with_capacity(number.len()));
         let kept = number.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '|');
         canonical.0.extend(kept.map(|c| c.to_ascii_uppercase()));
+        // What a record number is called is no part of it.
+        if canonical.0.strip_prefix("MRN").is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit())) {
+            canonical.0.drain(..3);
+        }
         if canonical.0.bytes().any(|b| b.is_ascii_alphanumeric()) { Ok(canonical) } else { Err(BadPatient) }
     }
 }
@@ -61,9 +65,10 @@ mod tests {
     #[test]
     fn one_patient_has_one_spelling() {
         let of = |text: &str| text.parse::<PatientRef>().unwrap();
-        for text in ["MRN44-11023", "mrn 4411023", "Patient/mrn.4411023"] {
-            assert_eq!(of(text).canonical(), "MRN4411023", "{text}");
+        for text in ["MRN44-11023", "mrn 4411023", "Patient/mrn.4411023", "4411023"] {
+            assert_eq!(of(text).canonical(), "4411023", "{text}");
         }
+        assert_eq!(of("mrnx-7").canonical(), "MRNX7");
         assert_ne!(of("north|1"), of("south|1"));
         assert!(of("north|1").is_same(&of("1")) && !of("north|1").is_same(&of("2")));
         for bad in ["", " ", "---", "José", "a\nb", &"1".repeat(65)] {

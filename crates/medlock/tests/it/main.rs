@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod command_line;
+mod content;
 mod deid;
 mod deid_files;
 mod offline;

@@ -298,7 +298,7 @@ async fn no_word_of_a_callers_is_written_in_the_clear_anywhere() {
     // The hunt can find: what was sealed is all there, for who has the reading key.
     let requests = by_request(server.entries());
     let entries = requests.values().flatten().filter(|e| e.content.is_some());
-    let clear: Vec<u8> = entries.flat_map(|e| opened(server, e, &key)).collect();
+    let clear: Vec<u8> = entries.flat_map(|e| opened(&server, e, &key)).collect();
     let sealed = hunt.found(&clear);
     assert!(sealed.len() > 300, "only {} canaries were recorded", sealed.len());
     let first = Canaries::default();

@@ -66,7 +66,10 @@ async fn what_was_answered_is_what_was_recorded() {
             assert_eq!(opened(&server, &entries[0], &key), body.to_string().into_bytes(), "the request as it came");
             assert_eq!(kinds(&entries)[..2], ["open", "permit"]);
             let seen = String::from_utf8(opened(&server, &entries[1], &key)).unwrap();
+            // Whom it is about is sealed beside what the model was given, and not given to it.
+            let (seen, patients) = seen.split_once("\"patients\"").unwrap();
             assert!(seen.contains("MRN-1") && !seen.contains("48213377"), "{seen}");
+            assert!(patients.contains("48213377"));
             let got = content(&answer);
             assert_eq!(authorised(&server, &entries, &key), got.as_bytes());
             let bytes = Some(got.len() as i64);
@@ -208,7 +211,7 @@ async fn what_is_refused_at_the_door_is_one_record() {
     let chat = "/v1/chat/completions";
     for (method, path, header, body, code) in [
         ("POST", chat, ("x-medlock-purpose", "Okonkwo"), ask(NOTE).to_string(), "invalid_value"),
-        ("POST", chat, ("x-medlock-patient", "48213377"), ask(NOTE).to_string(), "unsupported_field"),
+        ("POST", chat, ("x-medlock-patient", "Patient/"), ask(NOTE).to_string(), "invalid_value"),
         ("POST", chat, ("content-encoding", "gzip"), ask(NOTE).to_string(), "unsupported_value"),
         ("POST", chat, ("x-client", "test"), "x".repeat(10 << 20), "body_too_large"),
         ("GET", "/Margaret-Okonkwo", ("x-client", "test"), String::new(), "not_found"),

@@ -1,0 +1,94 @@
+//! What is sealed in the log, from the command line: opened, held, erased.
+
+use crate::support::{Serving, medlock, models};
+use medlock_keys::totp::TotpSecret;
+use serde_json::{Value, json};
+use std::fs;
+use std::net::TcpListener;
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+const NOTE: &str = "Patient John Smith, MRN 48213377, was seen for a cough.";
+
+#[test]
+fn a_security_officer_opens_holds_and_erases() {
+    let Some(models) = models() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path();
+    medlock(data, "", &["init"]).code(0);
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let config = data.join("medlock.toml");
+    let text = fs::read_to_string(&config).unwrap().replace("127.0.0.1:8443", &address);
+    let content = "[audit.content]\nbackups = \"nightly 35\"\n";
+    fs::write(&config, format!("{text}dir = {:?}\n{content}", models.to_str().unwrap())).unwrap();
+    let add = ["user", "add", "officer", "--role", "security-officer", "--json"];
+    let officer = medlock(data, "a passphrase for officers\n", &add).code(0).json();
+    let officer = TotpSecret::from_base32(officer["totp_secret"].as_str().unwrap()).unwrap();
+    let add = ["user", "add", "dr-lee", "--role", "clinician", "--json"];
+    let lee = medlock(data, "another fine passphrase\n", &add).code(0).json();
+    let lee = lee["id"].as_str().unwrap().to_owned();
+    let create = ["token", "create", "notes", "--owner", "dr-lee", "--role", "clinician", "--purpose", "treatment"];
+    let key = medlock(data, "", &create).code(0).out;
+
+    let mut server = Serving::start(data, &["serve"], " serving ");
+    let request = ask(data, &address, key.trim());
+    // One code each, in the order of their time steps.
+    let code = |step: i64| officer.code_at(now() + 30 * step);
+    let input = format!("a passphrase for officers\n{}\n", code(-1));
+    medlock(data, &input, &["session", "login", "officer"]).code(0);
+    let found = medlock(data, "48213377\n", &["audit", "search", "--patient", "-", "--kind", "permit"]).code(0).out;
+    assert!(found.contains(&request) && !found.contains("48213377"), "{found}");
+    let reading = data.join("keys/audit-reading.key");
+    let open = ["audit", "open", &request, "--reading-key", reading.to_str().unwrap(), "--reason", "review"];
+    let opened = medlock(data, &format!("{}\n", code(0)), &open).code(0).out;
+    assert!(opened.contains("What came") && opened.contains("48213377"), "{opened}");
+    assert!(opened.contains("What the model saw") && opened.contains("MRN-1"), "{opened}");
+    let used = medlock(data, &format!("{}\n", code(0)), &open).code(1);
+    assert!(used.err.contains("used before") && used.out.is_empty(), "{}", used.err);
+    let hold = ["audit", "hold", "add", "--owner", &lee, "--reason", "legal", "--json"];
+    let number = medlock(data, &format!("{}\n", code(1)), &hold).code(0).json()["hold"].to_string();
+    assert_eq!(server.stop("-TERM"), 0);
+
+    // The same on the files, as the local operator.
+    let erase = ["audit", "erase", "--patient", "-", "--reason", "patient-request"];
+    assert!(medlock(data, "48213377\n", &erase).code(2).err.contains("--yes"));
+    let erase = [&erase[..], &["--yes"]].concat();
+    let held = medlock(data, "48213377\n", &erase).code(1);
+    assert!(held.err.contains(&format!("hold {number}")), "{}", held.err);
+    assert!(medlock(data, "", &["audit", "hold", "list"]).code(0).out.contains(&lee));
+    medlock(data, "", &["audit", "hold", "lift", &number, "--reason", "legal"]).code(0);
+    assert!(medlock(data, "", &["audit", "erase", "--reason", "legal", "--yes"]).code(2).err.contains("say what"));
+    let certificate = medlock(data, "48213377\n", &erase).code(0).out;
+    let certificate: Value = serde_json::from_str(&certificate).unwrap();
+    assert_eq!(certificate["backups"][0]["name"], "nightly");
+    let proof = data.join("erased.tlog-proof");
+    fs::write(&proof, certificate["proof"].as_str().unwrap()).unwrap();
+    medlock(data, "", &["audit", "verify", "--proof", proof.to_str().unwrap()]).code(0);
+    let opened = medlock(data, "", &open).code(0).out;
+    assert!(opened.contains("erased with the key hld_") && !opened.contains("48213377"), "{opened}");
+    medlock(data, "", &["audit", "verify"]).code(0);
+    medlock(data, "", &["audit", "index", "check"]).code(0);
+    assert!(medlock(data, "48213377\n", &erase).code(1).err.contains("no such"), "they are nobody now");
+}
+
+/// Asks about a patient; the request's id.
+fn ask(data: &Path, address: &str, key: &str) -> String {
+    let _already = medlock_gateway::provider().install_default();
+    let ca = reqwest::Certificate::from_pem(&fs::read(data.join("tls/ca.pem")).unwrap()).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let body = json!({"model": "smollm2-135m-instruct", "max_tokens": 4,
+        "messages": [{"role": "user", "content": NOTE}]});
+    runtime.block_on(async {
+        let client = reqwest::Client::builder().tls_certs_only([ca]).no_proxy().build().unwrap();
+        let request = client.post(format!("https://{address}/v1/chat/completions")).bearer_auth(key);
+        let request = request.header("x-medlock-patient", "MRN 48213377").header("content-type", "application/json");
+        let answer = request.body(body.to_string()).send().await.unwrap();
+        assert_eq!(answer.status(), 200);
+        answer.headers()["x-request-id"].to_str().unwrap().to_owned()
+    })
+}
+
+#[expect(clippy::disallowed_methods, reason = "the server under test has the real clock")]
+fn now() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() as i64
+}
