@@ -16,5 +16,6 @@ pub(crate) async fn ready(State(app): State<Arc<App>>) -> (StatusCode, Json<Valu
     let all = ready.audit && ready.model;
     let status = if all { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let word = |up: bool| if up { "ok" } else { "down" };
-    (status, Json(json!({"status": word(all), "audit": word(ready.audit), "model": word(ready.model)})))
+    let notes = app.admin.notices().words();
+    (status, Json(json!({"status": word(all), "audit": word(ready.audit), "model": word(ready.model), "notes": notes})))
 }

@@ -2,6 +2,7 @@
 
 use medlock_audit::Log;
 use medlock_domain::{ClassCounts, PhiClass};
+use medlock_pipeline::admin::Notices;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 use prometheus_client::metrics::counter::Counter;
@@ -73,6 +74,8 @@ pub(crate) struct Metrics {
     in_flight: Gauge,
     audit_entries: Gauge,
     audit_healthy: Gauge,
+    audit_unwitnessed: Gauge,
+    review_overdue: Gauge,
 }
 
 const SECONDS: [f64; 14] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0, 120.0];
@@ -90,6 +93,8 @@ impl Metrics {
             in_flight: Gauge::default(),
             audit_entries: Gauge::default(),
             audit_healthy: Gauge::default(),
+            audit_unwitnessed: Gauge::default(),
+            review_overdue: Gauge::default(),
             registry: Registry::default(),
         };
         registry.register("requests", "Requests answered, by route and status", metrics.requests.clone());
@@ -108,6 +113,10 @@ impl Metrics {
         registry.register("chats_in_flight", "Chat requests at work", metrics.in_flight.clone());
         registry.register("audit_entries", "Entries of the audit log", metrics.audit_entries.clone());
         registry.register("audit_healthy", "1 while the audit log can be written", metrics.audit_healthy.clone());
+        let unwitnessed = "1 while no witness is asked: tamper-evident below root only";
+        registry.register("audit_unwitnessed", unwitnessed, metrics.audit_unwitnessed.clone());
+        let overdue = "Days that the next review of the audit log is overdue";
+        registry.register("audit_review_overdue_days", overdue, metrics.review_overdue.clone());
         Self { registry, ..metrics }
     }
 
@@ -137,9 +146,11 @@ impl Metrics {
     }
 
     /// All of it, as Prometheus reads it.
-    pub(crate) fn text(&self, log: &Log) -> String {
+    pub(crate) fn text(&self, log: &Log, notices: Notices) -> String {
         self.audit_entries.set(i64::try_from(log.size()).unwrap_or(i64::MAX));
         self.audit_healthy.set(i64::from(log.healthy()));
+        self.audit_unwitnessed.set(i64::from(notices.unwitnessed));
+        self.review_overdue.set(notices.review_overdue_days);
         let mut out = String::new();
         match encode(&mut out, &self.registry) {
             Ok(()) => out,

@@ -41,9 +41,11 @@ pub(crate) async fn serve(listener: TcpListener, app: Arc<App>) {
 
 fn answer(app: &App, request: &Request<Incoming>) -> Response<Full<Bytes>> {
     let (status, kind, body) = match (request.method(), request.uri().path()) {
-        (&Method::GET, "/metrics") => {
-            (StatusCode::OK, "application/openmetrics-text; version=1.0.0; charset=utf-8", app.metrics.text(&app.log))
-        }
+        (&Method::GET, "/metrics") => (
+            StatusCode::OK,
+            "application/openmetrics-text; version=1.0.0; charset=utf-8",
+            app.metrics.text(&app.log, app.admin.notices()),
+        ),
         (_, "/metrics") => (StatusCode::METHOD_NOT_ALLOWED, "text/plain", String::new()),
         _ => (StatusCode::NOT_FOUND, "text/plain", String::new()),
     };

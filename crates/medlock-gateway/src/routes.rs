@@ -77,6 +77,10 @@ pub const ROUTES: &[Route] = &[
     route("GET", "/admin/v1/audit/holds", Admin, || get(admin::content::holds)),
     route("POST", "/admin/v1/audit/holds", Admin, || post(admin::content::hold)),
     route("POST", "/admin/v1/audit/holds/{number}/lift", Admin, || post(admin::content::lift)),
+    route("POST", "/admin/v1/audit/reconstruct", Admin, || post(admin::report::reconstruct)),
+    route("POST", "/admin/v1/audit/disclosures", Admin, || post(admin::report::disclosures)),
+    route("POST", "/admin/v1/audit/reviews", Admin, || post(admin::report::pack)),
+    route("POST", "/admin/v1/audit/reviews/{number}/sign", Admin, || post(admin::report::sign)),
     route("GET", "/admin/v1/audit/checkpoint", Admin, || get(admin::state::checkpoint)),
 ];
 

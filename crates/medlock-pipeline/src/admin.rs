@@ -9,13 +9,18 @@
 mod content;
 mod erase;
 mod hold;
+mod notice;
 mod reason;
+mod report;
+mod review;
 mod search;
 
 pub use content::Sealed;
 pub use erase::Backup;
 pub use hold::{Day, Hold, Scope};
+pub use notice::Notices;
 pub use reason::{Because, Reason};
+pub use review::{ReviewRules, Verdict};
 pub use search::FoundEntries;
 
 use crate::content_keys::ContentKeys;
@@ -28,6 +33,7 @@ use medlock_auth::{
 use medlock_domain::{Actor, KeyId, NetworkSource, RequestId, RoleName, SessionId, UserId};
 use medlock_keys::password::Secret;
 use medlock_review::Index;
+use std::sync::{Arc, Mutex};
 
 /// Who does it.
 #[derive(Clone, Copy)]
@@ -104,12 +110,22 @@ pub struct Admin {
     index: Option<Index>,
     content_keys: Option<ContentKeys>,
     backups: Vec<Backup>,
+    review: ReviewRules,
+    notices: Arc<Mutex<Notices>>,
 }
 
 impl Admin {
     /// Puts the parts together.
     pub fn new(auth: Auth, log: Log) -> Self {
-        Self { auth, log, index: None, content_keys: None, backups: Vec::new() }
+        Self {
+            auth,
+            log,
+            index: None,
+            content_keys: None,
+            backups: Vec::new(),
+            review: ReviewRules::default(),
+            notices: Arc::default(),
+        }
     }
 
     /// With what finds entries of the log.
@@ -122,6 +138,12 @@ impl Admin {
     #[must_use]
     pub fn with_content_keys(self, keys: ContentKeys, backups: Vec<Backup>) -> Self {
         Self { content_keys: Some(keys), backups, ..self }
+    }
+
+    /// With how reviews are done here.
+    #[must_use]
+    pub fn with_review_rules(self, review: ReviewRules) -> Self {
+        Self { review, ..self }
     }
 
     /// Somebody comes with a password and a one-time code. A failure at an account that exists is

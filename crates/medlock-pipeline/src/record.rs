@@ -81,6 +81,7 @@ impl Recorder {
             .word("model", card.name.as_str())
             .word("purpose", permit.purpose().as_str())
             .word("mode", permit.mode().as_str())
+            .int("model_local", i64::from(card.local))
             .word("policies", &permit.policies().join(","))
             .int("policy_epoch", permit.epoch() as i64)
             .digest("policy", decided.policy)

@@ -91,6 +91,11 @@ impl Index {
         Ok(index)
     }
 
+    /// The directory of its log.
+    pub fn log(&self) -> &Path {
+        &self.log
+    }
+
     /// Removes the index `file`, and what belongs to it, so that the next opening makes it again.
     pub fn remove(file: &Path) -> std::io::Result<()> {
         for end in ["", "-wal", "-shm"] {

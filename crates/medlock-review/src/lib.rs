@@ -7,7 +7,10 @@
 pub mod export;
 mod index;
 mod json;
+pub mod pack;
+pub mod page;
 mod query;
+pub mod requests;
 mod terms;
 
 pub use index::{Difference, Index, IndexError};

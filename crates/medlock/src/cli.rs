@@ -230,6 +230,83 @@ pub(crate) enum Audit {
     /// Legal holds: content that nothing erases
     #[command(subcommand)]
     Hold(AuditHold),
+    /// Put requests together again: who, what classes, how many individuals, delivered or not
+    ///
+    /// What a breach assessment starts from (45 CFR 164.404 to 164.410). Takes the filters of `audit search`.
+    Reconstruct {
+        #[command(flatten)]
+        search: Box<AuditSearch>,
+        /// Lines of patient, comma, state: individuals are counted by state as well
+        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        states: Option<PathBuf>,
+        #[command(flatten)]
+        paper: Paper,
+    },
+    /// The accounting of a patient's disclosures (45 CFR 164.528)
+    Disclosures {
+        /// The patient; - reads it from stdin
+        #[arg(value_name = "PATIENT")]
+        patient: String,
+        /// Everything that was asked about them, also what need not be accounted for
+        #[arg(long)]
+        all: bool,
+        #[command(flatten)]
+        paper: Paper,
+    },
+    /// Examine the log: packs to review, signed off by somebody who is not in them
+    #[command(subcommand)]
+    Review(AuditReview),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AuditReview {
+    /// Make a pack of some days
+    ///
+    /// Failed log-ins, what was done outside working hours, emergency access, content that was opened, changes,
+    /// what was denied, who asked most, and requests drawn by a seed. The same days and seed give the same pack.
+    Pack {
+        /// The first day (UTC): 2026-11-01
+        #[arg(long, value_name = "DAY")]
+        from_day: String,
+        /// The last day, which has to be over
+        #[arg(long, value_name = "DAY")]
+        to_day: String,
+        /// What requests are drawn by [default: a number that nobody knows]
+        #[arg(long, value_name = "N")]
+        seed: Option<u32>,
+        /// So many requests
+        #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(0..=1000))]
+        sample: u16,
+        #[command(flatten)]
+        paper: Paper,
+    },
+    /// Sign a pack off; by somebody who is logged in
+    Sign {
+        /// The pack, as `audit review pack --format json` wrote it
+        #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+        pack: PathBuf,
+        /// clean, or follow-up
+        #[arg(long, value_name = "WORD")]
+        verdict: String,
+    },
+}
+
+/// On what a report is written.
+#[derive(Debug, Args)]
+pub(crate) struct Paper {
+    /// json, csv, or html: a page to print
+    #[arg(long, value_name = "FORMAT", default_value = "json")]
+    pub(crate) format: PaperFormat,
+    /// Into this file, which must not be there yet, instead of stdout
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) out: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PaperFormat {
+    Json,
+    Csv,
+    Html,
 }
 
 #[derive(Debug, Subcommand)]

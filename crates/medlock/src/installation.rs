@@ -53,6 +53,7 @@ impl Installation {
         let content_keys = ContentKeys::new(store.holders(of(Data::Content)), Arc::new(days(layout, &keys)?));
         let admin = Admin::new(auth.clone(), log.clone());
         let mut admin = admin.with_content_keys(content_keys.clone(), settings.backups.clone());
+        admin = admin.with_review_rules(settings.review);
         let index = match Index::open(&layout.audit_index(), &layout.audit()).await {
             Ok(index) => Some(index),
             // Nothing depends on it but searching, which says so.

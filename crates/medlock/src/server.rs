@@ -25,6 +25,8 @@ const CLOSING: std::time::Duration = std::time::Duration::from_secs(10);
 /// When the whole log is first verified after a start, and how often then.
 const FIRST_VERIFY: std::time::Duration = std::time::Duration::from_secs(30);
 const VERIFY_EVERY: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
+/// How often it is looked for what is overdue.
+const LOOK_EVERY: std::time::Duration = std::time::Duration::from_secs(600);
 /// How often the index of the log takes in what is new.
 const INDEX_EVERY: std::time::Duration = std::time::Duration::from_secs(5);
 
@@ -37,6 +39,8 @@ pub(crate) struct Server {
     address: SocketAddr,
     /// How long audit content is kept.
     keep_days: u32,
+    /// No witness is asked.
+    unwitnessed: bool,
 }
 
 /// The models directory, with where to pull from.
@@ -71,7 +75,8 @@ impl Server {
         let address = gateway.local_addr().doing("asking where the server listens")?;
         record_start(&installation, &engine, address).await?;
         keep_erased(&installation).await?;
-        Ok(Self { installation, engine, gateway, guard, address, keep_days: settings.content_keep_days })
+        let (keep_days, unwitnessed) = (settings.content_keep_days, settings.witnesses.is_none());
+        Ok(Self { installation, engine, gateway, guard, address, keep_days, unwitnessed })
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -92,13 +97,15 @@ impl Server {
 
     /// Serves until `stop`, lets what is running end, and closes everything in good order.
     pub(crate) async fn run(self, stop: impl Future<Output = ()>) -> Result<(), Failure> {
-        let Self { installation, engine, gateway, guard, keep_days, .. } = self;
+        let Self { installation, engine, gateway, guard, keep_days, unwitnessed, .. } = self;
         let indexing = installation.index.clone().map(|index| tokio::spawn(keep_up(index)));
         let (log, admin) = (installation.log.clone(), installation.admin.clone());
         let daily = verify_daily(log, installation.audit_dir.clone(), admin, keep_days);
         let verifying = tokio::spawn(daily);
+        let looking = tokio::spawn(look_around(installation.admin.clone(), unwitnessed));
         gateway.run(stop).await;
         verifying.abort();
+        looking.abort();
         if let Some(indexing) = indexing {
             indexing.abort();
         }
@@ -110,6 +117,14 @@ impl Server {
         let recorded = installation.log.append(entry).await.doing("recording the stop");
         engine.shut_down().await;
         recorded.and(installation.close().await)
+    }
+}
+
+/// What `/readyz` and the metrics say beside what is up.
+async fn look_around(admin: Admin, unwitnessed: bool) {
+    loop {
+        admin.look_around(unwitnessed).await;
+        tokio::time::sleep(LOOK_EVERY).await;
     }
 }
 

@@ -31,7 +31,7 @@ pub(crate) async fn search(
     Ok(Json(json!({ "data": found.entries, "next": found.next })))
 }
 
-const NAMES: [&str; 19] = [
+pub(super) const NAMES: [&str; 19] = [
     "who", "about", "patient", "request", "id", "kind", "action", "outcome", "class", "model", "purpose", "code",
     "from", "key", "since", "until", "order", "limit", "cursor",
 ];

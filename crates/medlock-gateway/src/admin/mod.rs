@@ -3,6 +3,7 @@
 
 pub(crate) mod content;
 pub(crate) mod key;
+pub(crate) mod report;
 pub(crate) mod session;
 pub(crate) mod state;
 pub(crate) mod user;

@@ -9,10 +9,10 @@ use medlock_pipeline::admin::Sealed;
 use serde_json::{Value, json};
 use testkit::{Answer, MODEL, ORIGIN, Server};
 
-const NOTE: &str = "Patient John Smith, MRN 48213377, was seen for a cough.";
-const DAY_MS: i64 = 24 * 3600 * 1000;
+pub(crate) const NOTE: &str = "Patient John Smith, MRN 48213377, was seen for a cough.";
+pub(crate) const DAY_MS: i64 = 24 * 3600 * 1000;
 
-async fn ask(server: &Server, patient: Option<&str>, content: &str) -> Answer {
+pub(crate) async fn ask(server: &Server, patient: Option<&str>, content: &str) -> Answer {
     let body = json!({"model": MODEL, "messages": [{"role": "user", "content": content}]}).to_string();
     let headers: Vec<(&str, &str)> = patient.iter().map(|p| ("x-medlock-patient", *p)).collect();
     let answer = server.request("POST", "/v1/chat/completions", &server.key("clinician"), &headers, body.into()).await;
@@ -26,12 +26,12 @@ async fn ask(server: &Server, patient: Option<&str>, content: &str) -> Answer {
 }
 
 /// A code that has not been used.
-fn code(server: &Server, role: &str) -> String {
+pub(crate) fn code(server: &Server, role: &str) -> String {
     server.clock().advance_ms(31_000);
     server.person(role).totp.code_at(server.clock().now().seconds())
 }
 
-async fn post(server: &Server, path: &str, token: &str, body: Value) -> Answer {
+pub(crate) async fn post(server: &Server, path: &str, token: &str, body: Value) -> Answer {
     server.post(path, token, body.to_string().into_bytes()).await
 }
 

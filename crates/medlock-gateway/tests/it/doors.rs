@@ -28,6 +28,12 @@ fn body(route: &Route) -> &'static str {
         ("PUT", _) => r#"{"roles": ["researcher"]}"#,
         ("POST", "/admin/v1/audit/search") => r#"{"kind": "open"}"#,
         ("POST", "/admin/v1/audit/erase" | "/admin/v1/audit/holds") => r#"{"patient": "1", "reason": "legal"}"#,
+        ("POST", "/admin/v1/audit/reconstruct") => "{}",
+        ("POST", "/admin/v1/audit/disclosures") => r#"{"patient": "1"}"#,
+        ("POST", "/admin/v1/audit/reviews") => r#"{"from_day": "2026-01-01", "to_day": "2026-01-02"}"#,
+        ("POST", "/admin/v1/audit/reviews/{number}/sign") => {
+            r#"{"verdict": "clean", "sha256": "0000000000000000000000000000000000000000000000000000000000000000"}"#
+        }
         ("POST", path) if path.starts_with("/admin/v1/audit/") => r#"{"reason": "legal"}"#,
         ("POST", "/v1/chat/completions") => r#"{"model": "script-1", "messages": [{"role": "user", "content": "hi"}]}"#,
         _ => "",
@@ -89,7 +95,7 @@ async fn public_doors_are_open_and_say_little() {
     let server = Server::start().await;
     assert_eq!(server.send("GET", "/healthz", &[], vec![]).await.json(), serde_json::json!({"status": "ok"}));
     let ready = server.send("GET", "/readyz", &[], vec![]).await;
-    assert_eq!(ready.json(), serde_json::json!({"status": "ok", "audit": "ok", "model": "ok"}));
+    assert_eq!(ready.json(), serde_json::json!({"status": "ok", "audit": "ok", "model": "ok", "notes": []}));
     server.script().set_ready(false);
     let ready = server.send("GET", "/readyz", &[], vec![]).await;
     assert_eq!((ready.status.as_u16(), &ready.json()["model"]), (503, &"down".into()));

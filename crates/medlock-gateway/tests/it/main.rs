@@ -6,4 +6,5 @@ mod chat;
 mod connection;
 mod content;
 mod doors;
+mod reports;
 mod stream;

@@ -43,7 +43,7 @@ impl Day {
         &self.0
     }
 
-    fn begins(&self) -> Timestamp {
+    pub(super) fn begins(&self) -> Timestamp {
         Timestamp::parse_rfc3339(&self.0).unwrap_or(Timestamp(0))
     }
 

@@ -2,7 +2,7 @@
 
 use super::content::unfindable;
 use super::{Admin, AdminError, By};
-use medlock_audit::Kind;
+use medlock_audit::{Entry, Kind};
 use medlock_auth::AdminAction;
 use medlock_domain::{BadPatient, HolderId, PatientRef, Timestamp};
 use medlock_review::{BadQuery, Cursor, Order, Query};
@@ -24,11 +24,7 @@ impl Admin {
         let permit = self.permit(by, &[AdminAction::AuditRead], "search").await?;
         let filters = &self.with_ids(filters).await?;
         let wanted = Wanted::of(filters)?;
-        let names = filters.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(",");
-        let mut entry = by.entry(Kind::LogRead, permit.action(), "search").word("filters", &names);
-        if let Some(about) = wanted.about {
-            entry = entry.word("looked_for", about);
-        }
+        let entry = wanted.note(by.entry(Kind::LogRead, permit.action(), "search"), filters);
         self.log.append(entry).await?;
         let index = self.index()?;
         let found = async {
@@ -41,7 +37,7 @@ impl Admin {
     }
 
     /// The filters with the patient as records name them: nothing that identifies one goes further than this.
-    async fn with_ids(&self, filters: &[(String, String)]) -> Result<Vec<(String, String)>, AdminError> {
+    pub(super) async fn with_ids(&self, filters: &[(String, String)]) -> Result<Vec<(String, String)>, AdminError> {
         let mut all = Vec::with_capacity(filters.len());
         for (name, value) in filters {
             let known = || value.split(',').all(|id| id.parse::<HolderId>().is_ok());
@@ -63,8 +59,8 @@ impl Admin {
 }
 
 /// What a search asks for.
-struct Wanted<'f> {
-    query: Query,
+pub(super) struct Wanted<'f> {
+    pub(super) query: Query,
     cursor: Option<Cursor>,
     limit: usize,
     /// The ids that were looked for, which say whose trail was read.
@@ -72,7 +68,17 @@ struct Wanted<'f> {
 }
 
 impl<'f> Wanted<'f> {
-    fn of(filters: &'f [(String, String)]) -> Result<Self, AdminError> {
+    /// What was looked for, in a record.
+    pub(super) fn note(&self, entry: Entry, filters: &[(String, String)]) -> Entry {
+        let names = filters.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(",");
+        let entry = entry.word("filters", &names);
+        match self.about {
+            Some(about) => entry.word("looked_for", about),
+            None => entry,
+        }
+    }
+
+    pub(super) fn of(filters: &'f [(String, String)]) -> Result<Self, AdminError> {
         let refused = |what: &str| AdminError::Refused(what.to_owned());
         let mut wanted = Self { query: Query::new(), cursor: None, limit: 50, about: None };
         for (at, (name, value)) in filters.iter().enumerate() {

@@ -6,7 +6,7 @@ use crate::failure::Failure;
 use crate::installation::Installation;
 use crate::lock::RunLock;
 use medlock_auth::{Enrolment, LocalOperator, NewKey, NewUser};
-use medlock_domain::{KeyId, RequestId, RoleName, SessionId, UserId, Username};
+use medlock_domain::{BadPatient, KeyId, PatientRef, RequestId, RoleName, SessionId, UserId, Username};
 use medlock_keys::password::Secret;
 use medlock_pipeline::admin::{AdminError, Because, By, Day, Scope, Sealed};
 use serde_json::{Map, Value};
@@ -47,6 +47,36 @@ impl Local {
     ) -> Result<Vec<Sealed>, Failure> {
         let because = because(&ask)?;
         self.installation.admin.open_content(self.by(), request, &because).await.map_err(failure)
+    }
+
+    /// As the routes of the server do it.
+    pub(super) async fn report(&self, path: &str, ask: &Map<String, Value>) -> Result<Value, Failure> {
+        let admin = &self.installation.admin;
+        let text = |key: &str| ask.get(key).and_then(Value::as_str).map(str::to_owned);
+        let number = |key: &str| ask.get(key).and_then(Value::as_u64).unwrap_or_default();
+        let bad = |what: &str| Failure::error(what.to_owned());
+        let report = match path.trim_start_matches("/admin/v1/audit/") {
+            "reconstruct" => {
+                let states = states(&text("states").unwrap_or_default());
+                let states = states.ok_or_else(|| bad("--states: each line is a patient, a comma and a state"))?;
+                let filters = ask.iter().filter(|(name, _)| *name != "states");
+                let filters: Vec<_> =
+                    filters.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned()))).collect();
+                admin.reconstruct(self.by(), &filters, &states).await
+            }
+            "disclosures" => {
+                let patient = text("patient").unwrap_or_default().parse();
+                let patient = patient.map_err(|e: BadPatient| Failure::error(e.to_string()))?;
+                admin.disclosures(self.by(), &patient, ask.contains_key("all")).await
+            }
+            "reviews" => {
+                let day = |key: &str| Day::new(&text(key)?);
+                let days = day("from_day").zip(day("to_day")).ok_or_else(|| bad("a day is 2026-11-23"))?;
+                admin.review_pack(self.by(), &days.0, &days.1, number("seed"), number("sample") as usize).await
+            }
+            _ => return Err(bad("a review is signed by a person: log in, while a server runs")),
+        };
+        report.map_err(failure)
     }
 
     pub(super) async fn erase(&self, ask: Map<String, Value>) -> Result<Value, Failure> {
@@ -136,6 +166,15 @@ impl Local {
     pub(super) async fn end_session(&self, session: &SessionId) -> Result<(), Failure> {
         self.installation.admin.end_session(self.by(), session).await.map_err(failure)
     }
+}
+
+/// Lines of patient, comma, state.
+fn states(text: &str) -> Option<Vec<(PatientRef, String)>> {
+    let line = |line: &str| {
+        let (patient, state) = line.rsplit_once(',')?;
+        Some((patient.trim().parse().ok()?, state.trim().to_owned()))
+    };
+    text.lines().filter(|l| !l.trim().is_empty()).map(line).collect()
 }
 
 fn because(ask: &Map<String, Value>) -> Result<Because, Failure> {

@@ -61,6 +61,14 @@ impl Office {
         }
     }
 
+    /// A report about what the log says, of the route `path`.
+    pub(crate) async fn report(&self, path: &str, ask: Map<String, Value>) -> Result<Value, Failure> {
+        match self {
+            Office::Remote(c) => c.ask(Method::POST, path, Some(&Value::Object(ask))).await,
+            Office::Local(l) => l.report(path, &ask).await,
+        }
+    }
+
     /// Erases what `ask` says; the certificate.
     pub(crate) async fn erase(&self, ask: Map<String, Value>) -> Result<Value, Failure> {
         match self {

@@ -1,7 +1,8 @@
 //! `medlock audit`.
 
 use super::{
-    Context, audit_erase, audit_export, audit_open, audit_prove, audit_search, audit_show, audit_tail, block_on,
+    Context, audit_erase, audit_export, audit_open, audit_prove, audit_report, audit_search, audit_show, audit_tail,
+    block_on,
 };
 use crate::cli::Audit;
 use crate::config;
@@ -33,6 +34,13 @@ pub(crate) fn run(verb: Audit, context: &Context) -> Result<(), Failure> {
         Audit::Show(args) => block_on(audit_show::run(&args, context)),
         Audit::Open { request, reading_key, why } => block_on(audit_open::run(&request, &reading_key, &why, context)),
         Audit::Erase { scope, why, yes } => block_on(audit_erase::erase(&scope, &why, yes, context)),
+        Audit::Reconstruct { search, states, paper } => {
+            block_on(audit_report::reconstruct(&search, states.as_deref(), &paper, context))
+        }
+        Audit::Disclosures { patient, all, paper } => {
+            block_on(audit_report::disclosures(&patient, all, &paper, context))
+        }
+        Audit::Review(verb) => block_on(audit_report::review(verb, context)),
         Audit::Hold(verb) => block_on(audit_erase::hold(verb, context)),
     }
 }

@@ -99,7 +99,7 @@ fn unfit(error: IndexError) -> Failure {
 }
 
 /// As the server takes them.
-fn filters(args: &AuditSearch) -> Result<Vec<(String, String)>, Failure> {
+pub(super) fn filters(args: &AuditSearch) -> Result<Vec<(String, String)>, Failure> {
     let time = |text: &Option<String>, flag| text.as_deref().map(|text| time(text, flag)).transpose();
     let patient = args.patient.as_deref().map(prompt::patient).transpose()?;
     let said = [

@@ -5,6 +5,7 @@ mod audit_erase;
 mod audit_export;
 mod audit_open;
 mod audit_prove;
+mod audit_report;
 mod audit_search;
 mod audit_show;
 mod audit_tail;

@@ -6,8 +6,9 @@ use crate::layout::Layout;
 use medlock_deid::{OnLeak, Preset};
 use medlock_domain::ModelName;
 use medlock_gateway::Limits;
-use medlock_pipeline::admin::Backup;
+use medlock_pipeline::admin::{Backup, ReviewRules};
 use medlock_pipeline::{OnOtherPatient, Rules};
+use medlock_review::pack::Hours;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -32,6 +33,7 @@ pub(crate) struct Settings {
     /// How long audit content is kept; 0: not at all.
     pub(crate) content_keep_days: u32,
     pub(crate) backups: Vec<Backup>,
+    pub(crate) review: ReviewRules,
     /// Every setting as text, with where it comes from: for `check-config`.
     pub(crate) resolved: Vec<Resolved>,
 }
@@ -133,6 +135,11 @@ pub(super) fn judge(raw: Raw, base: &Path) -> Result<Settings, Vec<Mistake>> {
     };
     let detector = detector(&mut j, &data);
     let witnesses = witnesses(&mut j, &data);
+    let review = review(&mut j);
+    let production = j.word("profile", "trial", &[("trial", false), ("production", true)]);
+    if production && witnesses.is_none() {
+        j.conflict("profile", "production demands a witness of the audit log: set audit.witness.policy and audit.witness.ca (medlock witness --help)");
+    }
     let content_keep_days = j.number("audit.content.keep_days", 365, 0..=36_525) as u32;
     let backups = j.take("audit.content.backups", BACKUPS, |value| {
         let (Value::Text(text) | Value::Loose(text)) = value else { return None };
@@ -162,6 +169,7 @@ pub(super) fn judge(raw: Raw, base: &Path) -> Result<Settings, Vec<Mistake>> {
         witnesses,
         content_keep_days,
         backups,
+        review,
         resolved,
     })
 }
@@ -219,6 +227,17 @@ fn detector(j: &mut Judge, data: &Path) -> DetectorSettings {
         }
     };
     DetectorSettings { preset, onnx }
+}
+
+fn review(j: &mut Judge) -> ReviewRules {
+    let shipped = ReviewRules::default();
+    let every_days = j.number("audit.review.every_days", i64::from(shipped.every_days), 0..=366) as u32;
+    let from = j.number("audit.review.hours_from", i64::from(shipped.hours.from), 0..=23) as u8;
+    let to = j.number("audit.review.hours_to", i64::from(shipped.hours.to), 1..=24) as u8;
+    if from >= to {
+        j.conflict("audit.review.hours_from", "is not before audit.review.hours_to");
+    }
+    ReviewRules { every_days, hours: Hours { from, to } }
 }
 
 /// `nightly 35, offsite 400`.

@@ -62,7 +62,7 @@ fn covered(server: &Server, disk: &FaultDisk, heard: &[Heard]) {
     let (requests, key) = (by_request(entries), reading_key(server));
     for Heard { request, text, .. } in heard.iter().filter(|h| !h.text.is_empty()) {
         let records = requests.get(request).unwrap_or_else(|| panic!("{request} was answered and is not in the log"));
-        let allowed = authorised(&server, records, &key);
+        let allowed = authorised(server, records, &key);
         assert!(
             allowed.starts_with(text.as_bytes()),
             "{request} got {} bytes, {} are recorded",

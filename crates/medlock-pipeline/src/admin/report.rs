@@ -1,0 +1,128 @@
+//! Requests put together again: for a breach assessment, and for the accounting of a patient's disclosures.
+
+use super::content::unfindable;
+use super::search::Wanted;
+use super::{Admin, AdminError, By};
+use medlock_audit::Kind;
+use medlock_auth::AdminAction;
+use medlock_domain::{PatientRef, RequestId};
+use medlock_review::requests::{Request, Requests, summary};
+use medlock_review::{Field, Order, Query};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Requests in one report.
+const MOST: usize = 100_000;
+/// Values of one filter.
+const AT_ONCE: usize = 100;
+/// Patients asked for at once.
+const PATIENTS: usize = 10_000;
+
+impl Admin {
+    /// The requests that entries with these filters belong to, and the answers to the questions of a breach
+    /// assessment about them. `states` gives the state that a patient lives in: 164.406 and 164.408 count by it.
+    pub async fn reconstruct(
+        &self,
+        by: By<'_>,
+        filters: &[(String, String)],
+        states: &[(PatientRef, String)],
+    ) -> Result<Value, AdminError> {
+        let requests = self.requests(by, filters, "reconstruct").await?;
+        let mut value = json!({
+            "schema": "medlock reconstruction 1",
+            "summary": summary(&requests),
+            "requests": requests.iter().map(Request::to_json).collect::<Vec<_>>(),
+        });
+        if !states.is_empty() {
+            value["summary"]["individuals_by_state"] = json!(self.by_state(&requests, states).await?);
+        }
+        Ok(value)
+    }
+
+    /// The disclosures of a patient that have to be accounted for (164.528), or with `all` everything that was asked
+    /// about them.
+    pub async fn disclosures(&self, by: By<'_>, patient: &PatientRef, all: bool) -> Result<Value, AdminError> {
+        let filters = [("patient".to_owned(), patient.canonical().to_owned())];
+        let mut requests = self.requests(by, &filters, "disclosures").await?;
+        let looked_at = requests.len();
+        requests.retain(|r| all || r.is_accountable());
+        Ok(json!({
+            "schema": "medlock accounting of disclosures 1",
+            "summary": {
+                "requests_about_the_patient": looked_at, "listed": requests.len(),
+                "not_listed": "uses for treatment, payment, operations or the patient, inside this entity \
+                               (164.528(a)(1)); requests of which nothing was given",
+            },
+            "requests": requests.iter().map(Request::to_json).collect::<Vec<_>>(),
+        }))
+    }
+
+    async fn requests(
+        &self,
+        by: By<'_>,
+        filters: &[(String, String)],
+        verb: &'static str,
+    ) -> Result<Vec<Request>, AdminError> {
+        let permit = self.permit(by, &[AdminAction::AuditRead], verb).await?;
+        let filters = &self.with_ids(filters).await?;
+        let wanted = Wanted::of(filters)?;
+        let entry = wanted.note(by.entry(Kind::LogRead, permit.action(), verb), filters);
+        self.log.append(entry).await?;
+        let index = self.index()?;
+        index.catch_up().await.map_err(unfindable)?;
+        let (mut ids, mut cursor) = (BTreeSet::<RequestId>::new(), None);
+        loop {
+            let page = index.search(&wanted.query, cursor, 1000).await.map_err(unfindable)?;
+            ids.extend(page.entries.iter().filter_map(|e| e.request.clone()));
+            if ids.len() > MOST {
+                return Err(AdminError::Refused(format!("more than {MOST} requests: narrow it, such as by time")));
+            }
+            match page.next {
+                Some(next) => cursor = Some(next),
+                None => break,
+            }
+        }
+        let mut requests = Requests::default();
+        for part in ids.into_iter().collect::<Vec<_>>().chunks(AT_ONCE) {
+            let values = part.iter().map(RequestId::as_str).collect::<Vec<_>>().join(",");
+            let query = Query::new().with(Field::Request, &values).map_err(|e| AdminError::Refused(e.to_string()))?;
+            let (query, mut cursor) = (query.order(Order::Oldest), None);
+            loop {
+                let page = index.search(&query, cursor, 1000).await.map_err(unfindable)?;
+                page.entries.iter().for_each(|entry| requests.take(entry));
+                match page.next {
+                    Some(next) => cursor = Some(next),
+                    None => break,
+                }
+            }
+        }
+        Ok(requests.into_sorted())
+    }
+
+    async fn by_state(
+        &self,
+        requests: &[Request],
+        states: &[(PatientRef, String)],
+    ) -> Result<BTreeMap<String, u64>, AdminError> {
+        if states.len() > PATIENTS {
+            return Err(AdminError::Refused(format!(
+                "more than {PATIENTS} patients with states: give those concerned"
+            )));
+        }
+        let all: BTreeSet<_> = requests.iter().flat_map(|r| &r.patients).collect();
+        let (mut counts, mut known) = (BTreeMap::new(), BTreeSet::new());
+        for (patient, state) in states {
+            let found = self.content_keys()?.find_patient(patient).await.map_err(|e| {
+                tracing::error!(error = %e, "a patient's id could not be read");
+                AdminError::Failed
+            })?;
+            if let Some(id) = found.filter(|id| all.contains(id))
+                && known.insert(id)
+            {
+                *counts.entry(state.clone()).or_insert(0) += 1;
+            }
+        }
+        counts.insert("unknown".to_owned(), (all.len() - known.len()) as u64);
+        Ok(counts)
+    }
+}
