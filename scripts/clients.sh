@@ -10,9 +10,11 @@ medlock=${CARGO_TARGET_DIR:-$PWD/target}/debug/medlock
 dir=$(mktemp -d)
 export MEDLOCK_DATA_DIR=$dir/data MEDLOCK_LISTEN=127.0.0.1:0
 server=
+rsyslog=
 finish() {
     code=$?
     [ -z "$server" ] || kill -KILL "$server" 2>/dev/null || true
+    [ -z "$rsyslog" ] || kill -KILL "$rsyslog" 2>/dev/null || true
     [ $code = 0 ] || { echo "clients: failed; the server said:" >&2; cat "$dir/server.log" >&2 || true; }
     rm -rf "$dir"
     exit $code
@@ -39,6 +41,26 @@ echo "dir = \"$PWD/.cache/models\"" >>"$MEDLOCK_DATA_DIR/medlock.toml"
 "$medlock" user add clients --role clinician --password-file <(echo "a passphrase for the client tests") >/dev/null 2>&1
 API_KEY=$("$medlock" token create clients --owner clients --role clinician --purpose treatment --days 1 2>/dev/null)
 export API_KEY MODEL=smollm2-135m-instruct CA=$MEDLOCK_DATA_DIR/tls/ca.pem NODE_EXTRA_CA_CERTS=$MEDLOCK_DATA_DIR/tls/ca.pem
+
+# rsyslog takes the audit log over TLS while all that follows happens.
+siem() {
+    rsyslogd -n -iNONE -f "$dir/rsyslog.conf" >"$dir/rsyslog.log" 2>&1 &
+    rsyslog=$!
+}
+if [ -x /usr/sbin/rsyslogd ] && compgen -G '/usr/lib/*-linux-gnu/rsyslog/lmnsd_gtls.so' >/dev/null; then
+    PATH=$PATH:/usr/sbin
+    port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+    tls=$MEDLOCK_DATA_DIR/tls
+    sed -e "s|@DIR@|$dir|g" -e "s|@TLS@|$tls|g" -e "s|@PORT@|$port|g" tests/clients/rsyslog.conf >"$dir/rsyslog.conf"
+    cat >>"$MEDLOCK_DATA_DIR/medlock.toml" <<END
+[audit.sink.siem]
+format = "syslog"
+url = "tls://localhost:$port"
+ca = "tls/ca.pem"
+agreement = "BAA-test"
+END
+    siem
+fi
 start
 ok "server on $BASE_URL"
 
@@ -67,6 +89,24 @@ fi
 .cache/venv/bin/python tests/clients/kill9.py "$medlock" "$dir/kill9"
 ok "kill -9 under load"
 
+if [ -n "$rsyslog" ]; then
+    # It goes away and comes back: what was recorded meanwhile arrives as well.
+    kill -KILL "$rsyslog"
+    for _ in 1 2 3; do
+        curl -sS --cacert "$CA" -H "Authorization: Bearer $API_KEY" -H "x-medlock-protection: block" \
+            -H "content-type: application/json" "$BASE_URL/v1/chat/completions" \
+            -d '{"model": "smollm2-135m-instruct", "messages": [{"role": "user", "content": "MRN 48213377"}]}' >/dev/null
+    done
+    sleep 2
+    siem
+    for _ in $(seq 100); do
+        behind=$("$medlock" audit sinks --json 2>/dev/null | python3 -c 'import json, sys; print(json.load(sys.stdin)["behind"])')
+        [ "$behind" != 0 ] || break
+        sleep 0.5
+    done
+    received=$(python3 tests/clients/rsyslog_check.py "$dir/received.log" "$behind")
+    ok "rsyslog over TLS: $received"
+fi
 kill -TERM "$server"
 wait "$server"
 server=

@@ -32,6 +32,8 @@ go_log=/usr/share/gocode/src/golang.org/x/mod/sumdb/tlog
 if [ "$what" = test ] && command -v apt-get >/dev/null; then
     command -v go >/dev/null || lacking+=(golang-go)
     [ -d $go_log ] || lacking+=(golang-golang-x-mod-dev)
+    # A syslog server that we did not write receives our audit log.
+    compgen -G '/usr/lib/*-linux-gnu/rsyslog/lmnsd_gtls.so' >/dev/null || lacking+=(rsyslog rsyslog-gnutls)
 fi
 
 from_apt() {

@@ -184,6 +184,8 @@ closed! {
         ContentRead = 40 "content_read",
         /// The log was exported or verified for somebody.
         LogRead = 41 "log_read",
+        /// Delivery of the log to a receiver began, broke off, or went on.
+        Delivery = 42 "delivery",
     }
 }
 

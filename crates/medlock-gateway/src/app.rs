@@ -9,6 +9,7 @@ use medlock_auth::Auth;
 use medlock_domain::{Clock, NetworkSource};
 use medlock_pipeline::Guard;
 use medlock_pipeline::admin::Admin;
+use medlock_review::delivery::Deliveries;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 
@@ -19,6 +20,7 @@ pub(crate) struct App {
     pub(crate) auth: Auth,
     pub(crate) log: Log,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) deliveries: Deliveries,
     pub(crate) limits: Limits,
     pub(crate) metrics: Metrics,
     pub(crate) throttle: Throttle,
@@ -27,13 +29,14 @@ pub(crate) struct App {
 
 impl App {
     pub(crate) fn new(parts: Parts, limits: Limits) -> Self {
-        let Parts { guard, admin, auth, log, clock } = parts;
+        let Parts { guard, admin, auth, log, clock, deliveries } = parts;
         Self {
             guard,
             admin,
             auth,
             log,
             clock,
+            deliveries,
             limits,
             metrics: Metrics::new(),
             throttle: Throttle::new(limits.failed_auth_per_minute),

@@ -6,6 +6,7 @@ use medlock_auth::Auth;
 use medlock_domain::Clock;
 use medlock_pipeline::Guard;
 use medlock_pipeline::admin::Admin;
+use medlock_review::delivery::Deliveries;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -83,6 +84,8 @@ pub struct Parts {
     pub log: Log,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// How far the receivers of the log are.
+    pub deliveries: Deliveries,
 }
 
 /// Why a gateway could not stand up.

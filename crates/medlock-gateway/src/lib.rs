@@ -28,6 +28,7 @@ mod sniff;
 mod stall;
 mod throttle;
 mod tls;
+mod tls_client;
 mod wire;
 mod witness_server;
 
@@ -35,4 +36,5 @@ pub use config::{GatewayConfig, GatewayError, Limits, Parts};
 pub use routes::{Access, ROUTES, Route};
 pub use server::Gateway;
 pub use tls::{TlsError, provider};
+pub use tls_client::TlsClient;
 pub use witness_server::WitnessServer;

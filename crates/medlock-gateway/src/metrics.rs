@@ -3,6 +3,7 @@
 use medlock_audit::Log;
 use medlock_domain::{ClassCounts, PhiClass};
 use medlock_pipeline::admin::Notices;
+use medlock_review::delivery::{Deliveries, Progress};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 use prometheus_client::metrics::counter::Counter;
@@ -33,6 +34,12 @@ struct Found {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Refused {
     what: &'static str,
+}
+
+/// A receiver of the log, by the name that the configuration gives it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Receiver {
+    sink: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -76,6 +83,8 @@ pub(crate) struct Metrics {
     audit_healthy: Gauge,
     audit_unwitnessed: Gauge,
     review_overdue: Gauge,
+    behind: Family<Receiver, Gauge>,
+    failing: Family<Receiver, Gauge>,
 }
 
 const SECONDS: [f64; 14] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0, 120.0];
@@ -95,6 +104,8 @@ impl Metrics {
             audit_healthy: Gauge::default(),
             audit_unwitnessed: Gauge::default(),
             review_overdue: Gauge::default(),
+            behind: Family::default(),
+            failing: Family::default(),
             registry: Registry::default(),
         };
         registry.register("requests", "Requests answered, by route and status", metrics.requests.clone());
@@ -117,6 +128,10 @@ impl Metrics {
         registry.register("audit_unwitnessed", unwitnessed, metrics.audit_unwitnessed.clone());
         let overdue = "Days that the next review of the audit log is overdue";
         registry.register("audit_review_overdue_days", overdue, metrics.review_overdue.clone());
+        let behind = "Entries of the audit log that a receiver does not have yet";
+        registry.register("audit_sink_behind_entries", behind, metrics.behind.clone());
+        let failing = "1 while the last delivery to a receiver failed";
+        registry.register("audit_sink_failing", failing, metrics.failing.clone());
         Self { registry, ..metrics }
     }
 
@@ -146,11 +161,17 @@ impl Metrics {
     }
 
     /// All of it, as Prometheus reads it.
-    pub(crate) fn text(&self, log: &Log, notices: Notices) -> String {
+    pub(crate) fn text(&self, log: &Log, notices: Notices, deliveries: &Deliveries) -> String {
         self.audit_entries.set(i64::try_from(log.size()).unwrap_or(i64::MAX));
         self.audit_healthy.set(i64::from(log.healthy()));
         self.audit_unwitnessed.set(i64::from(notices.unwitnessed));
         self.review_overdue.set(notices.review_overdue_days);
+        for (sink, Progress { delivered, failing }) in deliveries.all() {
+            let behind = i64::try_from(log.size().saturating_sub(delivered)).unwrap_or(i64::MAX);
+            let receiver = Receiver { sink };
+            self.behind.get_or_create(&receiver).set(behind);
+            self.failing.get_or_create(&receiver).set(i64::from(failing));
+        }
         let mut out = String::new();
         match encode(&mut out, &self.registry) {
             Ok(()) => out,

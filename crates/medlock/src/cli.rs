@@ -253,6 +253,8 @@ pub(crate) enum Audit {
         #[command(flatten)]
         paper: Paper,
     },
+    /// How far the receivers of the log are that the settings name
+    Sinks,
     /// Examine the log: packs to review, signed off by somebody who is not in them
     #[command(subcommand)]
     Review(AuditReview),

@@ -3,6 +3,7 @@
 
 use crate::config::{KeyRef, Settings};
 use crate::failure::Failure;
+use crate::sinks;
 use std::io;
 use std::path::Path;
 
@@ -32,7 +33,7 @@ pub(crate) fn apply() -> Result<(), Failure> {
 const RESOLVER: [&str; 5] = ["/etc/hosts", "/etc/resolv.conf", "/etc/nsswitch.conf", "/etc/host.conf", "/etc/gai.conf"];
 
 /// From here on the server reaches its own files only, runs no program and connects to nobody but the
-/// witnesses of its log (Landlock, where the kernel has it). Must come before the first thread.
+/// witnesses and receivers of its log (Landlock, where the kernel has it). Must come before the first thread.
 pub(crate) fn confine(settings: &Settings, ports: &[u16]) -> Option<medlock_engine::frame::Enforced> {
     let mut read = vec![settings.tls_cert.as_path()];
     if let KeyRef::File(key) = &settings.tls_key {
@@ -42,9 +43,14 @@ pub(crate) fn confine(settings: &Settings, ports: &[u16]) -> Option<medlock_engi
     // A model that is not the catalogued one is moved aside, so its directory is written too.
     if let Some(witnesses) = &settings.witnesses {
         read.extend([witnesses.policy.as_path(), &witnesses.ca]);
+    }
+    read.extend(sinks::files(&settings.sinks));
+    if !ports.is_empty() {
         read.extend(RESOLVER.map(Path::new));
     }
-    medlock_engine::confine::server(&read, &[settings.layout.root(), &settings.model.dir], ports)
+    let mut write = vec![settings.layout.root(), &settings.model.dir];
+    write.extend(sinks::directories(&settings.sinks));
+    medlock_engine::confine::server(&read, &write, ports)
 }
 
 /// Ctrl-C goes to every process of the terminal, but only the server may act on it: it lets what is

@@ -36,6 +36,10 @@ impl Layout {
         audit = "audit";
         /// What finds entries of the log; made from it.
         audit_index = "audit-index.db";
+        /// How far the receivers of the log are.
+        sinks = "audit-sinks";
+        /// The keys of their tokens.
+        sink_keys = "keys/sinks";
         database = "medlock.db";
         /// Held by whoever works on the directory; says where a running server listens.
         lock = "run.lock";

@@ -21,6 +21,7 @@ mod quickstart;
 mod server;
 mod show;
 mod signals;
+mod sinks;
 mod telemetry;
 mod terminal;
 mod witness;

@@ -3,6 +3,7 @@
 use crate::config::{KeyRef, Settings};
 use crate::failure::{Doing, Failure};
 use crate::installation::Installation;
+use crate::sinks;
 use medlock_audit::medium::Disk;
 use medlock_audit::verify::verify_log;
 use medlock_audit::{Entry, Kind, Log, Outcome};
@@ -14,9 +15,11 @@ use medlock_model::{EngineConfig, EngineHandle, EngineInfo, Launch, Launcher, Pu
 use medlock_pipeline::admin::Admin;
 use medlock_pipeline::{EngineGenerator, Guard};
 use medlock_review::Index;
+use medlock_review::delivery::Deliveries;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use tokio::task::JoinSet;
 use zeroize::Zeroizing;
 
 /// How long a stop waits for the records of requests that were cut off.
@@ -41,6 +44,8 @@ pub(crate) struct Server {
     keep_days: u32,
     /// No witness is asked.
     unwitnessed: bool,
+    /// The receivers of the log; they end with this.
+    delivering: JoinSet<()>,
 }
 
 /// The models directory, with where to pull from.
@@ -64,19 +69,22 @@ impl Server {
         let Installation { log, auth, admin, content_keys, clock, .. } = &installation;
         let guard =
             Guard::new(auth.clone(), log.clone(), Arc::new(generator), detector, content_keys.clone(), settings.rules);
+        let deliveries = Deliveries::default();
         let parts = Parts {
             guard: guard.clone(),
             admin: admin.clone(),
             auth: auth.clone(),
             log: log.clone(),
             clock: clock.clone(),
+            deliveries: deliveries.clone(),
         };
         let gateway = bind(settings, parts)?;
         let address = gateway.local_addr().doing("asking where the server listens")?;
         record_start(&installation, &engine, address).await?;
         keep_erased(&installation).await?;
+        let delivering = sinks::begin(settings, &installation.log, &deliveries).await?;
         let (keep_days, unwitnessed) = (settings.content_keep_days, settings.witnesses.is_none());
-        Ok(Self { installation, engine, gateway, guard, address, keep_days, unwitnessed })
+        Ok(Self { installation, engine, gateway, guard, address, keep_days, unwitnessed, delivering })
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -97,7 +105,7 @@ impl Server {
 
     /// Serves until `stop`, lets what is running end, and closes everything in good order.
     pub(crate) async fn run(self, stop: impl Future<Output = ()>) -> Result<(), Failure> {
-        let Self { installation, engine, gateway, guard, keep_days, unwitnessed, .. } = self;
+        let Self { installation, engine, gateway, guard, keep_days, unwitnessed, delivering, .. } = self;
         let indexing = installation.index.clone().map(|index| tokio::spawn(keep_up(index)));
         let (log, admin) = (installation.log.clone(), installation.admin.clone());
         let daily = verify_daily(log, installation.audit_dir.clone(), admin, keep_days);
@@ -115,6 +123,8 @@ impl Server {
         }
         let entry = Entry::new(Kind::ServerStop, Actor::Server).outcome(Outcome::Ok);
         let recorded = installation.log.append(entry).await.doing("recording the stop");
+        // What is not delivered by now is at the next start.
+        drop(delivering);
         engine.shut_down().await;
         recorded.and(installation.close().await)
     }

@@ -76,7 +76,7 @@ async fn post(http: &reqwest::Client, url: &str, body: String) -> io::Result<Rep
 }
 
 /// The cause at the bottom says more than the error at the top.
-fn cause(error: &reqwest::Error) -> String {
+pub(crate) fn cause(error: &reqwest::Error) -> String {
     let mut cause: &dyn std::error::Error = error;
     while let Some(next) = cause.source() {
         cause = next;

@@ -18,6 +18,7 @@ use medlock_pipeline::admin::{Admin, By};
 use medlock_pipeline::content_keys::{self, ContentKeys};
 use medlock_pipeline::{Guard, OnOtherPatient, Rules};
 use medlock_review::Index;
+use medlock_review::delivery::Deliveries;
 use medlock_store::{Store, StoreKeys};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -150,7 +151,14 @@ impl Builder {
             metrics_listen: Some(ANY_PORT),
             limits: self.limits,
         };
-        let parts = Parts { guard, admin: admin.clone(), auth: auth.clone(), log: log.clone(), clock: clock.clone() };
+        let parts = Parts {
+            guard,
+            admin: admin.clone(),
+            auth: auth.clone(),
+            log: log.clone(),
+            clock: clock.clone(),
+            deliveries: Deliveries::default(),
+        };
         let gateway = Gateway::bind(config, parts).expect("a free port");
         let (addr, metrics) = (gateway.local_addr().expect("an address"), gateway.metrics_addr());
         let (stop, stopped) = oneshot::channel::<()>();

@@ -32,7 +32,7 @@ fn what(kind: Kind) -> (Value, Option<Value>, &'static str) {
         Kind::ServerStop | Kind::EngineDown => {
             (dcm("110100", "Application Activity"), Some(dcm("110121", "Application Stop")), "E")
         }
-        Kind::LogRead | Kind::ContentRead => (dcm("110101", "Audit Log Used"), None, "R"),
+        Kind::LogRead | Kind::ContentRead | Kind::Delivery => (dcm("110101", "Audit Log Used"), None, "R"),
         Kind::AdminIntent | Kind::AdminOutcome | Kind::PolicyLoaded => {
             (dcm("110113", "Security Alert"), Some(dcm("110137", "User Security Attributes Changed")), "U")
         }

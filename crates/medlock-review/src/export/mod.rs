@@ -179,9 +179,15 @@ impl<'e> Seen<'e> {
         match (self.entry.kind, self.entry.outcome) {
             (Kind::Recovery | Kind::EngineDown, _) => Severity::High,
             (Kind::Denied | Kind::LoginFailed, _) | (_, Outcome::Denied | Outcome::Failed) => Severity::Medium,
-            (Kind::ContentRead | Kind::LogRead | Kind::PolicyLoaded | Kind::AdminOutcome | Kind::Noise, _) => {
-                Severity::Low
-            }
+            (
+                Kind::ContentRead
+                | Kind::LogRead
+                | Kind::Delivery
+                | Kind::PolicyLoaded
+                | Kind::AdminOutcome
+                | Kind::Noise,
+                _,
+            ) => Severity::Low,
             _ => Severity::Information,
         }
     }

@@ -29,7 +29,7 @@ fn class(seen: &Seen<'_>) -> Class {
             _ => of(3, 3001, OTHER),
         },
         Kind::Open => of(6, 6003, 1),
-        Kind::ContentRead | Kind::LogRead => of(6, 6003, 2),
+        Kind::ContentRead | Kind::LogRead | Kind::Delivery => of(6, 6003, 2),
         Kind::PolicyLoaded => of(6, 6003, 3),
         _ => of(6, 6003, OTHER),
     }

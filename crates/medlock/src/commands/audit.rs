@@ -40,6 +40,7 @@ pub(crate) fn run(verb: Audit, context: &Context) -> Result<(), Failure> {
         Audit::Disclosures { patient, all, paper } => {
             block_on(audit_report::disclosures(&patient, all, &paper, context))
         }
+        Audit::Sinks => audit_export::sinks(context),
         Audit::Review(verb) => block_on(audit_report::review(verb, context)),
         Audit::Hold(verb) => block_on(audit_erase::hold(verb, context)),
     }

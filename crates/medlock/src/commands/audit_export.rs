@@ -3,15 +3,17 @@
 use super::Context;
 use super::audit::directory;
 use crate::cli::AuditExport;
+use crate::config;
 use crate::failure::{Doing, Failure};
+use crate::sinks::{state, token_key};
 use medlock_audit::read::{Follow, Position};
-use medlock_keys::file::{read_private, write_private};
 use medlock_keys::random;
+use medlock_review::delivery::Place;
 use medlock_review::export::{Exporter, Format};
+use serde_json::json;
 use std::fs::OpenOptions;
 use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
 
 pub(crate) fn run(args: &AuditExport, context: &Context) -> Result<(), Failure> {
     let format = Format::ALL.into_iter().find(|f| f.as_str() == args.format);
@@ -20,7 +22,7 @@ pub(crate) fn run(args: &AuditExport, context: &Context) -> Result<(), Failure> 
     })?;
     let dir = directory(args.dir.clone(), context)?;
     let key = match &args.sink_key {
-        Some(file) => sink_key(file)?,
+        Some(file) => token_key(file)?,
         None => {
             context.terminal.note(
                 "ids are tokens of this run alone: name a file with --sink-key, and the same receiver gets the same \
@@ -87,12 +89,36 @@ impl From<Stop> for Failure {
     }
 }
 
-/// The key of a receiver's tokens, made when the file is not there yet.
-fn sink_key(file: &Path) -> Result<[u8; 32], Failure> {
-    if !file.exists() {
-        let key: [u8; 32] = random::bytes();
-        write_private(file, &key).doing(format!("writing {}", file.display()))?;
+/// How far each receiver is: what the server has written down, and how long the log is.
+pub(crate) fn sinks(context: &Context) -> Result<(), Failure> {
+    let settings = config::load(&context.whereabouts)?;
+    let terminal = context.terminal;
+    if settings.sinks.is_empty() {
+        terminal.note("no receiver is set up ([audit.sink.NAME] in the configuration)");
     }
-    let key = read_private(file).doing("reading the receiver's key")?;
-    (&key[..]).try_into().map_err(|_| Failure::error(format!("{} is no key of a receiver: 32 bytes", file.display())))
+    for sink in &settings.sinks {
+        let doing = || format!("reading how far {} is", sink.name);
+        let place = Place::read(&state(&settings, sink.name)).doing(doing())?;
+        let mut log = Follow::from(&settings.layout.audit(), place.at).doing(doing())?;
+        let mut behind = 0;
+        loop {
+            match log.next(1000).doing(doing())?.len() {
+                0 => break,
+                n => behind += n,
+            }
+        }
+        let Place { delivered, .. } = place;
+        if terminal.json {
+            terminal.json(json!({ "sink": sink.name, "format": sink.format.as_str(), "delivered": delivered,
+                "behind": behind, "agreement": sink.agreement }));
+        } else {
+            let agreement = sink.agreement.as_deref().unwrap_or("none needed");
+            terminal.out(format!(
+                "{:<16} {:<7} {delivered} delivered, {behind} behind, agreement {agreement}",
+                sink.name,
+                sink.format.as_str()
+            ));
+        }
+    }
+    Ok(())
 }

@@ -10,6 +10,7 @@ use crate::lock;
 use crate::progress::Bar;
 use crate::server::{self, Server};
 use crate::signals::Stop;
+use crate::sinks;
 use crate::telemetry;
 use crate::witness;
 use medlock_deid::Detector;
@@ -23,7 +24,9 @@ pub(crate) fn run(context: &Context) -> Result<(), Failure> {
     let settings = config::load(&context.whereabouts)?;
     // Before the confinement: a recognizer's runtime lies outside of the server's own files.
     let detector = detector::of(&settings.detector)?;
-    let ports = settings.witnesses.as_ref().map(witness::ports).transpose()?.unwrap_or_default();
+    let mut ports = settings.witnesses.as_ref().map(witness::ports).transpose()?.unwrap_or_default();
+    ports.extend(sinks::ports(&settings.sinks));
+    sinks::make_directories(&settings.sinks)?;
     match hardening::confine(&settings, &ports) {
         Some(Enforced::Fully) => {}
         Some(Enforced::Partly) => tracing::warn!("this kernel confines the server's files, not its connections"),

@@ -103,6 +103,24 @@ impl Judge {
         }
     }
 
+    /// The names of tables `prefix` + NAME that something was said about.
+    pub(super) fn names_under(&self, prefix: &str) -> Vec<String> {
+        self.raw.names_under(prefix)
+    }
+
+    /// Whether anything was said about `key`.
+    pub(super) fn says(&self, key: &str) -> bool {
+        self.raw.says(key)
+    }
+
+    /// A word that says nothing to a shell or a log.
+    pub(super) fn word_of(&mut self, key: &'static str, expected: &str) -> Option<String> {
+        let word = |t: &&str| {
+            (1..=64).contains(&t.len()) && t.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-/".contains(&b))
+        };
+        self.take(key, expected, |v| v.as_text().filter(word).map(str::to_owned))
+    }
+
     pub(super) fn default(&mut self, key: &'static str, value: String) {
         if self.resolved.iter().all(|r| r.key != key) {
             self.resolved.push(Resolved { key, value, origin: Origin::Default });

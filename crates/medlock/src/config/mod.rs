@@ -3,11 +3,13 @@
 mod judge;
 mod raw;
 mod settings;
+mod sinks;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use raw::Mistake;
 pub(crate) use settings::{DetectorSettings, KeyRef, OnnxSettings, Settings, WitnessSettings};
+pub(crate) use sinks::{SinkSettings, To, Trust};
 
 use crate::failure::Failure;
 use crate::layout::Layout;

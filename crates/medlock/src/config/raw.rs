@@ -60,6 +60,16 @@ pub(crate) enum Value {
     Other(&'static str),
 }
 
+impl Value {
+    /// The text, if it is one.
+    pub(crate) fn as_text(&self) -> Option<&str> {
+        match self {
+            Value::Text(text) | Value::Loose(text) => Some(text),
+            _ => None,
+        }
+    }
+}
+
 /// Everything that was said.
 #[derive(Debug, Default)]
 pub(crate) struct Raw {
@@ -117,6 +127,17 @@ impl Raw {
     /// Takes what was said about `key`.
     pub(crate) fn take(&mut self, key: &str) -> Option<(Value, Origin)> {
         self.said.remove(key)
+    }
+
+    /// Whether anything was said about `key`, and was not taken yet.
+    pub(crate) fn says(&self, key: &str) -> bool {
+        self.said.contains_key(key)
+    }
+
+    /// The parts of keys between `prefix` and the next dot, each once.
+    pub(crate) fn names_under(&self, prefix: &str) -> Vec<String> {
+        let names = self.said.keys().filter_map(|key| Some(key.strip_prefix(prefix)?.split_once('.')?.0.to_owned()));
+        names.collect::<std::collections::BTreeSet<_>>().into_iter().collect()
     }
 
     /// What nobody has taken.

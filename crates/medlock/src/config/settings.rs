@@ -2,6 +2,7 @@
 
 use super::judge::Judge;
 use super::raw::{Mistake, Origin, Raw, Value};
+use super::sinks::{SinkSettings, sinks};
 use crate::layout::Layout;
 use medlock_deid::{OnLeak, Preset};
 use medlock_domain::ModelName;
@@ -34,6 +35,7 @@ pub(crate) struct Settings {
     pub(crate) content_keep_days: u32,
     pub(crate) backups: Vec<Backup>,
     pub(crate) review: ReviewRules,
+    pub(crate) sinks: Vec<SinkSettings>,
     /// Every setting as text, with where it comes from: for `check-config`.
     pub(crate) resolved: Vec<Resolved>,
 }
@@ -136,6 +138,7 @@ pub(super) fn judge(raw: Raw, base: &Path) -> Result<Settings, Vec<Mistake>> {
     let detector = detector(&mut j, &data);
     let witnesses = witnesses(&mut j, &data);
     let review = review(&mut j);
+    let sinks = sinks(&mut j, &data);
     let production = j.word("profile", "trial", &[("trial", false), ("production", true)]);
     if production && witnesses.is_none() {
         j.conflict("profile", "production demands a witness of the audit log: set audit.witness.policy and audit.witness.ca (medlock witness --help)");
@@ -170,6 +173,7 @@ pub(super) fn judge(raw: Raw, base: &Path) -> Result<Settings, Vec<Mistake>> {
         content_keep_days,
         backups,
         review,
+        sinks,
         resolved,
     })
 }
@@ -290,7 +294,7 @@ fn limits(j: &mut Judge) -> Limits {
     }
 }
 
-fn key_ref(value: &Value, data: &Path) -> Option<KeyRef> {
+pub(super) fn key_ref(value: &Value, data: &Path) -> Option<KeyRef> {
     let (Value::Text(text) | Value::Loose(text)) = value else { return None };
     if text.contains("-----") || text.contains('\n') {
         return None; // the key itself

@@ -10,5 +10,6 @@ mod offline;
 mod onnx;
 mod quickstart;
 mod serving;
+mod sinks;
 mod support;
 mod witness;

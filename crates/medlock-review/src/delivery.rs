@@ -1,0 +1,274 @@
+//! Delivery of the log to receivers while it grows. The log itself is the spool: what is not delivered is still in
+//! it, nothing is copied, and the writer waits for nobody.
+//!
+//! At least once: how far a receiver is, is written down after it took a batch. A crash between the two repeats the
+//! batch and skips none.
+
+use crate::export::Exporter;
+use medlock_audit::read::{Follow, Position};
+use medlock_audit::{Entry, Kind, Log, Outcome};
+use medlock_domain::Actor;
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// Entries in one batch, about.
+const BATCH: usize = 500;
+/// How long to wait for more when all has been delivered.
+const IDLE: Duration = Duration::from_secs(1);
+/// Waits after a failure: doubled from the first to the last.
+const FIRST_WAIT: Duration = Duration::from_millis(500);
+const LAST_WAIT: Duration = Duration::from_secs(60);
+const VERSION: &str = "medlock sink 1";
+
+/// Takes what is delivered.
+#[async_trait::async_trait]
+pub trait Sink: Send {
+    /// Hands over these lines, of which the first is entry `first`. Only what the receiver has for certain is taken.
+    async fn take(&mut self, first: u64, lines: &[String]) -> io::Result<()>;
+}
+
+/// How far each receiver is. Clones are the same.
+#[derive(Debug, Clone, Default)]
+pub struct Deliveries(Arc<Mutex<BTreeMap<String, Progress>>>);
+
+/// How far one receiver is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Entries that it has.
+    pub delivered: u64,
+    /// Whether the last try failed.
+    pub failing: bool,
+}
+
+impl Deliveries {
+    /// All of them, by name.
+    pub fn all(&self) -> BTreeMap<String, Progress> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set(&self, name: &str, progress: Progress) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), progress);
+    }
+}
+
+/// Where a receiver is in the log, in a file of three lines: version, segment and offset, entries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// Where delivery goes on.
+    pub at: Position,
+    /// Entries before that.
+    pub delivered: u64,
+}
+
+impl Place {
+    /// The place in `file`; the start of the log when there is none.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or is something else: then it is not guessed.
+    pub fn read(file: &Path) -> io::Result<Self> {
+        let text = match std::fs::read_to_string(file) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Self { at: Position::START, delivered: 0 }),
+            text => text?,
+        };
+        let mut lines = text.lines();
+        let mut place = || {
+            if lines.next()? != VERSION {
+                return None;
+            }
+            let (segment, offset) = lines.next()?.split_once(' ')?;
+            let at = Position { segment: segment.parse().ok()?, offset: offset.parse().ok()? };
+            Some(Self { at, delivered: lines.next()?.parse().ok()? })
+        };
+        let bad = "it is no place of a receiver: remove it, and everything is delivered again";
+        place().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, bad))
+    }
+
+    fn write(self, file: &Path) -> io::Result<()> {
+        let Position { segment, offset } = self.at;
+        let text = format!("{VERSION}\n{segment} {offset}\n{}\n", self.delivered);
+        medlock_keys::file::write_private(file, text.as_bytes())
+    }
+}
+
+/// One receiver's delivery.
+pub struct Delivery {
+    name: String,
+    exporter: Exporter,
+    audit: PathBuf,
+    state: PathBuf,
+    log: Log,
+    deliveries: Deliveries,
+}
+
+impl Delivery {
+    /// To the receiver `name`, of the log in `audit`; how far it is, is kept in `state`.
+    pub fn new(
+        name: &str,
+        exporter: Exporter,
+        log: Log,
+        audit: &Path,
+        state: &Path,
+        deliveries: Deliveries,
+    ) -> io::Result<Self> {
+        let Place { delivered, .. } = Place::read(state)?;
+        deliveries.set(name, Progress { delivered, failing: false });
+        let (audit, state) = (audit.to_owned(), state.to_owned());
+        Ok(Self { name: name.to_owned(), exporter, audit, state, log, deliveries })
+    }
+
+    /// Delivers until it is dropped. When it begins to fail, and when it goes on, is a record each.
+    pub async fn run(self, mut sink: Box<dyn Sink>) {
+        let (mut wait, mut failing) = (FIRST_WAIT, false);
+        loop {
+            match self.deliver(&mut *sink, &mut failing).await {
+                Ok(true) => wait = FIRST_WAIT,
+                Ok(false) => tokio::time::sleep(IDLE).await,
+                Err(e) => {
+                    tracing::warn!(sink = self.name, error = %e, "the audit log could not be delivered");
+                    if !failing {
+                        failing = true;
+                        self.record("failing").await;
+                    }
+                    // Not all of several servers at once.
+                    let part: [u8; 1] = medlock_keys::random::bytes();
+                    tokio::time::sleep(wait.mul_f64(0.75 + f64::from(part[0]) / 512.0)).await;
+                    wait = (wait * 2).min(LAST_WAIT);
+                }
+            }
+        }
+    }
+
+    /// One batch; whether there was any.
+    async fn deliver(&self, sink: &mut dyn Sink, failing: &mut bool) -> io::Result<bool> {
+        let (audit, state) = (self.audit.clone(), self.state.clone());
+        let read = tokio::task::spawn_blocking(move || {
+            let place = Place::read(&state)?;
+            let mut follow = Follow::from(&audit, place.at).map_err(io::Error::other)?;
+            let batch = follow.next(BATCH).map_err(io::Error::other)?;
+            Ok::<_, io::Error>((place, batch, follow.position()))
+        });
+        let (place, batch, next) = read.await.map_err(io::Error::other)??;
+        let Some((_, first)) = batch.first() else { return Ok(false) };
+        if first.index != place.delivered {
+            return Err(io::Error::other("the log does not go on where this receiver is: was it put back?"));
+        }
+        let first = first.index;
+        let lines: Vec<String> = batch.iter().map(|(_, entry)| self.exporter.line(entry)).collect();
+        if let Err(e) = sink.take(first, &lines).await {
+            self.deliveries.set(&self.name, Progress { delivered: place.delivered, failing: true });
+            return Err(e);
+        }
+        let place = Place { at: next, delivered: place.delivered + batch.len() as u64 };
+        let state = self.state.clone();
+        tokio::task::spawn_blocking(move || place.write(&state)).await.map_err(io::Error::other)??;
+        self.deliveries.set(&self.name, Progress { delivered: place.delivered, failing: false });
+        if std::mem::take(failing) {
+            self.record("delivering").await;
+        }
+        Ok(true)
+    }
+
+    async fn record(&self, state: &str) {
+        let outcome = if state == "failing" { Outcome::Failed } else { Outcome::Ok };
+        let entry = Entry::new(Kind::Delivery, Actor::Server).outcome(outcome).word("sink", &self.name);
+        if self.log.append(entry.word("state", state)).await.is_err() {
+            tracing::error!(sink = self.name, "that delivery changed could not be recorded");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+    use crate::export::Format;
+    use medlock_domain::{ManualClock, Timestamp};
+    use medlock_keys::hpke::ReadingKey;
+    use medlock_keys::sign::SigningKey;
+
+    /// Takes everything, but for the tries that it is told to fail.
+    #[derive(Clone, Default)]
+    struct Receiver(Arc<Mutex<(Vec<String>, u32)>>);
+
+    #[async_trait::async_trait]
+    impl Sink for Receiver {
+        async fn take(&mut self, _first: u64, lines: &[String]) -> io::Result<()> {
+            let mut inner = self.0.lock().unwrap();
+            if inner.1 > 0 {
+                inner.1 -= 1;
+                return Err(io::ErrorKind::ConnectionRefused.into());
+            }
+            inner.0.extend_from_slice(lines);
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_place_is_read_as_it_was_written_and_never_guessed() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("siem.state");
+        assert_eq!(Place::read(&file).unwrap(), Place { at: Position::START, delivered: 0 });
+        let place = Place { at: Position { segment: 3, offset: 4711 }, delivered: 12 };
+        place.write(&file).unwrap();
+        assert_eq!(Place::read(&file).unwrap(), place);
+        for bad in ["", "medlock sink 2\n3 4711\n12\n", "medlock sink 1\n3\n12\n", "medlock sink 1\n3 4711\n"] {
+            std::fs::write(&file, bad).unwrap();
+            assert!(Place::read(&file).is_err(), "{bad:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn every_entry_is_delivered_in_order_across_failures_and_restarts() {
+        let dir = tempfile::tempdir().unwrap();
+        let (audit, state) = (dir.path().join("audit"), dir.path().join("siem.state"));
+        let signing = SigningKey::generate();
+        Log::create(&audit, "test.example/audit", &signing).unwrap();
+        let clock = Arc::new(ManualClock::new(Timestamp(1_700_000_000_000)));
+        let log = Log::open(&audit, signing, ReadingKey::generate().public(), clock).unwrap();
+        let append = async |n: i64| {
+            let entry = Entry::new(Kind::Release, Actor::Server).int("n", n).content(*b"Jane Roe");
+            log.append(entry).await.unwrap();
+        };
+        for n in 0..3 {
+            append(n).await;
+        }
+        let receiver = Receiver::default();
+        receiver.0.lock().unwrap().1 = 2;
+        let deliveries = Deliveries::default();
+        let begin = || {
+            let exporter = Exporter::new(Format::Jsonl, [7; 32], "test.example/audit", "0");
+            let made = Delivery::new("siem", exporter, log.clone(), &audit, &state, deliveries.clone()).unwrap();
+            tokio::spawn(made.run(Box::new(receiver.clone())))
+        };
+        let arrived = |n: usize| {
+            let receiver = receiver.clone();
+            async move {
+                for _ in 0..200 {
+                    if receiver.0.lock().unwrap().0.len() >= n {
+                        return;
+                    }
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+                panic!("only {} arrived", receiver.0.lock().unwrap().0.len());
+            }
+        };
+        let first = begin();
+        // The segment's start, three, and one record each that it failed and went on.
+        arrived(6).await;
+        first.abort();
+        append(3).await;
+        let second = begin();
+        arrived(7).await;
+        second.abort();
+        let lines = receiver.0.lock().unwrap().0.clone();
+        let index = |line: &String| serde_json::from_str::<serde_json::Value>(line).unwrap()["index"].as_u64().unwrap();
+        assert_eq!(lines.iter().map(index).collect::<Vec<_>>(), (0..7).collect::<Vec<_>>());
+        let kinds = lines.iter().filter(|line| line.contains("\"delivery\"")).count();
+        assert_eq!(kinds, 2, "one record for each change, however many tries: {lines:#?}");
+        assert!(!lines.concat().contains("Jane"));
+        assert_eq!(deliveries.all()["siem"], Progress { delivered: 7, failing: false });
+    }
+}

@@ -1,0 +1,120 @@
+//! The receivers of the audit log.
+
+use super::judge::Judge;
+use super::settings::{KeyRef, key_ref};
+use medlock_review::export::Format;
+use std::path::{Path, PathBuf};
+
+/// One receiver.
+#[derive(Debug, Clone)]
+pub(crate) struct SinkSettings {
+    pub(crate) name: &'static str,
+    pub(crate) format: Format,
+    pub(crate) to: To,
+    /// Under which agreement it is a business associate, if it is somebody else.
+    pub(crate) agreement: Option<String>,
+}
+
+/// Where it is.
+#[derive(Debug, Clone)]
+pub(crate) enum To {
+    /// A directory of this host, which a collector reads.
+    Dir(PathBuf),
+    /// Syslog over TLS (RFC 5425).
+    Tls { host: String, port: u16, trust: Trust },
+    /// Batches of lines, posted.
+    Https { url: String, port: u16, trust: Trust },
+}
+
+/// Whom to trust, and who we are.
+#[derive(Debug, Clone)]
+pub(crate) struct Trust {
+    pub(crate) ca: PathBuf,
+    pub(crate) identity: Option<(PathBuf, KeyRef)>,
+}
+
+const WHERE: &str = "\"tls://host:6514\", \"https://host/path\" or \"dir:/path\"; nothing goes out unencrypted";
+
+/// Every `[audit.sink.NAME]`.
+pub(super) fn sinks(j: &mut Judge, data: &Path) -> Vec<SinkSettings> {
+    j.names_under("audit.sink.").into_iter().filter_map(|name| sink(j, &name, data)).collect()
+}
+
+fn sink(j: &mut Judge, name: &str, data: &Path) -> Option<SinkSettings> {
+    // Settings are read once, and their keys live as long as they do.
+    let key = |part: &str| -> &'static str { format!("audit.sink.{name}.{part}").leak() };
+    let word = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    if name.len() > 32 || !name.bytes().all(word) {
+        j.conflict(key("url"), "a receiver's name is up to 32 of a-z 0-9 -");
+        return None;
+    }
+    let formats = Format::ALL.map(|f| (f.as_str(), f));
+    let format = j.word(key("format"), "ocsf", &formats);
+    let ours = j.word(key("receiver"), "outside", &[("outside", false), ("ours", true)]);
+    let agreement = j.word_of(key("agreement"), "the reference of an agreement, such as \"BAA-2026-17\"");
+    let ca = j.maybe_path(key("ca"), data);
+    let cert = j.maybe_path(key("client_cert"), data);
+    let client_key = j.take(key("client_key"), "\"file:PATH\" or \"env:NAME\"", |v| key_ref(v, data));
+    let said = j.says(key("url"));
+    let Some(url) = j.take(key("url"), WHERE, |v| v.as_text().filter(|t| place(t).is_some()).map(str::to_owned)) else {
+        if !said {
+            j.conflict(key("url"), &format!("is missing: {WHERE}"));
+        }
+        return None;
+    };
+    let place = place(&url)?;
+    let identity = match (cert, client_key) {
+        (Some(cert), Some(key)) => Some((cert, key)),
+        (None, None) => None,
+        _ => {
+            j.conflict(key("client_cert"), "a client certificate needs client_cert and client_key");
+            None
+        }
+    };
+    let trust = |j: &mut Judge| {
+        if ca.is_none() {
+            j.conflict(key("url"), "set ca as well: the certificates that the receiver's is checked against");
+        }
+        Some(Trust { ca: ca.clone()?, identity: identity.clone() })
+    };
+    let to = match place {
+        Place::Dir(path) => To::Dir(data.join(path)),
+        Place::Tls(host, port) => {
+            if !matches!(format, Format::Syslog | Format::Cef) {
+                j.conflict(key("format"), "over tls:// the format is syslog or cef");
+            }
+            To::Tls { host, port, trust: trust(j)? }
+        }
+        Place::Https(port) => To::Https { url: url.clone(), port, trust: trust(j)? },
+    };
+    if agreement.is_none() && !ours && !matches!(to, To::Dir(_)) {
+        j.conflict(
+            key("url"),
+            "a receiver outside needs an agreement (45 CFR 164.308(b)): set agreement to its reference, or receiver = \
+             \"ours\" if it is part of the same entity",
+        );
+    }
+    Some(SinkSettings { name: name.to_owned().leak(), format, to, agreement })
+}
+
+enum Place {
+    Dir(String),
+    Tls(String, u16),
+    Https(u16),
+}
+
+fn place(url: &str) -> Option<Place> {
+    if let Some(path) = url.strip_prefix("dir:") {
+        return (!path.is_empty()).then(|| Place::Dir(path.to_owned()));
+    }
+    let parsed = reqwest::Url::parse(url).ok()?;
+    let host = parsed.host_str().filter(|h| !h.is_empty())?.trim_matches(['[', ']']).to_owned();
+    if !parsed.username().is_empty() || parsed.password().is_some() {
+        return None;
+    }
+    match parsed.scheme() {
+        "tls" => Some(Place::Tls(host, parsed.port().unwrap_or(6514))),
+        "https" => Some(Place::Https(parsed.port_or_known_default()?)),
+        _ => None,
+    }
+}
