@@ -123,6 +123,9 @@ for log in "$MEDLOCK_DATA_DIR/audit" "$dir/every-kind"; do
     ok "exports: $checked"
 done
 
+worm=$(.cache/venv/bin/python tests/clients/worm.py "$medlock" "$dir/worm" "$PWD/.cache/models")
+ok "moto and boto3: $worm; a directory that was put back does not open"
+
 if command -v go >/dev/null && [ -d /usr/share/gocode/src/golang.org/x/mod/sumdb/tlog ]; then
     GO111MODULE=off GOPATH=/usr/share/gocode GOCACHE=$dir/go go build -o "$dir/tlog" ./tests/clients/tlog
     audit=$MEDLOCK_DATA_DIR/audit

@@ -48,8 +48,15 @@ pub(crate) fn confine(settings: &Settings, ports: &[u16]) -> Option<medlock_engi
     if !ports.is_empty() {
         read.extend(RESOLVER.map(Path::new));
     }
+    if let Some(s3) = &settings.marks.s3 {
+        read.push(&s3.ca);
+        if let KeyRef::File(secret) = &s3.secret {
+            read.push(secret);
+        }
+    }
     let mut write = vec![settings.layout.root(), &settings.model.dir];
     write.extend(sinks::directories(&settings.sinks));
+    write.extend(settings.marks.dir.as_deref());
     medlock_engine::confine::server(&read, &write, ports)
 }
 

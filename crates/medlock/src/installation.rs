@@ -4,6 +4,7 @@ use crate::clock::SystemClock;
 use crate::config::Settings;
 use crate::failure::{Doing, Failure};
 use crate::layout::Layout;
+use crate::marks::Marks;
 use crate::witness;
 use medlock_audit::medium::Disk;
 use medlock_audit::{Error, Limits, Log, Sealing};
@@ -93,11 +94,14 @@ pub(crate) fn open_log(settings: &Settings, keys: &Keyring, clock: Arc<dyn Clock
     let days = content_keys::periods(Arc::new(days(&settings.layout, keys)?));
     let sealing = Sealing { reading, periods: Some(days), keep: settings.content_keep_days > 0 };
     let witnesses = settings.witnesses.as_ref().map(witness::of).transpose()?;
-    Log::open_with(disk, signing, sealing, clock, Limits::default(), witnesses).map_err(|e| match e {
+    let marks = Marks::of(&settings.marks, clock.clone())?.before(&settings.layout.audit())?;
+    let log = Log::open_with(disk, signing, sealing, clock, Limits::default(), witnesses).map_err(|e| match e {
         // Somebody changed what was there: a finding, not a mishap.
         Error::PutBack { .. } | Error::OtherHistory { .. } | Error::RolledBack { .. } | Error::Forked { .. } => {
             Failure::denied(e.to_string())
         }
         e => Failure::Error(e.to_string()),
-    })
+    })?;
+    Marks::after(&log, &marks)?;
+    Ok(log)
 }

@@ -15,6 +15,7 @@ mod init;
 mod installation;
 mod layout;
 mod lock;
+mod marks;
 mod progress;
 mod prompt;
 mod quickstart;

@@ -3,6 +3,7 @@
 use crate::config::{KeyRef, Settings};
 use crate::failure::{Doing, Failure};
 use crate::installation::Installation;
+use crate::marks::Marks;
 use crate::sinks;
 use medlock_audit::medium::Disk;
 use medlock_audit::verify::verify_log;
@@ -46,6 +47,8 @@ pub(crate) struct Server {
     unwitnessed: bool,
     /// The receivers of the log; they end with this.
     delivering: JoinSet<()>,
+    /// Where its checkpoints are kept.
+    marks: Marks,
 }
 
 /// The models directory, with where to pull from.
@@ -82,9 +85,11 @@ impl Server {
         let address = gateway.local_addr().doing("asking where the server listens")?;
         record_start(&installation, &engine, address).await?;
         keep_erased(&installation).await?;
-        let delivering = sinks::begin(settings, &installation.log, &deliveries).await?;
+        let mut delivering = sinks::begin(settings, &installation.log, &deliveries).await?;
+        let marks = Marks::of(&settings.marks, installation.clock.clone())?;
+        delivering.spawn(marks.clone().keep(installation.log.clone()));
         let (keep_days, unwitnessed) = (settings.content_keep_days, settings.witnesses.is_none());
-        Ok(Self { installation, engine, gateway, guard, address, keep_days, unwitnessed, delivering })
+        Ok(Self { installation, engine, gateway, guard, address, keep_days, unwitnessed, delivering, marks })
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -105,7 +110,7 @@ impl Server {
 
     /// Serves until `stop`, lets what is running end, and closes everything in good order.
     pub(crate) async fn run(self, stop: impl Future<Output = ()>) -> Result<(), Failure> {
-        let Self { installation, engine, gateway, guard, keep_days, unwitnessed, delivering, .. } = self;
+        let Self { installation, engine, gateway, guard, keep_days, unwitnessed, delivering, marks, .. } = self;
         let indexing = installation.index.clone().map(|index| tokio::spawn(keep_up(index)));
         let (log, admin) = (installation.log.clone(), installation.admin.clone());
         let daily = verify_daily(log, installation.audit_dir.clone(), admin, keep_days);
@@ -125,6 +130,10 @@ impl Server {
         let recorded = installation.log.append(entry).await.doing("recording the stop");
         // What is not delivered by now is at the next start.
         drop(delivering);
+        let log = installation.log.clone();
+        if let Ok(Err(e)) = tokio::task::spawn_blocking(move || marks.put(&log, 0)).await {
+            tracing::warn!(error = %e, "the last checkpoint of the audit log could not be kept elsewhere");
+        }
         engine.shut_down().await;
         recorded.and(installation.close().await)
     }

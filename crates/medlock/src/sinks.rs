@@ -127,16 +127,25 @@ fn transport(sink: &SinkSettings) -> io::Result<Box<dyn Sink>> {
     })
 }
 
+/// What a reference leads to.
+pub(crate) fn secret(key: &KeyRef) -> io::Result<Zeroizing<String>> {
+    match key {
+        KeyRef::File(path) => {
+            let bytes = read_private(path).map_err(io::Error::other)?;
+            let text = std::str::from_utf8(&bytes).map_err(io::Error::other)?;
+            Ok(Zeroizing::new(text.trim_end().to_owned()))
+        }
+        KeyRef::Env(name) => std::env::var(name).map(Zeroizing::new).map_err(io::Error::other),
+    }
+}
+
 type Identity = (Vec<u8>, Zeroizing<Vec<u8>>);
 
 fn read(trust: &Trust) -> io::Result<(Vec<u8>, Option<Identity>)> {
-    let identity = trust.identity.as_ref().map(|(cert, key)| {
-        let key = match key {
-            KeyRef::File(path) => read_private(path).map_err(io::Error::other)?,
-            KeyRef::Env(name) => Zeroizing::new(std::env::var(name).map_err(io::Error::other)?.into_bytes()),
-        };
-        Ok::<_, io::Error>((fs::read(cert)?, key))
-    });
+    let identity = trust
+        .identity
+        .as_ref()
+        .map(|(cert, key)| Ok::<_, io::Error>((fs::read(cert)?, Zeroizing::new(secret(key)?.as_bytes().to_vec()))));
     Ok((fs::read(&trust.ca)?, identity.transpose()?))
 }
 

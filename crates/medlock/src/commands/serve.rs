@@ -7,6 +7,7 @@ use crate::failure::{Doing, Failure};
 use crate::hardening;
 use crate::installation::Installation;
 use crate::lock;
+use crate::marks;
 use crate::progress::Bar;
 use crate::server::{self, Server};
 use crate::signals::Stop;
@@ -26,6 +27,7 @@ pub(crate) fn run(context: &Context) -> Result<(), Failure> {
     let detector = detector::of(&settings.detector)?;
     let mut ports = settings.witnesses.as_ref().map(witness::ports).transpose()?.unwrap_or_default();
     ports.extend(sinks::ports(&settings.sinks));
+    ports.extend(marks::port(&settings.marks));
     sinks::make_directories(&settings.sinks)?;
     match hardening::confine(&settings, &ports) {
         Some(Enforced::Fully) => {}

@@ -8,7 +8,9 @@ mod sinks;
 mod tests;
 
 pub(crate) use raw::Mistake;
-pub(crate) use settings::{DetectorSettings, KeyRef, OnnxSettings, Settings, WitnessSettings};
+pub(crate) use settings::{
+    DetectorSettings, KeyRef, MarkSettings, OnnxSettings, S3Settings, Settings, WitnessSettings,
+};
 pub(crate) use sinks::{SinkSettings, To, Trust};
 
 use crate::failure::Failure;

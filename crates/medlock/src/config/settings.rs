@@ -36,6 +36,7 @@ pub(crate) struct Settings {
     pub(crate) backups: Vec<Backup>,
     pub(crate) review: ReviewRules,
     pub(crate) sinks: Vec<SinkSettings>,
+    pub(crate) marks: MarkSettings,
     /// Every setting as text, with where it comes from: for `check-config`.
     pub(crate) resolved: Vec<Resolved>,
 }
@@ -75,6 +76,29 @@ pub(crate) struct WitnessSettings {
     /// The certificates that the witnesses' are checked against.
     pub(crate) ca: PathBuf,
     pub(crate) grace_minutes: i64,
+}
+
+/// Where checkpoints of the audit log are kept that this server cannot take back.
+#[derive(Debug, Clone)]
+pub(crate) struct MarkSettings {
+    pub(crate) every: Duration,
+    pub(crate) dir: Option<PathBuf>,
+    pub(crate) s3: Option<S3Settings>,
+}
+
+/// A bucket.
+#[derive(Debug, Clone)]
+pub(crate) struct S3Settings {
+    /// Of the bucket.
+    pub(crate) url: String,
+    pub(crate) port: u16,
+    pub(crate) prefix: String,
+    pub(crate) region: String,
+    pub(crate) key_id: String,
+    pub(crate) secret: KeyRef,
+    pub(crate) ca: PathBuf,
+    /// Object lock in compliance mode for so long; 0: as the bucket's default is.
+    pub(crate) lock_days: u32,
 }
 
 /// One setting as text.
@@ -139,6 +163,7 @@ pub(super) fn judge(raw: Raw, base: &Path) -> Result<Settings, Vec<Mistake>> {
     let witnesses = witnesses(&mut j, &data);
     let review = review(&mut j);
     let sinks = sinks(&mut j, &data);
+    let marks = marks(&mut j, &data);
     let production = j.word("profile", "trial", &[("trial", false), ("production", true)]);
     if production && witnesses.is_none() {
         j.conflict("profile", "production demands a witness of the audit log: set audit.witness.policy and audit.witness.ca (medlock witness --help)");
@@ -174,6 +199,7 @@ pub(super) fn judge(raw: Raw, base: &Path) -> Result<Settings, Vec<Mistake>> {
         backups,
         review,
         sinks,
+        marks,
         resolved,
     })
 }
@@ -231,6 +257,37 @@ fn detector(j: &mut Judge, data: &Path) -> DetectorSettings {
         }
     };
     DetectorSettings { preset, onnx }
+}
+
+fn marks(j: &mut Judge, data: &Path) -> MarkSettings {
+    const BUCKET: &str = "the https URL of a bucket, such as \"https://s3.example.com/bucket\"";
+    let every = Duration::from_secs(60 * j.number("audit.checkpoints.every_minutes", 10, 1..=1440) as u64);
+    let dir = j.maybe_path("audit.checkpoints.dir", data);
+    let port = |text: &str| {
+        let url = reqwest::Url::parse(text).ok().filter(|url| url.scheme() == "https" && url.query().is_none())?;
+        url.port_or_known_default()
+    };
+    let url =
+        j.take("audit.checkpoints.s3.url", BUCKET, |v| v.as_text().filter(|t| port(t).is_some()).map(str::to_owned));
+    let prefix = j.word_of("audit.checkpoints.s3.prefix", "the beginning of names, such as \"clinic/\"");
+    let region = j.word_of("audit.checkpoints.s3.region", "a region").unwrap_or_else(|| "us-east-1".to_owned());
+    let key_id = j.word_of("audit.checkpoints.s3.key_id", "the access key's id");
+    let secret = j.take("audit.checkpoints.s3.secret", SECRET, |v| key_ref(v, data));
+    let ca = j.maybe_path("audit.checkpoints.s3.ca", data);
+    let lock_days = j.number("audit.checkpoints.s3.lock_days", 0, 0..=36_525) as u32;
+    let s3 = url.and_then(|url| match (key_id, secret, ca) {
+        (Some(key_id), Some(secret), Some(ca)) => {
+            let (port, prefix) = (port(&url)?, prefix.unwrap_or_default());
+            Some(S3Settings { url, port, prefix, region, key_id, secret, ca, lock_days })
+        }
+        _ => {
+            let what = "set key_id, secret and ca as well: who asks, and the certificates that the bucket's is checked \
+                        against";
+            j.conflict("audit.checkpoints.s3.url", what);
+            None
+        }
+    });
+    MarkSettings { every, dir, s3 }
 }
 
 fn review(j: &mut Judge) -> ReviewRules {
