@@ -60,7 +60,7 @@ pub use entry::{Entry, Kind, Outcome};
 pub use erasable::{Holder, HolderRole, Period, Periods, Sealing, Share};
 pub use error::{Error, Unavailable};
 pub use facts::{BadWord, Fact, Facts, Word};
-pub use log::{Limits, Log};
+pub use log::{Limits, Log, Signers};
 pub use note::{BadNote, Checkpoint, LogName};
 pub use proof::{ConsistencyProof, InclusionProof, verify_consistency, verify_inclusion};
 pub use receipt::Receipt;

@@ -44,6 +44,21 @@ impl Default for Limits {
     }
 }
 
+/// What checkpoints are signed with.
+pub struct Signers {
+    /// The log's key.
+    pub current: SigningKey,
+    /// The one before, which signs as well until this time; the first group that the new key signs in any case,
+    /// which is how it vouches for it.
+    pub previous: Option<(SigningKey, Timestamp)>,
+}
+
+impl From<SigningKey> for Signers {
+    fn from(current: SigningKey) -> Self {
+        Self { current, previous: None }
+    }
+}
+
 /// An open log. Clones are the same log; when the last one goes, it is closed as by [`Log::close`].
 #[derive(Clone)]
 pub struct Log(Arc<Open>);
@@ -212,7 +227,7 @@ impl Log {
             let file = if there { VKEY } else { SEGMENTS };
             return Err(Error::Exists { file: file.to_owned() });
         }
-        let note = Checkpoint { size: 0, root: empty_root() }.sign(&name, signing);
+        let note = Checkpoint { size: 0, root: empty_root() }.sign(&name, &[signing]);
         for (file, temporary, text) in [(CHECKPOINT, "checkpoint.new", note), (VKEY, "log.vkey.new", name.vkey())] {
             replace(medium, file, temporary, text.as_bytes()).map_err(|e| Error::io("write", file, e))?;
         }
@@ -223,7 +238,7 @@ impl Log {
     /// what is damaged or has been cut short, starts a new segment and the writer.
     pub fn open(
         dir: &Path,
-        signing: SigningKey,
+        signing: impl Into<Signers>,
         sealing: impl Into<Sealing>,
         clock: Arc<dyn Clock>,
     ) -> Result<Log, Error> {
@@ -233,7 +248,7 @@ impl Log {
     /// The same on any medium.
     pub fn open_on(
         medium: Box<dyn Medium>,
-        signing: SigningKey,
+        signing: impl Into<Signers>,
         sealing: impl Into<Sealing>,
         clock: Arc<dyn Clock>,
     ) -> Result<Log, Error> {
@@ -243,7 +258,7 @@ impl Log {
     /// The same with other limits, and with witnesses, who are asked before anything is recorded.
     pub fn open_with(
         medium: Box<dyn Medium>,
-        signing: SigningKey,
+        signing: impl Into<Signers>,
         sealing: impl Into<Sealing>,
         clock: Arc<dyn Clock>,
         limits: Limits,
@@ -251,7 +266,8 @@ impl Log {
     ) -> Result<Log, Error> {
         let (medium, sealing): (Arc<dyn Medium>, Sealing) = (Arc::from(medium), sealing.into());
         let keep = sealing.keep;
-        let (writer, publisher) = recover::open(medium.clone(), signing, sealing, clock.clone(), limits, witnesses)?;
+        let (writer, publisher) =
+            recover::open(medium.clone(), signing.into(), sealing, clock.clone(), limits, witnesses)?;
         let (name, shared) = (writer.name.clone(), writer.shared.clone());
         let (behind, times) = (shared.clone(), clock.clone());
         let start = |name: &str, work: Box<dyn FnOnce() + Send>| {

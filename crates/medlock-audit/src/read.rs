@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::facts::Facts;
 use crate::format::frame::{self, Frame, MAGIC, MAX_ENTRY, Type};
 use crate::format::record::{Record, RecordId};
-use crate::format::{SEGMENTS, VKEY, segment_path};
+use crate::format::{MAX_VKEY, SEGMENTS, VKEY, segment_path};
 use crate::medium::{Disk, Medium};
 use crate::note::LogName;
 use crate::receipt::receipt_id;
@@ -346,7 +346,7 @@ pub fn entry_with_content_at(dir: &Path, at: Position) -> Result<StoredEntry, Er
 }
 
 fn log_name(medium: &dyn Medium) -> Result<LogName, Error> {
-    let vkey = medium.read(VKEY, 1024).map_err(|e| Error::io("read", VKEY, e))?;
+    let vkey = medium.read(VKEY, MAX_VKEY).map_err(|e| Error::io("read", VKEY, e))?;
     LogName::parse(&String::from_utf8_lossy(&vkey)).map_err(|e| Error::damaged(VKEY, 0, e.to_string()))
 }
 

@@ -4,8 +4,8 @@
 use crate::erasable::Sealing;
 use crate::error::Error;
 use crate::format::record::Record;
-use crate::format::{CHECKPOINT, CHECKPOINT_NEW, RECOVERED, SEGMENTS, VKEY, segment_path};
-use crate::log::{Limits, Shared};
+use crate::format::{CHECKPOINT, CHECKPOINT_NEW, MAX_VKEY, RECOVERED, SEGMENTS, VKEY, VKEY_NEW, segment_path};
+use crate::log::{Limits, Shared, Signers};
 use crate::medium::{Medium, replace};
 use crate::note::{BadNote, Checkpoint, LogName, MAX_NOTE};
 use crate::scan::{self, Torn, Walker};
@@ -16,7 +16,6 @@ use crate::tree::Frontier;
 use crate::witness::{self, Witnesses};
 use crate::writer::{Writer, recovery_entry};
 use medlock_domain::{Clock, Timestamp};
-use medlock_keys::sign::SigningKey;
 use std::io;
 use std::sync::Arc;
 
@@ -34,7 +33,7 @@ struct Tail {
 /// what stands before, the tiles' root is the signed one. `verify` checks every byte.
 pub(crate) fn open(
     medium: Arc<dyn Medium>,
-    signing: SigningKey,
+    signing: Signers,
     sealing: Sealing,
     clock: Arc<dyn Clock>,
     limits: Limits,
@@ -44,10 +43,13 @@ pub(crate) fn open(
         io::ErrorKind::WouldBlock => Error::InUse,
         _ => Error::io("lock", "lock", e),
     })?;
-    let name = log_name(&*medium)?;
-    if !name.is_key(&signing.public()) {
-        return Err(Error::WrongKey);
-    }
+    let mut name = log_name(&*medium)?;
+    let current = signing.current.public();
+    let rotated = match &signing.previous {
+        _ if name.is_key(&current) => false,
+        Some((previous, _)) if name.is_key(&previous.public()) && !name.knows(&current) => true,
+        _ => return Err(Error::WrongKey),
+    };
     let (note, mark) = high_water_mark(&*medium, &name)?;
     // Tiles that do not hold are made anew, from segments that do.
     let start = start_at(&*medium, mark).ok();
@@ -72,6 +74,12 @@ pub(crate) fn open(
         }
     }
     let recoveries = unrecorded(&*medium, &walker.torn, first)?;
+    if rotated {
+        // Before anything is signed with it: a crash in between leaves a key that is known and has signed nothing.
+        name = name.followed_by(current);
+        replace(&*medium, VKEY, VKEY_NEW, name.vkey().as_bytes()).map_err(|e| Error::io("write", VKEY, e))?;
+        publisher.rename(name.clone());
+    }
     let Walker { tree, last_time, .. } = walker;
     let shared = Arc::new(Shared::new(&limits, tree.size(), note, publisher.grace_ms(), clock.now(), lock));
     let mut writer =
@@ -120,7 +128,7 @@ fn start_at(medium: &dyn Medium, mark: Checkpoint) -> Result<Start, Error> {
 }
 
 fn log_name(medium: &dyn Medium) -> Result<LogName, Error> {
-    let text = medium.read(VKEY, 1024).map_err(|e| Error::io("read", VKEY, e))?;
+    let text = medium.read(VKEY, MAX_VKEY).map_err(|e| Error::io("read", VKEY, e))?;
     let text = String::from_utf8(text).map_err(|_| Error::damaged(VKEY, 0, "not UTF-8"))?;
     LogName::parse(&text).map_err(|e| Error::damaged(VKEY, 0, e.to_string()))
 }
@@ -135,7 +143,7 @@ fn high_water_mark(medium: &dyn Medium, name: &LogName) -> Result<(String, Check
 }
 
 /// Follows the segments from `first` on; gives the next segment's number and the tail to set aside.
-fn walk(medium: &dyn Medium, walker: &mut Walker<'_>, first: u64) -> Result<(u64, Option<Tail>), Error> {
+fn walk(medium: &dyn Medium, walker: &mut Walker, first: u64) -> Result<(u64, Option<Tail>), Error> {
     let (numbers, strays) = scan::segments(medium).map_err(|e| Error::io("list", SEGMENTS, e))?;
     if let Some(stray) = strays.first() {
         return Err(Error::damaged(&format!("{SEGMENTS}/{stray}"), 0, "a file that is no segment"));
@@ -158,7 +166,7 @@ fn walk(medium: &dyn Medium, walker: &mut Walker<'_>, first: u64) -> Result<(u64
     Ok((next, None))
 }
 
-fn rolled_back(walker: &Walker<'_>, tail: Option<&Tail>, mark: u64) -> Error {
+fn rolled_back(walker: &Walker, tail: Option<&Tail>, mark: u64) -> Error {
     match tail {
         // The bytes are there but do not hold: say where, that is more use than two numbers.
         Some(tail) if !tail.bytes.is_empty() => Error::damaged(
@@ -223,14 +231,16 @@ fn unrecorded(medium: &dyn Medium, recorded: &[Torn], first: u64) -> Result<Vec<
             torn.push(found);
         }
     }
-    remove_leftover(medium)?;
+    for file in [CHECKPOINT_NEW, VKEY_NEW] {
+        remove_leftover(medium, file)?;
+    }
     Ok(torn)
 }
 
-/// A crash while the copy of the checkpoint was being replaced leaves its unfinished successor.
-fn remove_leftover(medium: &dyn Medium) -> Result<(), Error> {
-    match medium.remove(CHECKPOINT_NEW) {
-        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(Error::io("remove", CHECKPOINT_NEW, e)),
+/// A crash while a file was being replaced leaves its unfinished successor.
+fn remove_leftover(medium: &dyn Medium, file: &'static str) -> Result<(), Error> {
+    match medium.remove(file) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(Error::io("remove", file, e)),
         _ => Ok(()),
     }
 }

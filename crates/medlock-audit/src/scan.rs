@@ -12,6 +12,7 @@ use crate::note::{Checkpoint, LogName};
 use crate::tree::{Frontier, Hash, leaf_hash};
 use medlock_domain::Timestamp;
 use medlock_keys::digest::{hex, sha256};
+use medlock_keys::sign::VerifyingKey;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -139,8 +140,13 @@ pub(crate) fn torn_in(medium: &dyn Medium, number: u64) -> Result<Vec<Torn>, Err
 pub(crate) type Told<'a> = &'a mut dyn FnMut(&[u8], Hash);
 
 /// What has been read and holds so far, over all segments.
-pub(crate) struct Walker<'a> {
-    name: &'a LogName,
+pub(crate) struct Walker {
+    /// With every key that was vouched for so far.
+    pub(crate) name: LogName,
+    /// The key that signs now; `None` before the first segment of a walk from the middle.
+    key: Option<VerifyingKey>,
+    /// The key before, which has to vouch for that one in the next checkpoint.
+    vouching: Option<VerifyingKey>,
     pub(crate) tree: Frontier,
     /// Sizes at which the root is wanted, and the roots that were found.
     wanted: Vec<u64>,
@@ -165,17 +171,20 @@ struct Group {
     contents: u64,
 }
 
-impl<'a> Walker<'a> {
+impl Walker {
     /// From the log's beginning.
-    pub(crate) fn new(name: &'a LogName, wanted: &[u64]) -> Self {
-        Self::from(name, Frontier::default(), None, wanted)
+    pub(crate) fn new(name: &LogName, wanted: &[u64]) -> Self {
+        let key = Some(name.first_key());
+        Self { key, ..Self::from(name, Frontier::default(), None, wanted) }
     }
 
     /// From a segment's beginning, before which this tree and this time stand.
-    pub(crate) fn from(name: &'a LogName, tree: Frontier, last_time: Option<Timestamp>, wanted: &[u64]) -> Self {
+    pub(crate) fn from(name: &LogName, tree: Frontier, last_time: Option<Timestamp>, wanted: &[u64]) -> Self {
         let (size, root) = (tree.size(), tree.root());
         Self {
-            name,
+            name: name.clone(),
+            key: None,
+            vouching: None,
             tree,
             wanted: wanted.to_vec(),
             roots: wanted.contains(&size).then_some((size, root)).into_iter().collect(),
@@ -186,6 +195,11 @@ impl<'a> Walker<'a> {
             contents: 0,
             last_note: None,
         }
+    }
+
+    /// The key that signs now, if any segment was read.
+    pub(crate) fn key(&self) -> Option<VerifyingKey> {
+        self.key
     }
 
     /// Follows the next segment. Only whole groups count: what follows the last checkpoint that
@@ -224,7 +238,7 @@ impl<'a> Walker<'a> {
     }
 
     /// One entry and its content; gives where the next frame starts.
-    fn entry(&self, number: u64, bytes: &[u8], frame: &Frame<'_>, group: &mut Group) -> Result<usize, Fault> {
+    fn entry(&mut self, number: u64, bytes: &[u8], frame: &Frame<'_>, group: &mut Group) -> Result<usize, Fault> {
         let index = self.tree.size() + group.leaves.len() as u64;
         let bad = |what: &str| fault(frame.offset, Some(index), what);
         let record = Record::decode(frame.body).map_err(bad)?;
@@ -253,7 +267,7 @@ impl<'a> Walker<'a> {
     }
 
     /// The first entry of a segment, and only it, says where in the chain the segment stands.
-    fn chain(&self, number: u64, group: &Group, record: &Record) -> Result<(), &'static str> {
+    fn chain(&mut self, number: u64, group: &Group, record: &Record) -> Result<(), &'static str> {
         let first = group.start == MAGIC.len() && group.leaves.is_empty();
         match (first, record.kind == Kind::SegmentStart) {
             (false, false) => return Ok(()),
@@ -268,6 +282,28 @@ impl<'a> Walker<'a> {
         if record.facts.digest("prev_root") != Some(self.tree.root()) {
             return Err("a segment that continues another log");
         }
+        self.signed_with(record)
+    }
+
+    /// The key that a segment is signed with: that of the one before, or one that follows it.
+    fn signed_with(&mut self, record: &Record) -> Result<(), &'static str> {
+        let stated = record.facts.word("signing_vkey").and_then(|vkey| LogName::parse(vkey).ok());
+        let stated = stated.filter(|name| name.origin() == self.name.origin()).ok_or("a segment without its key")?;
+        let stated = stated.newest_key();
+        let later = |key: &VerifyingKey| self.name.position(&stated) < self.name.position(key);
+        match self.key {
+            Some(key) if key == stated => return Ok(()),
+            None if self.name.knows(&stated) => {}
+            None => return Err("a segment that is signed with a key of nobody's"),
+            Some(key) if !self.name.knows(&stated) => {
+                // Learnt from the log; the next checkpoint has to bear the signatures of both.
+                self.name = self.name.followed_by(stated);
+                self.vouching = Some(key);
+            }
+            Some(key) if later(&key) => self.vouching = Some(key),
+            Some(_) => return Err("a segment that is signed with a key which was followed by another"),
+        }
+        self.key = Some(stated);
         Ok(())
     }
 
@@ -275,7 +311,15 @@ impl<'a> Walker<'a> {
         let first = self.tree.size();
         let bad = |what: String| fault(frame.offset, Some(first), what);
         let (before, note) = frame::checkpoint(frame.body).map_err(|what| bad(what.to_owned()))?;
-        let signed = Checkpoint::verify_own(note, self.name).map_err(|e| bad(format!("a checkpoint that is {e}")))?;
+        let (signed, by) =
+            Checkpoint::verify_own(note, &self.name).map_err(|e| bad(format!("a checkpoint that is {e}")))?;
+        if self.key.is_some_and(|key| !by.contains(&key)) {
+            return Err(bad("a checkpoint that is not signed by the key of its segment".to_owned()));
+        }
+        if self.vouching.is_some_and(|key| !by.contains(&key)) {
+            return Err(bad("a new key that the key before does not vouch for".to_owned()));
+        }
+        self.vouching = None;
         if before != first {
             return Err(bad(format!(
                 "a checkpoint whose group begins at entry {before} where entry {first} begins one"
@@ -334,7 +378,7 @@ impl<'a> Walker<'a> {
             }
             let frame = frame::at(bytes, at).ok()??;
             let (before, note) = frame::checkpoint(frame.body).ok()?;
-            let signed = Checkpoint::verify_own(note, self.name).ok()?;
+            let (signed, _) = Checkpoint::verify_own(note, &self.name).ok()?;
             (signed.size > self.tree.size()).then_some((before, frame.end))
         })
     }

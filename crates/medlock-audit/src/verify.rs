@@ -1,6 +1,6 @@
 //! `audit verify`: the files and a public key, nothing else.
 
-use crate::format::{CHECKPOINT, RECOVERED, SEGMENTS, VKEY, WITNESSES, segment_path};
+use crate::format::{CHECKPOINT, MAX_VKEY, RECOVERED, SEGMENTS, VKEY, WITNESSES, segment_path};
 use crate::medium::{Disk, Medium};
 use crate::note::{Checkpoint, LogName, MAX_NOTE};
 use crate::scan::{self, MAX_SEGMENT, Walker};
@@ -161,7 +161,7 @@ pub fn verify_witnessed(
 ) -> Result<Report, Vec<Problem>> {
     let mut check = Check {
         medium,
-        name,
+        name: name.clone(),
         problems: Vec::new(),
         in_use: medium.in_use(),
         signed: 0,
@@ -186,12 +186,13 @@ pub fn verify_witnessed(
     let wanted: Vec<u64> = marks.iter().filter_map(|(mark, ..)| Some((*mark)?.size)).collect();
     let published = marks[0].0.map_or(0, |mark| mark.size);
     let (mut walker, mut tiles) =
-        (Walker::new(name, &wanted), tiles::check::Check::new(medium, check.in_use, published));
+        (Walker::new(&check.name, &wanted), tiles::check::Check::new(medium, check.in_use, published));
     let segments = check.segments(&mut walker, &mut tiles);
     // Tiles are judged by the segments; where those do not hold, so that nothing more can be said, not.
     if check.problems.is_empty() {
         check.problems.extend(tiles.end());
     }
+    check.vouched(&walker, since);
     check.recovered(&walker);
     for (mark, file, which) in marks {
         if let Some(mark) = mark {
@@ -219,7 +220,8 @@ pub fn verify_witnessed(
 
 struct Check<'a> {
     medium: &'a dyn Medium,
-    name: &'a LogName,
+    /// As it was given, with the keys that the directory lists beside: those count once the log has vouched for them.
+    name: LogName,
     problems: Vec<Problem>,
     in_use: bool,
     /// As many entries have been acknowledged at least, so as many must be there.
@@ -233,9 +235,12 @@ struct Check<'a> {
 impl Check<'_> {
     /// The copy of the key in the directory proves nothing, but must not mislead whoever reads it.
     fn vkey(&mut self) {
-        match self.medium.read(VKEY, 1024) {
+        match self.medium.read(VKEY, MAX_VKEY) {
             Ok(text) if text == self.name.vkey().as_bytes() => {}
-            Ok(_) => self.problems.push(Problem::new(VKEY, Trouble::Altered, "not the name and key that were given")),
+            Ok(text) => match std::str::from_utf8(&text).ok().and_then(|text| LogName::parse(text).ok()) {
+                Some(listed) if listed.vkey().as_bytes() == text && listed.continues(&self.name) => self.name = listed,
+                _ => self.problems.push(Problem::new(VKEY, Trouble::Altered, "not the name and key that were given")),
+            },
             Err(e) if e.kind() == io::ErrorKind::NotFound => {}
             Err(e) => self.problems.push(Problem::unreadable(VKEY, &e)),
         }
@@ -250,7 +255,10 @@ impl Check<'_> {
             }
         };
         let judged = std::str::from_utf8(&note).map_err(|_| "not UTF-8".to_owned()).and_then(|note| {
-            let mark = Checkpoint::verify(note, self.name).map_err(|e| e.to_string())?;
+            let mark = Checkpoint::verify(note, &self.name).map_err(|e| e.to_string())?;
+            if !Checkpoint::signers_are_known(note, &self.name) {
+                return Err("signed by a key that is not this log's".to_owned());
+            }
             let signers = witness::signers(note, self.name.origin(), &self.listed).map_err(|e| e.to_string())?;
             Ok((mark, signers.into_iter().map(|(name, when)| (name.name().to_owned(), when)).collect()))
         });
@@ -278,7 +286,7 @@ impl Check<'_> {
     }
 
     fn since(&mut self, note: Option<&str>) -> Option<Checkpoint> {
-        match Checkpoint::verify(note?, self.name) {
+        match Checkpoint::verify(note?, &self.name) {
             Ok(mark) => Some(mark),
             Err(e) => {
                 self.problems.push(Problem::new("", Trouble::BadQuestion, format!("the checkpoint given is {e}")));
@@ -287,8 +295,21 @@ impl Check<'_> {
         }
     }
 
+    /// What is compared against was signed by a key that the log itself has vouched for by now.
+    fn vouched(&mut self, walker: &Walker, since: Option<&str>) {
+        let name = walker.key().map_or(self.name.clone(), |key| walker.name.up_to(&key));
+        let what = "signed with a key that the log does not vouch for";
+        let published = self.medium.read(CHECKPOINT, MAX_NOTE).ok().and_then(|note| String::from_utf8(note).ok());
+        if published.is_some_and(|note| Checkpoint::verify(&note, &name).is_err()) {
+            self.problems.push(Problem::new(CHECKPOINT, Trouble::Altered, what));
+        }
+        if since.is_some_and(|note| Checkpoint::verify(note, &name).is_err()) {
+            self.problems.push(Problem::new("", Trouble::BadQuestion, format!("the checkpoint given is {what}")));
+        }
+    }
+
     /// Follows the segments until one cannot be followed; gives how many there are.
-    fn segments(&mut self, walker: &mut Walker<'_>, tiles: &mut tiles::check::Check<'_>) -> u64 {
+    fn segments(&mut self, walker: &mut Walker, tiles: &mut tiles::check::Check<'_>) -> u64 {
         let (numbers, strays) = match scan::segments(self.medium) {
             Ok(found) => found,
             Err(e) => {
@@ -313,13 +334,7 @@ impl Check<'_> {
     }
 
     /// Whether the next segment can be judged after this one.
-    fn segment(
-        &mut self,
-        walker: &mut Walker<'_>,
-        tiles: &mut tiles::check::Check<'_>,
-        number: u64,
-        last: bool,
-    ) -> bool {
+    fn segment(&mut self, walker: &mut Walker, tiles: &mut tiles::check::Check<'_>, number: u64, last: bool) -> bool {
         let path = segment_path(number);
         let bytes = match scan::read_segment(self.medium, number) {
             Ok(bytes) => bytes,
@@ -343,7 +358,7 @@ impl Check<'_> {
     }
 
     /// What was set aside is evidence too: each file is what an entry says, and none is missing.
-    fn recovered(&mut self, walker: &Walker<'_>) {
+    fn recovered(&mut self, walker: &Walker) {
         let names = match self.medium.list(RECOVERED) {
             Ok(names) => names,
             Err(e) if e.kind() == io::ErrorKind::NotFound && walker.torn.is_empty() => return,
@@ -366,7 +381,7 @@ impl Check<'_> {
     }
 
     /// The log must begin with the entries that `mark` covers.
-    fn extends(&mut self, walker: &Walker<'_>, mark: Checkpoint, file: &str, which: &str) {
+    fn extends(&mut self, walker: &Walker, mark: Checkpoint, file: &str, which: &str) {
         let size = walker.tree.size();
         let trouble = match walker.roots.get(&mark.size) {
             Some(root) if *root == mark.root => return,

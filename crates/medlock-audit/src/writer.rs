@@ -11,7 +11,7 @@ use crate::facts::{Fact, Word};
 use crate::format::frame::{self, MAGIC, MAX_CONTENT, Type};
 use crate::format::record::{ContentRef, Record, Unencodable};
 use crate::format::{SEGMENTS, segment_path};
-use crate::log::{Limits, Shared};
+use crate::log::{Limits, Shared, Signers};
 use crate::medium::{Appender, Medium};
 use crate::note::{Checkpoint, LogName};
 use crate::queue::{Job, Reply};
@@ -36,7 +36,7 @@ const GROUP_BYTES: usize = 8 << 20;
 pub(crate) struct Writer {
     pub(crate) medium: Arc<dyn Medium>,
     pub(crate) name: LogName,
-    pub(crate) signing: SigningKey,
+    pub(crate) signing: Signers,
     pub(crate) sealing: Sealing,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) limits: Limits,
@@ -79,7 +79,12 @@ impl Writer {
         self.next_segment += 1;
         let start = self.describe_segment(number, &enc)?;
         let jobs = std::iter::once(start).chain(first);
-        self.commit(jobs.map(|entry| Job { entry, cover: None, reply: Reply::Nobody }).collect())
+        self.commit(jobs.map(|entry| Job { entry, cover: None, reply: Reply::Nobody }).collect())?;
+        // It has vouched for its successor by now, in this segment or an earlier one.
+        if self.signing.previous.as_ref().is_some_and(|(_, until)| now >= *until) {
+            self.signing.previous = None;
+        }
+        Ok(())
     }
 
     fn describe_segment(&self, number: u64, enc: &[u8]) -> io::Result<Entry> {
@@ -91,6 +96,8 @@ impl Writer {
             .digest("prev_root", self.tree.root())
             .digest("reading_key", reading_key_id(&self.sealing.reading));
         entry.facts.set("enc", Fact::Word(enc));
+        let vkey = Word::new(&self.name.newest_vkey()).map_err(|_| io::Error::other("the verifier key is too long"))?;
+        entry.facts.set("signing_vkey", Fact::Word(vkey));
         if let Some(period) = self.segment.as_ref().and_then(|s| s.period.as_ref()) {
             entry.facts.set("period", Fact::Word(period.label.clone()));
         }
@@ -235,7 +242,9 @@ impl Writer {
     /// counts whether or not anybody was told.
     fn write(&mut self, group: &mut Group) -> io::Result<String> {
         let checkpoint = Checkpoint { size: group.tree.size(), root: group.tree.root() };
-        let note = checkpoint.sign(&self.name, &self.signing);
+        let previous = self.signing.previous.as_ref().map(|(key, _)| key);
+        let keys: Vec<&SigningKey> = std::iter::once(&self.signing.current).chain(previous).collect();
+        let note = checkpoint.sign(&self.name, &keys);
         frame::put_checkpoint(&mut group.bytes, self.tree.size(), &note);
         let segment = self.segment.as_mut().ok_or_else(|| io::Error::other("no segment is open"))?;
         segment.file.append(&group.bytes)?;

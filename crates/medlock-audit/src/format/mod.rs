@@ -35,7 +35,10 @@
 //! # First entry of a segment
 //! Kind `segment_start`, with the facts `number` (of the segment), `enc` (base64 of the HPKE
 //! encapsulated key), `reading_key` (SHA-256 of the reading key's public text), `prev_size` and
-//! `prev_root` (the tree before it), and `period` (the name of its day's key) where days have keys.
+//! `prev_root` (the tree before it), `signing_vkey` (the verifier key of the
+//! key that signs its checkpoints) and `period` (the name of its day's key) where days have keys. A segment whose
+//! `signing_vkey` differs from that of the segment before has a first checkpoint that both keys signed. While keys
+//! overlap, both sign every checkpoint. `log.vkey` lists them, a line each, the newest first.
 //!
 //! # Sealed content
 //! HPKE (RFC 9180) base mode to the reading key, with the info `medlock audit segment v1`, LF, the
@@ -63,6 +66,9 @@ pub(crate) mod record;
 pub(crate) const SEGMENTS: &str = "segments";
 pub(crate) const RECOVERED: &str = "recovered";
 pub(crate) const VKEY: &str = "log.vkey";
+pub(crate) const VKEY_NEW: &str = "log.vkey.new";
+/// No list of verifier keys is longer.
+pub(crate) const MAX_VKEY: u64 = 16 << 10;
 pub(crate) const CHECKPOINT: &str = "checkpoint";
 /// The verifier keys of every witness that was ever asked, a line each.
 pub(crate) const WITNESSES: &str = "witness.vkeys";
