@@ -51,12 +51,14 @@ impl Data {
 pub struct Keyring {
     data: [DataKey; 4],
     audit_signing: SigningKey,
+    audit_signing_before: Option<(SigningKey, i64)>,
     reading_public: ReadingPublic,
     pinned: bool,
 }
 
 const ROOT: &str = "root.key";
 const SIGNING: &str = "audit-signing";
+const SIGNING_BEFORE: &str = "audit-signing-before";
 const READING: &str = "audit-reading.key";
 const READING_PUBLIC: &str = "audit-reading-public";
 const WRAPPED: &str = "wrapped";
@@ -113,6 +115,10 @@ impl Keyring {
             // All are asked for, whatever becomes of the first.
             pinned: data.each_ref().map(DataKey::pin) == [true; 4],
             data,
+            audit_signing_before: match path(SIGNING_BEFORE).exists() {
+                true => Some(before(&unwrap(SIGNING_BEFORE)?).ok_or_else(|| damaged(&path(SIGNING_BEFORE)))?),
+                false => None,
+            },
             audit_signing: SigningKey::from_pkcs8(&unwrap(SIGNING)?).ok_or_else(|| damaged(&path(SIGNING)))?,
             reading_public: public.ok_or_else(|| damaged(&path(READING_PUBLIC)))?,
         })
@@ -126,6 +132,41 @@ impl Keyring {
     /// Signs the audit log's checkpoints.
     pub fn audit_signing(&self) -> &SigningKey {
         &self.audit_signing
+    }
+
+    /// The key that signed them before, while both do, and until when (milliseconds since the Unix epoch).
+    pub fn audit_signing_before(&self) -> Option<(&SigningKey, i64)> {
+        // The same one: a change that was interrupted before the new key was there.
+        let same = |key: &SigningKey| key.public() == self.audit_signing.public();
+        self.audit_signing_before.as_ref().filter(|(key, _)| !same(key)).map(|(key, until)| (key, *until))
+    }
+
+    /// Makes a new key for signing the audit log's checkpoints in `dir`; the one so far signs as well until `until_ms`.
+    /// The keyring that is open does not change.
+    ///
+    /// # Errors
+    /// When a file cannot be read or written: then the old key is still in force.
+    pub fn rotate_audit_signing(dir: &Path, until_ms: i64) -> Result<(), KeyError> {
+        let root = open_root(dir)?;
+        let path = |name: &str| dir.join(WRAPPED).join(name);
+        let current = root.open(&aad(SIGNING), &read_private(&path(SIGNING))?).map_err(|_| damaged(&path(SIGNING)))?;
+        let mut kept = Zeroizing::new(Vec::with_capacity(8 + current.len()));
+        kept.extend_from_slice(&until_ms.to_be_bytes());
+        kept.extend_from_slice(&current);
+        let put = |name: &str, bytes: &[u8]| {
+            write_private(&path(name), &root.seal(&aad(name), bytes)).map_err(|e| io(&path(name), e))
+        };
+        put(SIGNING_BEFORE, &kept)?;
+        put(SIGNING, &SigningKey::generate().to_pkcs8())
+    }
+
+    /// Forgets the key before, whose time is over.
+    ///
+    /// # Errors
+    /// When its file cannot be removed.
+    pub fn forget_audit_signing_before(dir: &Path) -> Result<(), KeyError> {
+        let path = dir.join(WRAPPED).join(SIGNING_BEFORE);
+        std::fs::remove_file(&path).map_err(|e| io(&path, e))
     }
 
     /// What audit content is sealed to.
@@ -168,6 +209,12 @@ fn open_root(dir: &Path) -> Result<DataKey, KeyError> {
     let root = to_key(&bytes, &path)?;
     root.pin();
     Ok(root)
+}
+
+/// Until when, and the key.
+fn before(bytes: &[u8]) -> Option<(SigningKey, i64)> {
+    let (until, key) = bytes.split_first_chunk()?;
+    Some((SigningKey::from_pkcs8(key)?, i64::from_be_bytes(*until)))
 }
 
 fn to_key(bytes: &[u8], path: &Path) -> Result<DataKey, KeyError> {

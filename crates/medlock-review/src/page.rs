@@ -48,7 +48,9 @@ fn text(value: &Value) -> String {
                 Value::Object(_) => format!("{key} ({})", text(value)),
                 value => format!("{key} {}", text(value)),
             };
-            map.iter().map(one).collect::<Vec<_>>().join(", ")
+            // In order, whatever order the JSON had.
+            let map: std::collections::BTreeMap<_, _> = map.iter().collect();
+            map.into_iter().map(one).collect::<Vec<_>>().join(", ")
         }
         other => other.to_string(),
     }

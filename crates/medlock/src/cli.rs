@@ -622,4 +622,22 @@ pub(crate) enum Session {
 pub(crate) enum Key {
     /// What keys there are and how they are kept
     Status,
+    /// Let a key be followed by a new one; while no server runs
+    Rotate {
+        #[command(subcommand)]
+        key: RotateKey,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RotateKey {
+    /// The key that signs the audit log's checkpoints
+    ///
+    /// The old key vouches for the new one in the log, and signs as well for some days: until then, give
+    /// whoever checks the log the new audit/log.vkey (witnesses: `medlock witness add-log`).
+    AuditSigning {
+        /// So many days both sign
+        #[arg(long, value_name = "DAYS", default_value_t = 90, value_parser = clap::value_parser!(u16).range(0..=730))]
+        overlap_days: u16,
+    },
 }

@@ -7,9 +7,9 @@ use crate::layout::Layout;
 use crate::marks::Marks;
 use crate::witness;
 use medlock_audit::medium::Disk;
-use medlock_audit::{Error, Limits, Log, Sealing};
+use medlock_audit::{Error, Limits, Log, Sealing, Signers};
 use medlock_auth::{Auth, PolicySource, SessionLimits};
-use medlock_domain::Clock;
+use medlock_domain::{Clock, Timestamp};
 use medlock_keys::keyring::{Data, Keyring};
 use medlock_keys::period::PeriodKeys;
 use medlock_pipeline::admin::Admin;
@@ -90,7 +90,10 @@ pub(crate) fn days(layout: &Layout, keys: &Keyring) -> Result<PeriodKeys, Failur
 /// Opens the audit log alone. Its witnesses are asked first, where there are any.
 pub(crate) fn open_log(settings: &Settings, keys: &Keyring, clock: Arc<dyn Clock>) -> Result<Log, Failure> {
     let disk = Box::new(Disk::at(&settings.layout.audit()));
-    let (signing, reading) = (keys.audit_signing().clone(), keys.reading_public().clone());
+    let (before, now) = (keys.audit_signing_before(), clock.now());
+    let previous = before.map(|(key, until)| (key.clone(), Timestamp(until)));
+    let signing = Signers { current: keys.audit_signing().clone(), previous };
+    let reading = keys.reading_public().clone();
     let days = content_keys::periods(Arc::new(days(&settings.layout, keys)?));
     let sealing = Sealing { reading, periods: Some(days), keep: settings.content_keep_days > 0 };
     let witnesses = settings.witnesses.as_ref().map(witness::of).transpose()?;
@@ -103,5 +106,9 @@ pub(crate) fn open_log(settings: &Settings, keys: &Keyring, clock: Arc<dyn Clock
         e => Failure::Error(e.to_string()),
     })?;
     Marks::after(&log, &marks)?;
+    // It has signed once more by now, whatever its time: the new key needs its word.
+    if before.is_some_and(|(_, until)| until <= now.0) {
+        Keyring::forget_audit_signing_before(&settings.layout.keys()).doing("forgetting the signing key before")?;
+    }
     Ok(log)
 }

@@ -5,6 +5,7 @@ mod disaster;
 mod erase;
 mod everyday;
 mod power;
+mod rotate;
 mod tamper;
 mod tiles;
 mod witness;

@@ -128,3 +128,24 @@ fn changed_swapped_and_foreign_files_are_refused_by_name() {
     }
     assert!(matches!(load_reading_key(&dir.join(ROOT)), Err(KeyError::Damaged(_))));
 }
+
+#[test]
+fn the_signing_key_is_followed_by_another_and_kept_for_a_while() {
+    let (_guard, dir) = fresh();
+    let first = Keyring::create(&dir).unwrap().audit_signing().public();
+    assert!(Keyring::open(&dir).unwrap().audit_signing_before().is_none());
+    Keyring::rotate_audit_signing(&dir, 4711).unwrap();
+    let rotated = Keyring::open(&dir).unwrap();
+    let (before, until) = rotated.audit_signing_before().unwrap();
+    assert_eq!((before.public(), until), (first, 4711));
+    assert_ne!(rotated.audit_signing().public(), first);
+    // What a crash before the new key leaves is no change.
+    let new = fs::read(dir.join("wrapped/audit-signing")).unwrap();
+    Keyring::forget_audit_signing_before(&dir).unwrap();
+    assert!(Keyring::open(&dir).unwrap().audit_signing_before().is_none());
+    Keyring::rotate_audit_signing(&dir, 4711).unwrap();
+    fs::write(dir.join("wrapped/audit-signing"), new).unwrap();
+    let interrupted = Keyring::open(&dir).unwrap();
+    assert!(interrupted.audit_signing_before().is_none());
+    assert_eq!(interrupted.audit_signing().public(), rotated.audit_signing().public());
+}

@@ -1,18 +1,58 @@
 //! `medlock key`.
 
 use super::Context;
-use crate::cli::Key;
+use crate::cli::{Key, RotateKey};
+use crate::clock::SystemClock;
 use crate::config;
 use crate::failure::{Doing, Failure};
-use medlock_audit::LogName;
+use crate::installation::open_log;
+use crate::lock;
+use medlock_audit::{Entry, Kind, LogName};
+use medlock_domain::{Actor, Clock};
 use medlock_keys::digest::{hex, sha256};
 use medlock_keys::keyring::Keyring;
 use serde_json::json;
+use std::sync::Arc;
 
 pub(crate) fn run(verb: &Key, context: &Context) -> Result<(), Failure> {
     match verb {
         Key::Status => status(context),
+        Key::Rotate { key: RotateKey::AuditSigning { overlap_days } } => rotate(*overlap_days, context),
     }
+}
+
+fn rotate(overlap_days: u16, context: &Context) -> Result<(), Failure> {
+    let settings = config::load(&context.whereabouts)?;
+    let lock = lock::take_or_fail(&settings.layout)?;
+    let (dir, clock) = (settings.layout.keys(), Arc::new(SystemClock));
+    let keys = Keyring::open(&dir).doing("opening the keys")?;
+    if keys.audit_signing_before().is_some() {
+        return Err(Failure::error(
+            "the key before is still in force: both sign until its time is over; rotate again after that",
+        ));
+    }
+    // The log must be good under the key so far before that one gives way.
+    drop(open_log(&settings, &keys, clock.clone())?);
+    let until = clock.now().plus_ms(i64::from(overlap_days) * 24 * 60 * 60 * 1000);
+    Keyring::rotate_audit_signing(&dir, until.0).doing("making a new signing key")?;
+    let keys = Keyring::open(&dir).doing("opening the keys")?;
+    let log = open_log(&settings, &keys, clock)?;
+    let entry = Entry::new(Kind::AdminOutcome, Actor::LocalOperator).word("verb", "rotate_key");
+    let entry = entry.word("what", "audit-signing").int("overlap_until", until.0);
+    log.append_blocking(entry).doing("recording that the key was rotated")?;
+    let vkey = log.name().vkey();
+    drop((log, lock));
+    if context.terminal.json {
+        context.terminal.json(json!({ "vkeys": vkey.lines().collect::<Vec<_>>(), "both_sign_until": until.rfc3339() }));
+    } else {
+        context.terminal.out(vkey.trim_end());
+        context.terminal.note(format!(
+            "the first of these signs from now on, the next as well until {}; give the new audit/log.vkey to whoever \
+             checks the log, witnesses first",
+            until.rfc3339()
+        ));
+    }
+    Ok(())
 }
 
 /// What there is and how it is kept, with what that is worth.

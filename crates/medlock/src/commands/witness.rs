@@ -137,6 +137,10 @@ fn add_log(place: &Place, vkey: &Path, terminal: Terminal) -> Result<(), Failure
     let file = place.logs().join(format!("{}.vkey", hex(&sha256(&[log.origin().as_bytes()])[..16])));
     match fs::read_to_string(&file) {
         Ok(text) if text == log.vkey() => {}
+        // The log has followed its key by another: the file says which, and the log vouches for it.
+        Ok(text) if LogName::parse(&text).is_ok_and(|before| log.continues(&before)) => {
+            write_private(&file, log.vkey().as_bytes()).doing(format!("writing {}", file.display()))?;
+        }
         Ok(_) => {
             return Err(Failure::denied(format!(
                 "{} is watched already, with another key: remove {} if the log has really been made anew",

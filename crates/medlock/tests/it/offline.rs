@@ -218,3 +218,50 @@ fn tail_follows_until_it_is_stopped() {
     let mut tail = crate::support::Serving(tail);
     assert_eq!(tail.stop("-INT"), 0);
 }
+
+#[test]
+fn the_logs_signing_key_is_followed_by_another_and_old_copies_stay_good() {
+    let dir = tempfile::tempdir().unwrap();
+    let (data, kept) = (dir.path().join("data"), dir.path().join("kept.vkey"));
+    fs::create_dir(&data).unwrap();
+    medlock(&data, "", &["init"]).code(0);
+    fs::copy(data.join("audit/log.vkey"), &kept).unwrap();
+    let checkpoint = dir.path().join("kept.checkpoint");
+    fs::copy(data.join("audit/checkpoint"), &checkpoint).unwrap();
+    let witness = dir.path().join("witness");
+    let at = |path: &std::path::Path| path.to_str().unwrap().to_owned();
+    medlock(&data, "", &["witness", "init", &at(&witness), "--name", "w.example"]).code(0);
+    medlock(&data, "", &["witness", "add-log", &at(&witness), &at(&kept)]).code(0);
+    let rotated =
+        medlock(&data, "", &["key", "rotate", "audit-signing", "--overlap-days", "1", "--json"]).code(0).json();
+    assert_eq!(rotated["vkeys"].as_array().unwrap().len(), 2);
+    let vkey = data.join("audit/log.vkey");
+    assert_eq!(fs::read_to_string(&vkey).unwrap().lines().count(), 2);
+    let again = medlock(&data, "", &["key", "rotate", "audit-signing"]).code(2);
+    assert!(again.err.contains("still in force"), "{}", again.err);
+    medlock(&data, "", &["user", "list"]).code(0);
+    for known in [&kept, &vkey] {
+        medlock(&data, "", &["audit", "verify", "--vkey", &at(known), "--since", &at(&checkpoint)]).code(0);
+    }
+    let proof = dir.path().join("proof");
+    fs::write(&proof, medlock(&data, "", &["audit", "prove", "1"]).code(0).out).unwrap();
+    for known in [&kept, &vkey] {
+        medlock(&data, "", &["audit", "verify", "--vkey", &at(known), "--proof", &at(&proof)]).code(0);
+    }
+    let shown = medlock(&data, "", &["audit", "show", "--kind", "admin_outcome"]).code(0).out;
+    assert!(shown.contains("verb=rotate_key"), "{shown}");
+    // Witnesses take the list that continues theirs, and no other.
+    medlock(&data, "", &["witness", "add-log", &at(&witness), &at(&vkey)]).code(0);
+    medlock(&data, "", &["witness", "add-log", &at(&witness), &at(&kept)]).code(1);
+    // Without overlap the old key signs its successor's first group, and no more.
+    let other = dir.path().join("other");
+    fs::create_dir(&other).unwrap();
+    medlock(&other, "", &["init"]).code(0);
+    fs::copy(other.join("audit/log.vkey"), &kept).unwrap();
+    medlock(&other, "", &["key", "rotate", "audit-signing", "--overlap-days", "0"]).code(0);
+    medlock(&other, "", &["user", "list"]).code(0);
+    assert!(!other.join("keys/wrapped/audit-signing-before").exists());
+    medlock(&other, "", &["audit", "verify", "--vkey", &at(&kept)]).code(0);
+    medlock(&other, "", &["key", "rotate", "audit-signing"]).code(0);
+    medlock(&other, "", &["audit", "verify", "--vkey", &at(&kept)]).code(0);
+}
