@@ -4,7 +4,8 @@
 //! `cargo run --release -p medlock-audit --example append_rate -- [DIR] [SECONDS] [CONTENT_BYTES]`
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "an example that reports figures")]
 
-use medlock_audit::{Entry, Kind, Log};
+use medlock_audit::medium::Disk;
+use medlock_audit::{Entry, Kind, Limits, Log};
 use medlock_domain::{Actor, Clock, Timestamp};
 use medlock_keys::hpke::ReadingKey;
 use medlock_keys::sign::SigningKey;
@@ -32,7 +33,7 @@ fn main() {
     let time = Duration::from_secs(seconds);
     for in_flight in [1, 4, 16, 64, 256] {
         let log = dir.join(format!("log-{in_flight}"));
-        let Run { rate, waits, group, bytes } = with_log(&log, in_flight, content, time);
+        let Run { rate, waits, group, bytes } = with_log(&log, in_flight, content, time, 64 << 20);
         // The same bytes a write, as often as the disk takes them, in the same minute.
         let bare = bare(&dir, bytes, time);
         println!(
@@ -45,6 +46,11 @@ fn main() {
             rate / (bare.len() as f64 / time.as_secs_f64() * group),
             at(&waits, 99) / at(&bare, 99),
         );
+    }
+    // Of a segment that was closed one signature is checked; a day is a segment at least.
+    println!("with segments of 1 MB, nearly all of them closed:");
+    for in_flight in [1, 256] {
+        with_log(&dir.join(format!("closed-{in_flight}")), in_flight, content, time, 1 << 20);
     }
     std::fs::remove_dir_all(&dir).unwrap();
 }
@@ -75,11 +81,13 @@ struct Run {
     bytes: usize,
 }
 
-fn with_log(dir: &Path, in_flight: usize, bytes: usize, time: Duration) -> Run {
+fn with_log(dir: &Path, in_flight: usize, bytes: usize, time: Duration, segment_bytes: u64) -> Run {
     let signing = SigningKey::generate();
     let public = signing.public();
     Log::create(dir, "bench", &signing).unwrap();
-    let log = Log::open(dir, signing, ReadingKey::generate().public(), Arc::new(WallClock)).unwrap();
+    let (disk, reading, limits) = (Box::new(Disk::at(dir)), ReadingKey::generate().public(), Limits::default());
+    let limits = Limits { segment_bytes, ..limits };
+    let log = Log::open_with(disk, signing, reading, Arc::new(WallClock), limits, None).unwrap();
     let start = Instant::now();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let mut waits: Vec<Duration> = runtime.block_on(async {

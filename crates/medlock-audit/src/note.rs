@@ -288,6 +288,13 @@ impl Checkpoint {
         Ok((checkpoint, lines.iter().map(signer).collect::<Result<_, _>>()?))
     }
 
+    /// What such a note says, without judging its signatures: for who knows by a digest that it is the one that was
+    /// written.
+    pub(crate) fn read_own(note: &[u8], name: &LogName) -> Result<Self, BadNote> {
+        let note = std::str::from_utf8(note).map_err(|_| BadNote::Malformed("not UTF-8"))?;
+        Self::parse_text(split(note)?.0, name)
+    }
+
     /// The note without the signatures of others.
     pub(crate) fn own(note: &str, name: &LogName) -> String {
         let own = format!("— {} ", name.origin);

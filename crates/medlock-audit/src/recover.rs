@@ -16,6 +16,7 @@ use crate::tree::Frontier;
 use crate::witness::{self, Witnesses};
 use crate::writer::{Writer, recovery_entry};
 use medlock_domain::{Clock, Timestamp};
+use medlock_keys::digest::Sha256;
 use std::io;
 use std::sync::Arc;
 
@@ -56,7 +57,7 @@ pub(crate) fn open(
     let published = if start.is_some() { mark.size } else { 0 };
     let Start { segment: first, tree, last_time } = start.unwrap_or_default();
     let mut walker = Walker::from(&name, tree, last_time, &[mark.size]);
-    let (mut next_segment, tail) = walk(&*medium, &mut walker, first)?;
+    let Walked { next: mut next_segment, tail, mut notes } = walk(&*medium, &mut walker, first)?;
     // Before anything is cut: if the tail held what the mark covers, it was acknowledged.
     match walker.roots.get(&mark.size) {
         None => return Err(rolled_back(&walker, tail.as_ref(), mark.size)),
@@ -71,6 +72,11 @@ pub(crate) fn open(
         set_aside(&*medium, &tail)?;
         if tail.good == 0 {
             next_segment = tail.segment;
+            // The one before it is the last again.
+            notes = match tail.segment.checked_sub(1) {
+                Some(before) => Some(notes_in(&*medium, before)?),
+                None => None,
+            };
         }
     }
     let recoveries = unrecorded(&*medium, &walker.torn, first)?;
@@ -82,8 +88,20 @@ pub(crate) fn open(
     }
     let Walker { tree, last_time, .. } = walker;
     let shared = Arc::new(Shared::new(&limits, tree.size(), note, publisher.grace_ms(), clock.now(), lock));
-    let mut writer =
-        Writer { medium, name, signing, sealing, clock, limits, shared, tree, last_time, next_segment, segment: None };
+    let mut writer = Writer {
+        medium,
+        name,
+        signing,
+        sealing,
+        clock,
+        limits,
+        shared,
+        tree,
+        last_time,
+        next_segment,
+        segment: None,
+        notes,
+    };
     for torn in &recoveries {
         tracing::warn!(
             segment = torn.segment,
@@ -142,8 +160,18 @@ fn high_water_mark(medium: &dyn Medium, name: &LogName) -> Result<(String, Check
     Ok((note, mark))
 }
 
-/// Follows the segments from `first` on; gives the next segment's number and the tail to set aside.
-fn walk(medium: &dyn Medium, walker: &mut Walker, first: u64) -> Result<(u64, Option<Tail>), Error> {
+/// What following the segments came to.
+struct Walked {
+    /// The next segment's number.
+    next: u64,
+    /// What is to be set aside.
+    tail: Option<Tail>,
+    /// Of the checkpoints of the last segment.
+    notes: Option<Sha256>,
+}
+
+/// Follows the segments from `first` on.
+fn walk(medium: &dyn Medium, walker: &mut Walker, first: u64) -> Result<Walked, Error> {
     let (numbers, strays) = scan::segments(medium).map_err(|e| Error::io("list", SEGMENTS, e))?;
     if let Some(stray) = strays.first() {
         return Err(Error::damaged(&format!("{SEGMENTS}/{stray}"), 0, "a file that is no segment"));
@@ -152,18 +180,26 @@ fn walk(medium: &dyn Medium, walker: &mut Walker, first: u64) -> Result<(u64, Op
         return Err(Error::damaged(&segment_path(missing), 0, "the file is missing"));
     }
     let next = numbers.len() as u64;
+    let mut notes = None;
     for number in numbers.into_iter().filter(|number| *number >= first) {
         let path = segment_path(number);
         let bytes = scan::read_segment(medium, number).map_err(|e| Error::io("read", &path, e))?;
         let walked = walker.segment(number, &bytes, &mut |_, _| {});
+        notes = Some(scan::notes_so_far(&bytes[..walked.good]));
         let Some(fault) = walked.fault else { continue };
         // A segment is only begun when the one before is whole and durable.
         if number + 1 < next || !walker.may_be_torn(&bytes, walked.good) {
             return Err(Error::damaged(&path, fault.offset, fault.what));
         }
-        return Ok((next, Some(Tail { segment: number, good: walked.good, bytes: bytes[walked.good..].to_vec() })));
+        let tail = Tail { segment: number, good: walked.good, bytes: bytes[walked.good..].to_vec() };
+        return Ok(Walked { next, tail: Some(tail), notes });
     }
-    Ok((next, None))
+    Ok(Walked { next, tail: None, notes })
+}
+
+fn notes_in(medium: &dyn Medium, number: u64) -> Result<Sha256, Error> {
+    let bytes = scan::read_segment(medium, number).map_err(|e| Error::io("read", &segment_path(number), e))?;
+    Ok(scan::notes_so_far(&bytes))
 }
 
 fn rolled_back(walker: &Walker, tail: Option<&Tail>, mark: u64) -> Error {

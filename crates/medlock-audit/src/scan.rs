@@ -11,7 +11,7 @@ use crate::medium::Medium;
 use crate::note::{Checkpoint, LogName};
 use crate::tree::{Frontier, Hash, leaf_hash};
 use medlock_domain::Timestamp;
-use medlock_keys::digest::{hex, sha256};
+use medlock_keys::digest::{Sha256, hex, sha256};
 use medlock_keys::sign::VerifyingKey;
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -121,6 +121,31 @@ fn begins_at(medium: &dyn Medium, number: u64) -> Result<u64, Error> {
     begins.filter(|b| *b == record.index).ok_or_else(|| damaged("it does not say where it begins"))
 }
 
+/// The digest of a segment's checkpoints, as the next segment's first entry has it: over the bodies of its `C`
+/// frames.
+pub(crate) fn notes_of(segment: &[u8]) -> Hash {
+    notes_so_far(segment).finish()
+}
+
+/// The same, to be gone on with.
+pub(crate) fn notes_so_far(segment: &[u8]) -> Sha256 {
+    let (mut notes, mut at) = (Sha256::new(), MAGIC.len());
+    while let Ok(Some(frame)) = frame::at(segment, at) {
+        at = frame.end;
+        if frame.kind == Type::Checkpoint {
+            notes.update(frame.body);
+        }
+    }
+    notes
+}
+
+/// What a segment says of the checkpoints of the one before it.
+pub(crate) fn notes_stated(medium: &dyn Medium, number: u64) -> Option<Hash> {
+    let head = medium.read_at(&segment_path(number), 0, MAGIC.len() + MAX_ENTRY + 16).ok()?;
+    let body = frame::step(&head, MAGIC.len()).ok()??.body?;
+    Record::decode(body).ok()?.facts.digest("prev_notes")
+}
+
 /// The recoveries that a segment tells of.
 pub(crate) fn torn_in(medium: &dyn Medium, number: u64) -> Result<Vec<Torn>, Error> {
     let path = segment_path(number);
@@ -147,6 +172,9 @@ pub(crate) struct Walker {
     key: Option<VerifyingKey>,
     /// The key before, which has to vouch for that one in the next checkpoint.
     vouching: Option<VerifyingKey>,
+    /// The checkpoints of this segment are those that the next one names by digest: one signature, further on in the
+    /// chain, covers them.
+    pub(crate) noted: bool,
     pub(crate) tree: Frontier,
     /// Sizes at which the root is wanted, and the roots that were found.
     wanted: Vec<u64>,
@@ -185,6 +213,7 @@ impl Walker {
             name: name.clone(),
             key: None,
             vouching: None,
+            noted: false,
             tree,
             wanted: wanted.to_vec(),
             roots: wanted.contains(&size).then_some((size, root)).into_iter().collect(),
@@ -311,14 +340,19 @@ impl Walker {
         let first = self.tree.size();
         let bad = |what: String| fault(frame.offset, Some(first), what);
         let (before, note) = frame::checkpoint(frame.body).map_err(|what| bad(what.to_owned()))?;
-        let (signed, by) =
-            Checkpoint::verify_own(note, &self.name).map_err(|e| bad(format!("a checkpoint that is {e}")))?;
-        if self.key.is_some_and(|key| !by.contains(&key)) {
-            return Err(bad("a checkpoint that is not signed by the key of its segment".to_owned()));
-        }
-        if self.vouching.is_some_and(|key| !by.contains(&key)) {
-            return Err(bad("a new key that the key before does not vouch for".to_owned()));
-        }
+        let signed = if self.noted && self.vouching.is_none() {
+            Checkpoint::read_own(note, &self.name).map_err(|e| bad(format!("a checkpoint that is {e}")))?
+        } else {
+            let verified = Checkpoint::verify_own(note, &self.name);
+            let (signed, by) = verified.map_err(|e| bad(format!("a checkpoint that is {e}")))?;
+            if self.key.is_some_and(|key| !by.contains(&key)) {
+                return Err(bad("a checkpoint that is not signed by the key of its segment".to_owned()));
+            }
+            if self.vouching.is_some_and(|key| !by.contains(&key)) {
+                return Err(bad("a new key that the key before does not vouch for".to_owned()));
+            }
+            signed
+        };
         self.vouching = None;
         if before != first {
             return Err(bad(format!(

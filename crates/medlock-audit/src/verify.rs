@@ -169,6 +169,7 @@ pub fn verify_witnessed(
         in_flight: 0,
         listed: Vec::new(),
         witnessed: Vec::new(),
+        unnamed: None,
     };
     match (policy, witness::listed(medium)) {
         (Some(policy), Ok(_)) => check.listed = policy.witnesses().iter().map(|w| w.name().clone()).collect(),
@@ -230,6 +231,8 @@ struct Check<'a> {
     in_flight: u64,
     listed: Vec<CosignerName>,
     witnessed: Vec<(String, Timestamp)>,
+    /// A segment whose checkpoints are not those that the next one names.
+    unnamed: Option<String>,
 }
 
 impl Check<'_> {
@@ -344,8 +347,19 @@ impl Check<'_> {
             }
         };
         self.bytes += bytes.len() as u64;
+        let stated = if last { None } else { scan::notes_stated(self.medium, number + 1) };
+        walker.noted = stated.is_some_and(|stated| stated == scan::notes_of(&bytes));
         let walked = walker.segment(number, &bytes, &mut |entry, leaf| tiles.entry(entry, leaf));
-        let Some(fault) = walked.fault else { return true };
+        let before = self.unnamed.take();
+        let Some(fault) = walked.fault else {
+            // Said of the one before once this one, which names its checkpoints, holds.
+            if let Some(before) = before {
+                let what = "its checkpoints are not those that the next segment names";
+                self.problems.push(Problem::new(before, Trouble::Altered, what));
+            }
+            self.unnamed = (stated.is_some() && !walker.noted).then_some(path);
+            return true;
+        };
         let unfinished = last && walker.tree.size() >= self.signed && walker.may_be_torn(&bytes, walked.good);
         if unfinished && self.in_use {
             self.in_flight = (bytes.len() - walked.good) as u64;

@@ -21,7 +21,7 @@ use crate::seal::SegmentKey;
 use crate::tree::{Frontier, Hash, leaf_hash};
 use base64::Engine as _;
 use medlock_domain::{Actor, Clock, Timestamp};
-use medlock_keys::digest::sha256;
+use medlock_keys::digest::{Sha256, sha256};
 use medlock_keys::hpke::ReadingPublic;
 use medlock_keys::random;
 use medlock_keys::sign::SigningKey;
@@ -45,6 +45,8 @@ pub(crate) struct Writer {
     pub(crate) last_time: Option<Timestamp>,
     pub(crate) next_segment: u64,
     pub(crate) segment: Option<Segment>,
+    /// Of the checkpoints of the segment that is written, or was last; `None` before the first.
+    pub(crate) notes: Option<Sha256>,
 }
 
 /// The segment that is being written.
@@ -77,7 +79,8 @@ impl Writer {
         let file = self.medium.create(&segment_path(number))?;
         self.segment = Some(Segment { number, file, key, period, bytes: 0, since: now });
         self.next_segment += 1;
-        let start = self.describe_segment(number, &enc)?;
+        let notes = self.notes.replace(Sha256::new()).map(Sha256::finish);
+        let start = self.describe_segment(number, &enc, notes)?;
         let jobs = std::iter::once(start).chain(first);
         self.commit(jobs.map(|entry| Job { entry, cover: None, reply: Reply::Nobody }).collect())?;
         // It has vouched for its successor by now, in this segment or an earlier one.
@@ -87,7 +90,7 @@ impl Writer {
         Ok(())
     }
 
-    fn describe_segment(&self, number: u64, enc: &[u8]) -> io::Result<Entry> {
+    fn describe_segment(&self, number: u64, enc: &[u8], notes: Option<Hash>) -> io::Result<Entry> {
         let enc = base64::engine::general_purpose::STANDARD.encode(enc);
         let enc = Word::new(&enc).map_err(|_| io::Error::other("the encapsulated key is too long"))?;
         let mut entry = Entry::new(Kind::SegmentStart, Actor::Server)
@@ -98,6 +101,9 @@ impl Writer {
         entry.facts.set("enc", Fact::Word(enc));
         let vkey = Word::new(&self.name.newest_vkey()).map_err(|_| io::Error::other("the verifier key is too long"))?;
         entry.facts.set("signing_vkey", Fact::Word(vkey));
+        if let Some(notes) = notes {
+            entry.facts.set("prev_notes", Fact::Digest(notes));
+        }
         if let Some(period) = self.segment.as_ref().and_then(|s| s.period.as_ref()) {
             entry.facts.set("period", Fact::Word(period.label.clone()));
         }
@@ -245,7 +251,10 @@ impl Writer {
         let previous = self.signing.previous.as_ref().map(|(key, _)| key);
         let keys: Vec<&SigningKey> = std::iter::once(&self.signing.current).chain(previous).collect();
         let note = checkpoint.sign(&self.name, &keys);
-        frame::put_checkpoint(&mut group.bytes, self.tree.size(), &note);
+        let body = frame::put_checkpoint(&mut group.bytes, self.tree.size(), &note);
+        if let Some(notes) = &mut self.notes {
+            notes.update(&body);
+        }
         let segment = self.segment.as_mut().ok_or_else(|| io::Error::other("no segment is open"))?;
         segment.file.append(&group.bytes)?;
         segment.file.sync()?;

@@ -62,9 +62,11 @@ pub(crate) fn put(out: &mut Vec<u8>, kind: Type, body: &[u8]) {
     out.extend_from_slice(body);
 }
 
-/// Appends the frame that closes a group which began after `before` entries.
-pub(crate) fn put_checkpoint(out: &mut Vec<u8>, before: u64, note: &str) {
-    put(out, Type::Checkpoint, &[&before.to_be_bytes(), note.as_bytes()].concat());
+/// Appends the frame that closes a group which began after `before` entries; gives its body.
+pub(crate) fn put_checkpoint(out: &mut Vec<u8>, before: u64, note: &str) -> Vec<u8> {
+    let body = [&before.to_be_bytes(), note.as_bytes()].concat();
+    put(out, Type::Checkpoint, &body);
+    body
 }
 
 /// The body of a checkpoint's frame: the entries before its group, and the signed note.

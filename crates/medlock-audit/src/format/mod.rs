@@ -35,7 +35,8 @@
 //! # First entry of a segment
 //! Kind `segment_start`, with the facts `number` (of the segment), `enc` (base64 of the HPKE
 //! encapsulated key), `reading_key` (SHA-256 of the reading key's public text), `prev_size` and
-//! `prev_root` (the tree before it), `signing_vkey` (the verifier key of the
+//! `prev_root` (the tree before it), `prev_notes` (SHA-256 over the bodies of the `C` frames of the segment before, so that
+//! one later signature covers them all), `signing_vkey` (the verifier key of the
 //! key that signs its checkpoints) and `period` (the name of its day's key) where days have keys. A segment whose
 //! `signing_vkey` differs from that of the segment before has a first checkpoint that both keys signed. While keys
 //! overlap, both sign every checkpoint. `log.vkey` lists them, a line each, the newest first.

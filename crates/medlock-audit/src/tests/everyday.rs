@@ -196,3 +196,28 @@ async fn on_a_real_disk() {
     let other = SigningKey::generate();
     assert!(matches!(Log::open(&path, other, world.reading.public(), world.clock.clone()), Err(Error::WrongKey)));
 }
+
+#[test]
+fn a_closed_segment_names_its_checkpoints_and_every_bit_of_them_counts() {
+    let mut world = World::new();
+    world.limits.segment_bytes = 900;
+    let disk = world.created();
+    world.session(&disk, &["one", "two", "three", "four", "five", "six"]);
+    assert!(world.verify(&disk, None).unwrap().segments >= 3);
+    let stored = world.read(&disk);
+    let starts: Vec<_> = stored.iter().filter(|e| e.kind == Kind::SegmentStart).collect();
+    assert!(starts[0].facts().digest("prev_notes").is_none());
+    assert!(starts[1..].iter().all(|e| e.facts().digest("prev_notes").is_some()));
+    // Every bit of a checkpoint in the middle, whose signature is not looked at, for the next segment names it.
+    let path = "segments/00000000.seg";
+    let files = disk.files();
+    let whole = files[path].clone();
+    let at = whole.windows(3).position(|w| w == "\u{2014}".as_bytes()).unwrap();
+    let end = at + whole[at..].iter().position(|b| *b == b'\n').unwrap();
+    for bit in at * 8..(end + 1) * 8 {
+        let mut files = files.clone();
+        files.get_mut(path).unwrap()[bit / 8] ^= 1 << (bit % 8);
+        let problems = world.verify(&FaultDisk::with_files(files), None).unwrap_err();
+        assert!(problems.iter().any(|p| p.file == path), "bit {bit}: {}", show(&problems));
+    }
+}
