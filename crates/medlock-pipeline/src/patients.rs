@@ -7,6 +7,7 @@ use medlock_audit::Entry;
 use medlock_domain::{Finding, HolderId, PatientRef, PhiClass, PhiText, Timestamp};
 use medlock_store::StoreError;
 use serde_json::{Value, json};
+use std::collections::HashSet;
 
 /// What to do when the texts name another patient than the one declared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -42,11 +43,12 @@ impl Patients {
         now: Timestamp,
     ) -> Result<Self, StoreError> {
         let mut patients = Self { declared, ..Self::default() };
+        let mut seen = HashSet::new();
         for (text, findings) in texts {
             let numbers = findings.iter().filter(|f| f.class == PhiClass::Mrn);
             for number in numbers.filter_map(|f| text.expose().get(f.span.start..f.span.end)) {
                 if let Ok(patient) = number.parse::<PatientRef>()
-                    && !patients.found.contains(&patient)
+                    && seen.insert(patient.clone())
                 {
                     patients.found.push(patient);
                 }
