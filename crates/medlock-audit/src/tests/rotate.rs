@@ -102,7 +102,7 @@ fn a_crash_at_any_moment_of_the_change_leaves_a_log_that_goes_on() {
         let signers = || Signers { current: copy(&new), previous: Some((copy(&world.signing), until)) };
         disk.fail_after(fails, crate::fault::Fault::PowerCut);
         let opened = open(&world, &disk, signers()).is_ok();
-        let disk = disk.after_power_cut(fails as u64);
+        let disk = disk.after_power_cut(fails);
         append(open(&world, &disk, signers()).unwrap_or_else(|e| panic!("{fails} {opened}: {e}")), "two");
         world.verify(&disk, None).unwrap_or_else(|p| panic!("{fails}: {}", show(&p)));
     }
