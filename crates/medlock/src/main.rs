@@ -11,6 +11,7 @@ mod deid_vault;
 mod detector;
 mod failure;
 mod hardening;
+mod https;
 mod init;
 mod installation;
 mod layout;

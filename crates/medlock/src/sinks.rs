@@ -2,6 +2,7 @@
 
 use crate::config::{KeyRef, Settings, SinkSettings, To, Trust};
 use crate::failure::{Doing, Failure};
+use crate::https;
 use medlock_audit::{Entry, Kind, Log};
 use medlock_domain::Actor;
 use medlock_gateway::TlsClient;
@@ -111,13 +112,7 @@ fn transport(sink: &SinkSettings) -> io::Result<Box<dyn Sink>> {
         }
         To::Https { url, trust, .. } => {
             let (ca, identity) = read(trust)?;
-            let roots = reqwest::Certificate::from_pem_bundle(&ca).map_err(io::Error::other)?;
-            let mut http = reqwest::Client::builder()
-                .tls_certs_only(roots)
-                .https_only(true)
-                .no_proxy()
-                .redirect(reqwest::redirect::Policy::none())
-                .timeout(LIMIT);
+            let mut http = https::trusting(&ca, LIMIT).map_err(io::Error::other)?;
             if let Some((cert, key)) = identity {
                 let pem = Zeroizing::new([&cert[..], b"\n", &key[..]].concat());
                 http = http.identity(reqwest::Identity::from_pem(&pem).map_err(io::Error::other)?);
@@ -204,7 +199,7 @@ impl Sink for Post {
         let request = self.http.post(&self.url).header("content-type", "application/x-ndjson");
         let answer = request.body(lines.join("\n") + "\n").send().await.map_err(|e| {
             // Without the URL, which may hold a token of the receiver's.
-            io::Error::other(crate::witness::cause(&e.without_url()))
+            io::Error::other(https::cause(&e.without_url()))
         })?;
         match answer.status().is_success() {
             true => Ok(()),

@@ -2,6 +2,7 @@
 
 use crate::config::WitnessSettings;
 use crate::failure::{Doing, Failure};
+use crate::https;
 use medlock_audit::witness::{Policy, Reply, Transport, Witnesses};
 use std::fs;
 use std::io;
@@ -33,15 +34,8 @@ pub(crate) fn ports(settings: &WitnessSettings) -> Result<Vec<u16>, Failure> {
 pub(crate) fn of(settings: &WitnessSettings) -> Result<Witnesses, Failure> {
     let policy = policy(settings)?;
     let ca = fs::read(&settings.ca).doing(format!("reading {}", settings.ca.display()))?;
-    let roots = reqwest::Certificate::from_pem_bundle(&ca).doing(format!("reading {}", settings.ca.display()))?;
-    let http = reqwest::Client::builder()
-        .tls_certs_only(roots)
-        .https_only(true)
-        .no_proxy()
-        .redirect(reqwest::redirect::Policy::none())
-        .timeout(TIME)
-        .build()
-        .doing("setting up HTTPS to the witnesses")?;
+    let doing = || format!("reading {}", settings.ca.display());
+    let http = https::trusting(&ca, TIME).doing(doing())?.build().doing("setting up HTTPS to the witnesses")?;
     let grace_ms = u64::try_from(settings.grace_minutes).unwrap_or(0) * 60_000;
     Ok(Witnesses::new(policy, Box::new(Https(http)), grace_ms))
 }
@@ -62,7 +56,7 @@ impl Transport for Https {
 }
 
 async fn post(http: &reqwest::Client, url: &str, body: String) -> io::Result<Reply> {
-    let failed = |e: reqwest::Error| io::Error::other(cause(&e));
+    let failed = |e: reqwest::Error| io::Error::other(https::cause(&e));
     let mut response = http.post(format!("{url}/add-checkpoint")).body(body).send().await.map_err(failed)?;
     let (status, mut bytes) = (response.status().as_u16(), Vec::new());
     while let Some(chunk) = response.chunk().await.map_err(failed)? {
@@ -73,13 +67,4 @@ async fn post(http: &reqwest::Client, url: &str, body: String) -> io::Result<Rep
     }
     let body = String::from_utf8(bytes).map_err(|_| io::Error::other("the answer is not UTF-8"))?;
     Ok(Reply { status, body })
-}
-
-/// The cause at the bottom says more than the error at the top.
-pub(crate) fn cause(error: &reqwest::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(next) = cause.source() {
-        cause = next;
-    }
-    cause.to_string()
 }

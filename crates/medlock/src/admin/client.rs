@@ -2,9 +2,10 @@
 
 use crate::config::Settings;
 use crate::failure::{Doing, Failure};
+use crate::https;
 use medlock_keys::file::{read_private, write_private};
 use medlock_keys::password::Secret;
-use reqwest::{Certificate, Method, RequestBuilder, StatusCode};
+use reqwest::{Method, RequestBuilder, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::fs;
@@ -92,18 +93,10 @@ impl Client {
     }
 }
 
-/// A client that trusts the certificates in `pem` only, whatever proxies the environment names.
+/// A client that trusts the certificates in `pem` only.
 pub(crate) fn trusting(pem: &[u8]) -> Result<reqwest::Client, Failure> {
-    let roots = Certificate::from_pem_bundle(pem).doing("reading the CA's certificate")?;
-    reqwest::Client::builder()
-        .tls_certs_only(roots)
-        .https_only(true)
-        .no_proxy()
-        .redirect(reqwest::redirect::Policy::none())
-        .connect_timeout(Duration::from_secs(10))
-        .timeout(Duration::from_secs(600))
-        .build()
-        .doing("setting up HTTPS")
+    let http = https::trusting(pem, Duration::from_secs(600)).doing("reading the CA's certificate")?;
+    http.connect_timeout(Duration::from_secs(10)).build().doing("setting up HTTPS")
 }
 
 async fn send(request: RequestBuilder) -> Result<(StatusCode, Value), Failure> {
@@ -115,11 +108,6 @@ async fn send(request: RequestBuilder) -> Result<(StatusCode, Value), Failure> {
     Ok((status, body))
 }
 
-/// The cause at the bottom says more than the error at the top.
 pub(crate) fn unreachable_server(error: &reqwest::Error) -> Failure {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(next) = cause.source() {
-        cause = next;
-    }
-    Failure::Error(format!("the server could not be asked: {cause}"))
+    Failure::Error(format!("the server could not be asked: {}", https::cause(error)))
 }

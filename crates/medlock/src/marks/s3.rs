@@ -2,8 +2,9 @@
 
 use super::Shelf;
 use crate::config::S3Settings;
+use crate::https;
 use crate::sinks::secret;
-use crate::witness::cause;
+
 use medlock_domain::{Clock, Timestamp};
 use medlock_keys::digest::{hex, hmac_sha256, sha256};
 use reqwest::Method;
@@ -34,15 +35,7 @@ pub(super) struct Bucket {
 impl Bucket {
     pub(super) fn of(settings: &S3Settings, clock: Arc<dyn Clock>) -> io::Result<Self> {
         let S3Settings { url, prefix, region, key_id, secret: key, ca, lock_days, .. } = settings;
-        let roots = reqwest::Certificate::from_pem_bundle(&fs::read(ca)?).map_err(io::Error::other)?;
-        let http = reqwest::Client::builder()
-            .tls_certs_only(roots)
-            .https_only(true)
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
-            .timeout(TIME)
-            .build()
-            .map_err(io::Error::other)?;
+        let http = https::trusting(&fs::read(ca)?, TIME).and_then(|http| http.build()).map_err(io::Error::other)?;
         let (url, secret) = (url.parse().map_err(io::Error::other)?, secret(key)?);
         let (prefix, region, key_id) = (prefix.clone(), region.clone(), key_id.clone());
         Ok(Self { http, url, prefix, region, key_id, secret, lock_days: *lock_days, clock })
@@ -96,7 +89,7 @@ impl Bucket {
         for (name, value) in headers.iter().filter(|(name, _)| name != "host") {
             request = request.header(name, value);
         }
-        let failed = |e: reqwest::Error| io::Error::other(cause(&e));
+        let failed = |e: reqwest::Error| io::Error::other(https::cause(&e));
         let mut answer = request.send().await.map_err(failed)?;
         let (status, mut bytes) = (answer.status(), Vec::new());
         while let Some(chunk) = answer.chunk().await.map_err(failed)? {
