@@ -11,6 +11,7 @@ use crate::proof::{ConsistencyProof, InclusionProof};
 use crate::queue::{Job, Queue, Reply};
 use crate::receipt::{Cover, CoverKey, Receipt};
 use crate::recover;
+use crate::seal::Sealer;
 use crate::tiles::TILES;
 use crate::tiles::publish::Publisher;
 use crate::tiles::read::Published;
@@ -20,7 +21,7 @@ use medlock_domain::{Clock, NetworkSource, Timestamp};
 use medlock_keys::sign::SigningKey;
 use std::any::Any;
 use std::path::Path;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::sync::{oneshot, watch};
@@ -82,6 +83,8 @@ pub(crate) struct Shared {
     durable: Mutex<Durable>,
     changed: Condvar,
     grace_ms: Option<u64>,
+    /// Of the segment that is written now.
+    pub(crate) sealer: RwLock<Option<Arc<Sealer>>>,
     _lock: Box<dyn Any + Send + Sync>,
 }
 
@@ -103,6 +106,8 @@ struct Durable {
 
 /// How long may pass before what is durable is published.
 const PUBLISH_EVERY_MS: u64 = 10_000;
+/// Longer content is sealed by the writer.
+const SEALED_HERE: usize = 64 << 10;
 /// How long the publisher sleeps at most before it looks at the clock.
 const TICK: Duration = Duration::from_millis(500);
 
@@ -131,6 +136,7 @@ impl Shared {
                 witnessed: now,
             }),
             grace_ms,
+            sealer: RwLock::new(None),
             changed: Condvar::new(),
             _lock: lock,
         }
@@ -306,7 +312,11 @@ impl Log {
         if !self.0.keep {
             entry.content = None;
         }
-        self.0.shared.queue.push(Job { entry, cover, reply })
+        // Sealed here, while the writer waits for the disk. Long content would hold up a thread of the runtime.
+        let sealer = self.0.shared.sealer.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let short = entry.content.as_ref().filter(|content| content.len() <= SEALED_HERE);
+        let sealed = short.zip(sealer).map(|(content, sealer)| sealer.seal(&entry.holders, content));
+        self.0.shared.queue.push(Job { entry, cover, sealed, reply })
     }
 
     /// Counts something that nobody authenticated did. Recorded as one entry per source, what and

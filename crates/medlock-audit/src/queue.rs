@@ -4,6 +4,7 @@
 use crate::entry::Entry;
 use crate::error::Unavailable;
 use crate::receipt::{Cover, Receipt};
+use crate::seal::Sealed;
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::Duration;
@@ -13,6 +14,8 @@ use tokio::sync::oneshot;
 pub(crate) struct Job {
     pub(crate) entry: Entry,
     pub(crate) cover: Option<Cover>,
+    /// The content, sealed for the segment of that moment; if another has begun since, the writer seals it.
+    pub(crate) sealed: Option<Sealed>,
     pub(crate) reply: Reply,
 }
 
@@ -56,6 +59,7 @@ pub(crate) struct Queue {
 /// Counted for an entry beside its content: about what it takes in memory.
 const ENTRY_BYTES: usize = 1024;
 
+/// Short content is held twice, as it is and sealed; that is not counted.
 fn weight(entry: &Entry) -> usize {
     ENTRY_BYTES + entry.content.as_ref().map_or(0, |c| c.len())
 }
@@ -144,7 +148,7 @@ mod tests {
 
     fn job(content: usize) -> Job {
         let entry = Entry::new(Kind::Open, Actor::Server).content(vec![0; content]);
-        Job { entry, cover: None, reply: Reply::Nobody }
+        Job { entry, cover: None, sealed: None, reply: Reply::Nobody }
     }
 
     #[test]

@@ -202,7 +202,7 @@ pub fn open_content(entry: &StoredEntry, key: &ReadingKey, share: &Share) -> Res
         return Err(ReadError::OtherKey);
     }
     let segment = SegmentKey::recover(enc, key, origin, *number).ok_or(ReadError::OtherKey)?;
-    segment.open(&entry.id, entry.index, share, &content.sealed).ok_or(ReadError::Altered)
+    segment.open(&entry.id, share, &content.sealed).ok_or(ReadError::Altered)
 }
 
 /// Follows a log while it grows, without the content: gives what has been acknowledged and not been given

@@ -1,10 +1,12 @@
 //! Forward sealing: a fresh key per segment that only the reading key can bring back, and from it
 //! one key per record.
 
-use crate::erasable::Share;
+use crate::erasable::{Holder, Period, Share};
 use crate::format::record::RecordId;
-use medlock_keys::digest::hkdf_sha256;
+use crate::tree::Hash;
+use medlock_keys::digest::{hkdf_sha256, sha256};
 use medlock_keys::hpke::{self, Exporter, ReadingKey, ReadingPublic};
+use medlock_keys::random;
 use medlock_keys::seal::DataKey;
 use zeroize::Zeroizing;
 
@@ -28,12 +30,12 @@ impl SegmentKey {
         Self(exporter.export(b"medlock segment key v1"))
     }
 
-    pub(crate) fn seal(&self, id: &RecordId, index: u64, share: &Share, content: &[u8]) -> Vec<u8> {
-        self.record_key(id, share).seal_once(&associated(id, index), content)
+    pub(crate) fn seal(&self, id: &RecordId, share: &Share, content: &[u8]) -> Vec<u8> {
+        self.record_key(id, share).seal_once(id, content)
     }
 
-    pub(crate) fn open(&self, id: &RecordId, index: u64, share: &Share, sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
-        self.record_key(id, share).open_once(&associated(id, index), sealed).ok()
+    pub(crate) fn open(&self, id: &RecordId, share: &Share, sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+        self.record_key(id, share).open_once(id, sealed).ok()
     }
 
     /// Used for one message only, since a record id is never used twice: it is 128 random bits.
@@ -48,9 +50,36 @@ fn info(origin: &str, segment: u64) -> Vec<u8> {
     [b"medlock audit segment v1\n", origin.as_bytes(), b"\n", &segment.to_be_bytes()].concat()
 }
 
-/// Ties the content to its place: moved to another entry, it does not open.
-fn associated(id: &RecordId, index: u64) -> Vec<u8> {
-    [&id[..], &index.to_be_bytes()].concat()
+/// Seals the content of one segment, on whatever thread has it: the entry's place is not known yet, and need not be,
+/// since the entry says what was sealed with it.
+pub(crate) struct Sealer {
+    pub(crate) segment: u64,
+    pub(crate) key: SegmentKey,
+    pub(crate) period: Option<Period>,
+}
+
+/// Content that was sealed.
+pub(crate) struct Sealed {
+    segment: u64,
+    pub(crate) id: RecordId,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) sha256: Hash,
+}
+
+impl Sealer {
+    /// Under a new record id.
+    pub(crate) fn seal(&self, holders: &[Holder], content: &[u8]) -> Sealed {
+        let id = random::bytes::<16>();
+        let holders: Vec<_> = holders.iter().map(|holder| &holder.key).collect();
+        let share = Share::of(&id, self.period.as_ref().map(|p| &p.key), &holders);
+        let bytes = self.key.seal(&id, &share, content);
+        Sealed { segment: self.segment, id, sha256: sha256(&[&bytes]), bytes }
+    }
+
+    /// Whether it was sealed for this segment.
+    pub(crate) fn has(&self, sealed: &Sealed) -> bool {
+        sealed.segment == self.segment
+    }
 }
 
 #[cfg(test)]
@@ -59,18 +88,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_reading_key_and_the_same_place_open_it() {
+    fn only_the_reading_key_and_the_same_record_open_it() {
         let reading = ReadingKey::generate();
         let (enc, key) = SegmentKey::fresh(&reading.public(), "log", 3);
         let (share, other) = (Share::from_bytes([7; 32]), Share::from_bytes([8; 32]));
-        let sealed = key.seal(&[1; 16], 5, &share, b"text");
+        let sealed = key.seal(&[1; 16], &share, b"text");
         let back = SegmentKey::recover(&enc, &reading, "log", 3).unwrap();
-        assert_eq!(back.open(&[1; 16], 5, &share, &sealed).unwrap().as_slice(), b"text");
-        assert!(back.open(&[1; 16], 6, &share, &sealed).is_none(), "another index");
-        assert!(back.open(&[2; 16], 5, &share, &sealed).is_none(), "another record");
-        assert!(back.open(&[1; 16], 5, &other, &sealed).is_none(), "another share");
+        assert_eq!(back.open(&[1; 16], &share, &sealed).unwrap().as_slice(), b"text");
+        assert!(back.open(&[2; 16], &share, &sealed).is_none(), "another record");
+        assert!(back.open(&[1; 16], &other, &sealed).is_none(), "another share");
         let opens = |key: &ReadingKey, origin, segment| {
-            SegmentKey::recover(&enc, key, origin, segment).and_then(|k| k.open(&[1; 16], 5, &share, &sealed)).is_some()
+            SegmentKey::recover(&enc, key, origin, segment).and_then(|k| k.open(&[1; 16], &share, &sealed)).is_some()
         };
         assert!(opens(&reading, "log", 3));
         assert!(!opens(&reading, "log", 4) && !opens(&reading, "gol", 3), "another segment or log");

@@ -5,7 +5,7 @@
 //! [`Unavailable::Failed`], and so is everybody after, until the log is opened (and recovered) anew.
 
 use crate::entry::{Entry, Kind, Outcome};
-use crate::erasable::{Period, Sealing, Share, same_day};
+use crate::erasable::{Sealing, same_day};
 use crate::error::Unavailable;
 use crate::facts::{Fact, Word};
 use crate::format::frame::{self, MAGIC, MAX_CONTENT, Type};
@@ -17,7 +17,7 @@ use crate::note::{Checkpoint, LogName};
 use crate::queue::{Job, Reply};
 use crate::receipt::Receipt;
 use crate::scan::clock_back_ms;
-use crate::seal::SegmentKey;
+use crate::seal::{Sealed, Sealer, SegmentKey};
 use crate::tree::{Frontier, Hash, leaf_hash};
 use base64::Engine as _;
 use medlock_domain::{Actor, Clock, Timestamp};
@@ -26,7 +26,7 @@ use medlock_keys::hpke::ReadingPublic;
 use medlock_keys::random;
 use medlock_keys::sign::SigningKey;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLockWriteGuard};
 use std::time::Duration;
 
 /// How long the thread sleeps at most before it looks at the clock.
@@ -51,10 +51,8 @@ pub(crate) struct Writer {
 
 /// The segment that is being written.
 pub(crate) struct Segment {
-    number: u64,
     file: Box<dyn Appender>,
-    key: SegmentKey,
-    period: Option<Period>,
+    sealer: Arc<Sealer>,
     bytes: u64,
     since: Timestamp,
 }
@@ -70,24 +68,32 @@ struct Group {
 impl Writer {
     /// Starts a segment whose first group holds its description and `first`.
     pub(crate) fn begin_segment(&mut self, first: Vec<Entry>) -> io::Result<()> {
-        // Dropping the old segment wipes its key: from here on nobody on this machine can read it.
+        // The old segment's key is wiped with the last who seals under it: from then on nobody on this machine can read
+        // what was sealed.
         self.segment = None;
+        *self.sealer() = None;
         let number = self.next_segment;
         let now = self.clock.now();
         let period = self.sealing.periods.as_ref().map(|periods| periods.current(now)).transpose()?;
         let (enc, key) = SegmentKey::fresh(&self.sealing.reading, self.name.origin(), number);
         let file = self.medium.create(&segment_path(number))?;
-        self.segment = Some(Segment { number, file, key, period, bytes: 0, since: now });
+        let sealer = Arc::new(Sealer { segment: number, key, period });
+        *self.sealer() = Some(sealer.clone());
+        self.segment = Some(Segment { file, sealer, bytes: 0, since: now });
         self.next_segment += 1;
         let notes = self.notes.replace(Sha256::new()).map(Sha256::finish);
         let start = self.describe_segment(number, &enc, notes)?;
         let jobs = std::iter::once(start).chain(first);
-        self.commit(jobs.map(|entry| Job { entry, cover: None, reply: Reply::Nobody }).collect())?;
+        self.commit(jobs.map(|entry| Job { entry, cover: None, sealed: None, reply: Reply::Nobody }).collect())?;
         // It has vouched for its successor by now, in this segment or an earlier one.
         if self.signing.previous.as_ref().is_some_and(|(_, until)| now >= *until) {
             self.signing.previous = None;
         }
         Ok(())
+    }
+
+    fn sealer(&self) -> RwLockWriteGuard<'_, Option<Arc<Sealer>>> {
+        self.shared.sealer.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn describe_segment(&self, number: u64, enc: &[u8], notes: Option<Hash>) -> io::Result<Entry> {
@@ -104,7 +110,7 @@ impl Writer {
         if let Some(notes) = notes {
             entry.facts.set("prev_notes", Fact::Digest(notes));
         }
-        if let Some(period) = self.segment.as_ref().and_then(|s| s.period.as_ref()) {
+        if let Some(period) = self.segment.as_ref().and_then(|s| s.sealer.period.as_ref()) {
             entry.facts.set("period", Fact::Word(period.label.clone()));
         }
         Ok(entry)
@@ -135,7 +141,7 @@ impl Writer {
                 jobs.into_iter().for_each(|job| job.reply.send(Err(Unavailable::Failed)));
                 return Err(e);
             }
-            let noise = noise.into_iter().map(|entry| Job { entry, cover: None, reply: Reply::Nobody });
+            let noise = noise.into_iter().map(|entry| Job { entry, cover: None, sealed: None, reply: Reply::Nobody });
             self.commit(jobs.into_iter().chain(noise).collect())?;
             if closed {
                 return Ok(());
@@ -148,7 +154,7 @@ impl Writer {
         self.segment.as_ref().is_none_or(|s| {
             s.bytes >= segment_bytes
                 || now.0.abs_diff(s.since.0) >= segment_ms
-                || s.period.is_some() && !same_day(now, s.since)
+                || s.sealer.period.is_some() && !same_day(now, s.since)
         })
     }
 
@@ -186,9 +192,9 @@ impl Writer {
         if self.segment.as_ref().is_some_and(|s| s.bytes == 0) {
             group.bytes.extend_from_slice(&MAGIC);
         }
-        for Job { entry, cover, reply } in jobs {
+        for Job { entry, cover, sealed, reply } in jobs {
             let index = group.tree.size();
-            match self.encode(index, entry, &mut group) {
+            match self.encode(index, entry, sealed, &mut group) {
                 Ok((id, leaf, sealed)) => {
                     group.tree.push(leaf);
                     group.receipts.push((reply, Receipt::new(index, &id, leaf, sealed, cover)));
@@ -203,22 +209,21 @@ impl Writer {
         &self,
         index: u64,
         entry: Entry,
+        sealed: Option<Sealed>,
         group: &mut Group,
     ) -> Result<([u8; 16], Hash, Option<Hash>), Unencodable> {
-        let id = random::bytes::<16>();
-        let sealed = match &entry.content {
-            Some(content) if content.len() > MAX_CONTENT => return Err(Unencodable),
-            Some(content) => {
-                let segment = self.segment.as_ref().ok_or(Unencodable)?;
-                let holders: Vec<_> = entry.holders.iter().map(|holder| &holder.key).collect();
-                let share = Share::of(&id, segment.period.as_ref().map(|p| &p.key), &holders);
-                Some(segment.key.seal(&id, index, &share, content))
-            }
-            None => None,
+        let sealer = &self.segment.as_ref().ok_or(Unencodable)?.sealer;
+        let sealed = match (&entry.content, sealed) {
+            (Some(content), _) if content.len() > MAX_CONTENT => return Err(Unencodable),
+            (Some(_), Some(sealed)) if sealer.has(&sealed) => Some(sealed),
+            (Some(content), _) => Some(sealer.seal(&entry.holders, content)),
+            (None, _) => None,
         };
+        let id = sealed.as_ref().map_or_else(random::bytes::<16>, |sealed| sealed.id);
         let content = match &sealed {
             Some(s) => {
-                Some(ContentRef { length: u32::try_from(s.len()).map_err(|_| Unencodable)?, sha256: sha256(&[s]) })
+                let length = u32::try_from(s.bytes.len()).map_err(|_| Unencodable)?;
+                Some(ContentRef { length, sha256: s.sha256 })
             }
             None => None,
         };
@@ -238,7 +243,7 @@ impl Writer {
         let bytes = record.encode()?;
         frame::put(&mut group.bytes, Type::Entry, &bytes);
         if let Some(sealed) = &sealed {
-            frame::put(&mut group.bytes, Type::Blob, sealed);
+            frame::put(&mut group.bytes, Type::Blob, &sealed.bytes);
         }
         group.last_time = Some(time);
         Ok((id, leaf_hash(&bytes), content.map(|c| c.sha256)))
@@ -263,7 +268,7 @@ impl Writer {
             self.medium.sync_dir(SEGMENTS)?;
         }
         segment.bytes += group.bytes.len() as u64;
-        tracing::trace!(segment = segment.number, size = checkpoint.size, "audit group durable");
+        tracing::trace!(segment = segment.sealer.segment, size = checkpoint.size, "audit group durable");
         Ok(note)
     }
 }

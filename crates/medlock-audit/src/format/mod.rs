@@ -46,7 +46,7 @@
 //! origin, LF and the segment's number (8 bytes); exported under `medlock segment key v1`. From that,
 //! HKDF-SHA256 with the record's share as the salt and the info `medlock record key v1` and the record id
 //! gives an AES-256-GCM key that is used once, with the zero nonce; the associated data is the record id
-//! and the index. The share is made from keys that can be destroyed: those of the segment's day, of the entry's
+//! (the entry, which says what was sealed with it, ties it to its place). The share is made from keys that can be destroyed: those of the segment's day, of the entry's
 //! fact `owner_key` and of its fact `patient`, as many of them as there are. It begins as 32 zero bytes;
 //! each key replaces it by its HMAC-SHA256 of `medlock record share v1`, the key's place (one byte, from
 //! 0), the record id and the share so far.
