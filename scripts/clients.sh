@@ -58,6 +58,7 @@ format = "syslog"
 url = "tls://localhost:$port"
 ca = "tls/ca.pem"
 agreement = "BAA-test"
+unannounced_end = "accept"
 END
     siem
 fi

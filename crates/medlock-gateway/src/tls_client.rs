@@ -48,9 +48,19 @@ impl TlsClient {
     /// who ends a connection after its end was announced has read what came before. That is as much as a protocol
     /// without answers can tell.
     ///
+    /// A receiver that ends it without announcing that (no `close_notify`) could be anybody on the way who cut the
+    /// connection and passed nothing on: it counts only where `unannounced` says so.
+    ///
     /// # Errors
     /// When one of these does not happen in `limit`: then nothing is known to have arrived.
-    pub async fn deliver(&self, host: &str, port: u16, bytes: &[u8], limit: Duration) -> io::Result<()> {
+    pub async fn deliver(
+        &self,
+        host: &str,
+        port: u16,
+        bytes: &[u8],
+        unannounced: bool,
+        limit: Duration,
+    ) -> io::Result<()> {
         let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
         let sent = async {
             let tcp = TcpStream::connect((host, port)).await?;
@@ -63,8 +73,14 @@ impl TlsClient {
                     Ok(0) => return Ok(()),
                     // It says something: nobody of this protocol does.
                     Ok(_) => {}
-                    // It ended the connection without saying so, as many do once they have read the end.
-                    Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => return Ok(()),
+                    Err(e) if e.kind() == io::ErrorKind::UnexpectedEof && unannounced => return Ok(()),
+                    Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => {
+                        return Err(io::Error::new(
+                            e.kind(),
+                            "the receiver ended the connection without announcing it, as somebody on the way could: if \
+                             it always does (rsyslog does), set unannounced_end = \"accept\" for it",
+                        ));
+                    }
                     Err(e) => return Err(e),
                 }
             }
@@ -101,6 +117,9 @@ mod tests {
                 Some(_) => drop(tls.read_exact(&mut got).await.unwrap()),
                 None => drop(tls.read_to_end(&mut got).await.unwrap()),
             }
+            if ends && read.is_none() {
+                tls.shutdown().await.unwrap();
+            }
             if !ends {
                 std::future::pending::<()>().await;
             }
@@ -115,7 +134,7 @@ mod tests {
         let (port, task) = receiver(&ca, None, true).await;
         let client = TlsClient::new(ca.cert_pem().as_bytes(), None).unwrap();
         let bytes = b"5 hello".repeat(10_000);
-        client.deliver("localhost", port, &bytes, LIMIT).await.unwrap();
+        client.deliver("localhost", port, &bytes, false, LIMIT).await.unwrap();
         assert_eq!(task.await.unwrap(), bytes);
     }
 
@@ -124,13 +143,19 @@ mod tests {
         let ca = DevCa::create().unwrap();
         let client = TlsClient::new(ca.cert_pem().as_bytes(), None).unwrap();
         let (port, _task) = receiver(&DevCa::create().unwrap(), None, true).await;
-        assert!(client.deliver("localhost", port, b"x", LIMIT).await.is_err(), "another CA");
+        assert!(client.deliver("localhost", port, b"x", true, LIMIT).await.is_err(), "another CA");
         let (port, _task) = receiver(&ca, None, true).await;
-        assert!(client.deliver("127.0.0.1", port, b"x", LIMIT).await.is_err(), "another name");
+        assert!(client.deliver("127.0.0.1", port, b"x", true, LIMIT).await.is_err(), "another name");
         let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
-        assert!(client.deliver("localhost", closed, b"x", LIMIT).await.is_err());
+        assert!(client.deliver("localhost", closed, b"x", true, LIMIT).await.is_err());
+        // Somebody who ends the connection and says nothing: taken only where the settings say so.
+        for (unannounced, taken) in [(false, false), (true, true)] {
+            let (port, _task) = receiver(&ca, Some(1), true).await;
+            let done = client.deliver("localhost", port, b"x", unannounced, LIMIT).await;
+            assert_eq!(done.is_ok(), taken, "{done:?}");
+        }
         let (port, _task) = receiver(&ca, Some(3), false).await;
-        let kept = client.deliver("localhost", port, &[7; 1000], Duration::from_millis(300)).await;
+        let kept = client.deliver("localhost", port, &[7; 1000], true, Duration::from_millis(300)).await;
         assert_eq!(kept.unwrap_err().kind(), io::ErrorKind::TimedOut);
         assert!(TlsClient::new(b"", None).is_err() && TlsClient::new(b"x", None).is_err());
     }

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Entries in one batch, about.
 const BATCH: usize = 500;
@@ -21,6 +21,9 @@ const IDLE: Duration = Duration::from_secs(1);
 /// Waits after a failure: doubled from the first to the last.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 const LAST_WAIT: Duration = Duration::from_secs(60);
+/// A receiver that has taken everything for so long has recovered. Until then nothing is recorded: what is recorded is
+/// delivered too, and a receiver that comes and goes would be told of itself for ever.
+const STEADY: Duration = Duration::from_secs(60);
 const VERSION: &str = "medlock sink 1";
 
 /// Takes what is delivered.
@@ -47,6 +50,10 @@ impl Deliveries {
     /// All of them, by name.
     pub fn all(&self) -> BTreeMap<String, Progress> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn failed(&self, name: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(name.to_owned()).or_default().failing = true;
     }
 
     fn set(&self, name: &str, progress: Progress) {
@@ -101,6 +108,7 @@ pub struct Delivery {
     state: PathBuf,
     log: Log,
     deliveries: Deliveries,
+    steady: Duration,
 }
 
 impl Delivery {
@@ -116,18 +124,29 @@ impl Delivery {
         let Place { delivered, .. } = Place::read(state)?;
         deliveries.set(name, Progress { delivered, failing: false });
         let (audit, state) = (audit.to_owned(), state.to_owned());
-        Ok(Self { name: name.to_owned(), exporter, audit, state, log, deliveries })
+        Ok(Self { name: name.to_owned(), exporter, audit, state, log, deliveries, steady: STEADY })
     }
 
-    /// Delivers until it is dropped. When it begins to fail, and when it goes on, is a record each.
+    /// Delivers until it is dropped. That it began to fail, and that it has been going on again for a while, is a
+    /// record each.
     pub async fn run(self, mut sink: Box<dyn Sink>) {
-        let (mut wait, mut failing) = (FIRST_WAIT, false);
+        let (mut wait, mut failing, mut failed_last) = (FIRST_WAIT, false, Instant::now());
         loop {
-            match self.deliver(&mut *sink, &mut failing).await {
-                Ok(true) => wait = FIRST_WAIT,
-                Ok(false) => tokio::time::sleep(IDLE).await,
+            match self.deliver(&mut *sink).await {
+                Ok(any) => {
+                    wait = FIRST_WAIT;
+                    if failing && failed_last.elapsed() >= self.steady {
+                        failing = false;
+                        self.record("delivering").await;
+                    }
+                    if !any {
+                        tokio::time::sleep(IDLE.min(self.steady)).await;
+                    }
+                }
                 Err(e) => {
                     tracing::warn!(sink = self.name, error = %e, "the audit log could not be delivered");
+                    self.deliveries.failed(&self.name);
+                    failed_last = Instant::now();
                     if !failing {
                         failing = true;
                         self.record("failing").await;
@@ -142,39 +161,43 @@ impl Delivery {
     }
 
     /// One batch; whether there was any.
-    async fn deliver(&self, sink: &mut dyn Sink, failing: &mut bool) -> io::Result<bool> {
+    async fn deliver(&self, sink: &mut dyn Sink) -> io::Result<bool> {
         let (audit, state) = (self.audit.clone(), self.state.clone());
+        // What stands in the file but is not durable yet may be gone after a power cut: a receiver must not have it.
+        let durable = self.log.size();
         let read = tokio::task::spawn_blocking(move || {
             let place = Place::read(&state)?;
             let mut follow = Follow::from(&audit, place.at).map_err(io::Error::other)?;
-            let batch = follow.next(BATCH).map_err(io::Error::other)?;
-            Ok::<_, io::Error>((place, batch, follow.position()))
+            let mut batch = follow.next(BATCH).map_err(io::Error::other)?;
+            let kept = batch.partition_point(|(_, entry)| entry.index < durable);
+            let next = batch.get(kept).map_or(follow.position(), |(at, _)| *at);
+            batch.truncate(kept);
+            Ok::<_, io::Error>((place, batch, next))
         });
         let (place, batch, next) = read.await.map_err(io::Error::other)??;
+        if place.delivered > durable {
+            return Err(io::Error::other("this receiver has more than the log: was it put back?"));
+        }
         let Some((_, first)) = batch.first() else { return Ok(false) };
         if first.index != place.delivered {
             return Err(io::Error::other("the log does not go on where this receiver is: was it put back?"));
         }
         let first = first.index;
         let lines: Vec<String> = batch.iter().map(|(_, entry)| self.exporter.line(entry)).collect();
-        if let Err(e) = sink.take(first, &lines).await {
-            self.deliveries.set(&self.name, Progress { delivered: place.delivered, failing: true });
-            return Err(e);
-        }
+        sink.take(first, &lines).await?;
         let place = Place { at: next, delivered: place.delivered + batch.len() as u64 };
         let state = self.state.clone();
         tokio::task::spawn_blocking(move || place.write(&state)).await.map_err(io::Error::other)??;
         self.deliveries.set(&self.name, Progress { delivered: place.delivered, failing: false });
-        if std::mem::take(failing) {
-            self.record("delivering").await;
-        }
         Ok(true)
     }
 
     async fn record(&self, state: &str) {
         let outcome = if state == "failing" { Outcome::Failed } else { Outcome::Ok };
         let entry = Entry::new(Kind::Delivery, Actor::Server).outcome(outcome).word("sink", &self.name);
-        if self.log.append(entry.word("state", state)).await.is_err() {
+        let delivered = self.deliveries.all().get(&self.name).map_or(0, |progress| progress.delivered);
+        let behind = i64::try_from(self.log.size().saturating_sub(delivered)).unwrap_or(i64::MAX);
+        if self.log.append(entry.word("state", state).int("behind", behind)).await.is_err() {
             tracing::error!(sink = self.name, "that delivery changed could not be recorded");
         }
     }
@@ -238,9 +261,10 @@ mod tests {
         let receiver = Receiver::default();
         receiver.0.lock().unwrap().1 = 2;
         let deliveries = Deliveries::default();
-        let begin = || {
+        let begin = |steady: Duration| {
             let exporter = Exporter::new(Format::Jsonl, [7; 32], "test.example/audit", "0");
-            let made = Delivery::new("siem", exporter, log.clone(), &audit, &state, deliveries.clone()).unwrap();
+            let mut made = Delivery::new("siem", exporter, log.clone(), &audit, &state, deliveries.clone()).unwrap();
+            made.steady = steady;
             tokio::spawn(made.run(Box::new(receiver.clone())))
         };
         let arrived = |n: usize| {
@@ -255,12 +279,12 @@ mod tests {
                 panic!("only {} arrived", receiver.0.lock().unwrap().0.len());
             }
         };
-        let first = begin();
+        let first = begin(Duration::from_millis(50));
         // The segment's start, three, and one record each that it failed and went on.
         arrived(6).await;
         first.abort();
         append(3).await;
-        let second = begin();
+        let second = begin(Duration::from_millis(50));
         arrived(7).await;
         second.abort();
         let lines = receiver.0.lock().unwrap().0.clone();
@@ -270,5 +294,39 @@ mod tests {
         assert_eq!(kinds, 2, "one record for each change, however many tries: {lines:#?}");
         assert!(!lines.concat().contains("Jane"));
         assert_eq!(deliveries.all()["siem"], Progress { delivered: 7, failing: false });
+    }
+
+    /// Fails every other time.
+    struct Flapping(u32);
+
+    #[async_trait::async_trait]
+    impl Sink for Flapping {
+        async fn take(&mut self, _first: u64, _lines: &[String]) -> io::Result<()> {
+            self.0 += 1;
+            if self.0 % 2 == 1 { Err(io::ErrorKind::ConnectionReset.into()) } else { Ok(()) }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_receiver_that_comes_and_goes_is_not_told_of_itself_for_ever() {
+        let dir = tempfile::tempdir().unwrap();
+        let (audit, state) = (dir.path().join("audit"), dir.path().join("siem.state"));
+        let signing = SigningKey::generate();
+        Log::create(&audit, "test.example/audit", &signing).unwrap();
+        let clock = Arc::new(ManualClock::new(Timestamp(1_700_000_000_000)));
+        let log = Log::open(&audit, signing, ReadingKey::generate().public(), clock).unwrap();
+        let exporter = Exporter::new(Format::Jsonl, [7; 32], "test.example/audit", "0");
+        let deliveries = Deliveries::default();
+        let made = Delivery::new("siem", exporter, log.clone(), &audit, &state, deliveries.clone()).unwrap();
+        let running = tokio::spawn(made.run(Box::new(Flapping(0))));
+        for _ in 0..200 {
+            if deliveries.all()["siem"].delivered >= 2 {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        tokio::time::sleep(Duration::from_millis(1500)).await;
+        running.abort();
+        assert_eq!((deliveries.all()["siem"].delivered, log.size()), (2, 2), "the segment's start, and that it failed");
     }
 }

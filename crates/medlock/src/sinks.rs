@@ -10,9 +10,9 @@ use medlock_keys::file::{read_private, write_private};
 use medlock_keys::random;
 use medlock_review::delivery::{Deliveries, Delivery, Sink};
 use medlock_review::export::{Exporter, Format};
-use std::fs::{self, DirBuilder};
-use std::io;
-use std::os::unix::fs::DirBuilderExt as _;
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -56,7 +56,7 @@ pub(crate) fn directories(sinks: &[SinkSettings]) -> impl Iterator<Item = &Path>
 /// Makes those, before this process can no more.
 pub(crate) fn make_directories(sinks: &[SinkSettings]) -> Result<(), Failure> {
     directories(sinks).try_for_each(|dir| {
-        let made = DirBuilder::new().recursive(true).mode(0o700).create(dir);
+        let made = DirBuilder::new().recursive(true).mode(0o750).create(dir);
         made.doing(format!("making the receiver's directory {}", dir.display()))
     })
 }
@@ -104,11 +104,17 @@ pub(crate) fn token_key(file: &Path) -> Result<[u8; 32], Failure> {
 fn transport(sink: &SinkSettings) -> io::Result<Box<dyn Sink>> {
     Ok(match &sink.to {
         To::Dir(dir) => Box::new(Files { dir: dir.clone(), name: sink.name }),
-        To::Tls { host, port, trust } => {
+        To::Tls { host, port, unannounced_end, trust } => {
             let (ca, identity) = read(trust)?;
             let identity = identity.as_ref().map(|(cert, key)| (cert.as_slice(), key.as_slice()));
             let tls = TlsClient::new(&ca, identity).map_err(io::Error::other)?;
-            Box::new(Syslog { tls, host: host.clone(), port: *port, framed: sink.format == Format::Cef })
+            Box::new(Syslog {
+                tls,
+                host: host.clone(),
+                port: *port,
+                unannounced_end: *unannounced_end,
+                framed: sink.format == Format::Cef,
+            })
         }
         To::Https { url, trust, .. } => {
             let (ca, identity) = read(trust)?;
@@ -155,8 +161,19 @@ impl Sink for Files {
     async fn take(&mut self, first: u64, lines: &[String]) -> io::Result<()> {
         let path = self.dir.join(format!("{}-{first:020}.ndjson", self.name));
         let text = lines.join("\n") + "\n";
-        tokio::task::spawn_blocking(move || write_private(&path, text.as_bytes())).await.map_err(io::Error::other)?
+        tokio::task::spawn_blocking(move || put(&path, &text)).await.map_err(io::Error::other)?
     }
+}
+
+/// Whole or not at all, for the owner and the group: a collector is not this user. What a kill leaves has a name that
+/// the next try writes over.
+fn put(path: &Path, text: &str) -> io::Result<()> {
+    let new = path.with_extension("new");
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o640).open(&new)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    fs::rename(&new, path)?;
+    fs::File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
 }
 
 /// RFC 5425: each message after its length. A connection for each batch (`TlsClient::deliver` says why).
@@ -164,6 +181,7 @@ struct Syslog {
     tls: TlsClient,
     host: String,
     port: u16,
+    unannounced_end: bool,
     /// The line is only the message of one.
     framed: bool,
 }
@@ -175,7 +193,7 @@ impl Sink for Syslog {
         for line in lines {
             bytes.extend_from_slice(&octet_counted(line, self.framed));
         }
-        self.tls.deliver(&self.host, self.port, &bytes, LIMIT).await
+        self.tls.deliver(&self.host, self.port, &bytes, self.unannounced_end, LIMIT).await
     }
 }
 

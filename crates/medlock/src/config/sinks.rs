@@ -21,7 +21,13 @@ pub(crate) enum To {
     /// A directory of this host, which a collector reads.
     Dir(PathBuf),
     /// Syslog over TLS (RFC 5425).
-    Tls { host: String, port: u16, trust: Trust },
+    Tls {
+        host: String,
+        port: u16,
+        /// It ends connections without announcing it, and that counts as having read them.
+        unannounced_end: bool,
+        trust: Trust,
+    },
     /// Batches of lines, posted.
     Https { url: String, port: u16, trust: Trust },
 }
@@ -83,7 +89,9 @@ fn sink(j: &mut Judge, name: &str, data: &Path) -> Option<SinkSettings> {
             if !matches!(format, Format::Syslog | Format::Cef) {
                 j.conflict(key("format"), "over tls:// the format is syslog or cef");
             }
-            To::Tls { host, port, trust: trust(j)? }
+            let ends = [("refuse", false), ("accept", true)];
+            let unannounced_end = j.word(key("unannounced_end"), "refuse", &ends);
+            To::Tls { host, port, unannounced_end, trust: trust(j)? }
         }
         Place::Https(port) => To::Https { url: url.clone(), port, trust: trust(j)? },
     };
