@@ -61,6 +61,8 @@ agreement = "BAA-test"
 unannounced_end = "accept"
 END
     siem
+else
+    echo "--  rsyslog: left out, rsyslog and rsyslog-gnutls are not here"
 fi
 start
 ok "server on $BASE_URL"
