@@ -14,6 +14,12 @@ pub struct BadId {
     pub expected: &'static str,
 }
 
+impl From<BadId> for &'static str {
+    fn from(bad: BadId) -> Self {
+        bad.expected
+    }
+}
+
 /// Crockford base 32 in lower case: no i, l, o, u.
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 

@@ -11,8 +11,15 @@ pub struct PatientRef(String);
 
 /// Text that names no patient. Does not repeat the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a patient is 1 to 64 visible ASCII characters with a letter or digit among them")]
+#[error("a patient is {}", <&str>::from(*self))]
 pub struct BadPatient;
+
+/// The grammar, for the person who has to mend it.
+impl From<BadPatient> for &'static str {
+    fn from(_: BadPatient) -> Self {
+        "1 to 64 visible ASCII characters with a letter or digit among them"
+    }
+}
 
 impl PatientRef {
     /// In one spelling: capitals, digits and `|` (between an issuer and its number), and nothing else, so that

@@ -20,6 +20,7 @@ pub use erase::Backup;
 pub use hold::{Day, Hold, Scope};
 pub use notice::Notices;
 pub use reason::{Because, Reason};
+pub use report::States;
 pub use review::{ReviewRules, Verdict};
 pub use search::FoundEntries;
 
@@ -379,6 +380,26 @@ impl Admin {
         };
         self.log.append(entry).await?;
         made.map_err(refusal)
+    }
+
+    /// What was allowed and then found to be wrong is a record as well: somebody tried.
+    async fn or_recorded<T>(
+        &self,
+        by: By<'_>,
+        permit: &AdminPermit,
+        verb: &'static str,
+        done: Result<T, AdminError>,
+    ) -> Result<T, AdminError> {
+        if let Err(error) = &done {
+            let why = match error {
+                AdminError::NotFound(_) => "not_found",
+                AdminError::Refused(_) | AdminError::Denied | AdminError::MfaRequired => "refused",
+                AdminError::AuditUnavailable | AdminError::Failed => "internal",
+            };
+            let entry = by.entry(Kind::AdminOutcome, permit.action(), verb).outcome(Outcome::Failed).word("why", why);
+            self.log.append(entry).await?;
+        }
+        done
     }
 
     /// Leave for the first of `actions` that policy gives: the wide one before the one that

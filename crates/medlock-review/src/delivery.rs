@@ -243,14 +243,18 @@ mod tests {
         }
     }
 
+    fn log_in(audit: &std::path::Path) -> Log {
+        let signing = SigningKey::generate();
+        Log::create(audit, "test.example/audit", &signing).unwrap();
+        let clock = Arc::new(ManualClock::new(Timestamp(1_700_000_000_000)));
+        Log::open(audit, signing, ReadingKey::generate().public(), clock).unwrap()
+    }
+
     #[tokio::test]
     async fn every_entry_is_delivered_in_order_across_failures_and_restarts() {
         let dir = tempfile::tempdir().unwrap();
         let (audit, state) = (dir.path().join("audit"), dir.path().join("siem.state"));
-        let signing = SigningKey::generate();
-        Log::create(&audit, "test.example/audit", &signing).unwrap();
-        let clock = Arc::new(ManualClock::new(Timestamp(1_700_000_000_000)));
-        let log = Log::open(&audit, signing, ReadingKey::generate().public(), clock).unwrap();
+        let log = log_in(&audit);
         let append = async |n: i64| {
             let entry = Entry::new(Kind::Release, Actor::Server).int("n", n).content(*b"Jane Roe");
             log.append(entry).await.unwrap();
@@ -311,10 +315,7 @@ mod tests {
     async fn a_receiver_that_comes_and_goes_is_not_told_of_itself_for_ever() {
         let dir = tempfile::tempdir().unwrap();
         let (audit, state) = (dir.path().join("audit"), dir.path().join("siem.state"));
-        let signing = SigningKey::generate();
-        Log::create(&audit, "test.example/audit", &signing).unwrap();
-        let clock = Arc::new(ManualClock::new(Timestamp(1_700_000_000_000)));
-        let log = Log::open(&audit, signing, ReadingKey::generate().public(), clock).unwrap();
+        let log = log_in(&audit);
         let exporter = Exporter::new(Format::Jsonl, [7; 32], "test.example/audit", "0");
         let deliveries = Deliveries::default();
         let made = Delivery::new("siem", exporter, log.clone(), &audit, &state, deliveries.clone()).unwrap();

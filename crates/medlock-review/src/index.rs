@@ -6,7 +6,7 @@
 
 use crate::query::{Cursor, Order, Page, Query};
 use crate::terms::{self, Field};
-use futures_util::TryStreamExt as _;
+use futures_util::{Stream, StreamExt as _, TryStreamExt as _, stream};
 use medlock_audit::read::{Follow, Position, StoredEntry, entry_at, entry_with_content_at};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Connection as _, QueryBuilder, Row as _, Sqlite, SqlitePool};
@@ -181,6 +181,19 @@ impl Index {
     /// The same with what is sealed with each.
     pub async fn contents(&self, query: &Query, cursor: Option<Cursor>, limit: usize) -> Result<Page, IndexError> {
         self.read(query, cursor, limit, entry_with_content_at).await
+    }
+
+    /// Every entry that a query finds, in its order. Looks among what has been taken in.
+    pub fn each(&self, query: Query) -> impl Stream<Item = Result<StoredEntry, IndexError>> + '_ {
+        let pages = stream::try_unfold(Some(None), move |at: Option<Option<Cursor>>| {
+            let query = query.clone();
+            async move {
+                let Some(cursor) = at else { return Ok(None) };
+                let page = self.search(&query, cursor, 1000).await?;
+                Ok::<_, IndexError>(Some((stream::iter(page.entries).map(Ok), page.next.map(Some))))
+            }
+        });
+        pages.try_flatten()
     }
 
     /// How many entries there are of these.

@@ -73,6 +73,9 @@ impl Pack {
         let section = match entry.kind {
             Kind::LoginFailed => Some("failed_log_ins"),
             Kind::ContentRead => Some("content_opened"),
+            // Reviewing is not what is reviewed: else nobody could sign two packs in a row.
+            Kind::AdminOutcome if action == "audit:review" => None,
+            Kind::AdminOutcome if action == "audit:open-content" => Some("content_opened"),
             Kind::AdminOutcome if outcome && matches!(action, "audit:erase" | "audit:hold") => Some("content_erased"),
             Kind::AdminOutcome | Kind::PolicyLoaded if outcome || entry.kind == Kind::PolicyLoaded => Some("changes"),
             Kind::Denied => Some("denied"),

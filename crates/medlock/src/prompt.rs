@@ -2,6 +2,7 @@
 //! line, where every process can read them.
 
 use crate::failure::{Doing, Failure};
+use medlock_domain::{BadPatient, PatientRef};
 use medlock_keys::password::Secret;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, IsTerminal};
@@ -29,7 +30,12 @@ pub(crate) fn secret(what: &str, file: Option<&Path>) -> Result<Secret, Failure>
 }
 
 /// A patient as the command line names them: `-` is stdin, since command lines are seen and kept.
-pub(crate) fn patient(text: &str) -> Result<Zeroizing<String>, Failure> {
+pub(crate) fn patient(text: &str) -> Result<PatientRef, Failure> {
+    patient_text(text)?.parse().map_err(|e: BadPatient| Failure::error(e.to_string()))
+}
+
+/// The same, where the id that records have will do as well.
+pub(crate) fn patient_text(text: &str) -> Result<Zeroizing<String>, Failure> {
     match text {
         "-" => Ok(Zeroizing::new(from_stdin("patient")?.expose().trim().to_owned())),
         text => Ok(Zeroizing::new(text.to_owned())),

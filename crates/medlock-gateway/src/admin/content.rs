@@ -7,8 +7,8 @@ use crate::front::Caller;
 use axum::Json;
 use axum::extract::{Path, State};
 use hyper::StatusCode;
-use medlock_domain::{BadPatient, PatientRef, UserId};
-use medlock_pipeline::admin::{Because, Day, Scope, Sealed};
+use medlock_pipeline::admin::{Because, Scope, Sealed};
+use medlock_review::Field;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use zeroize::Zeroizing;
@@ -20,21 +20,22 @@ pub(crate) async fn search(
     caller: Caller,
     mut object: Object,
 ) -> Result<Json<Value>, Fault> {
-    let mut filters = Vec::new();
-    for name in NAMES {
-        if let Some(value) = object.text(name)? {
-            filters.push((name.to_owned(), value));
-        }
-    }
+    let filters = filters(&mut object, &["since", "until", "order", "limit", "cursor"])?;
     object.end()?;
     let found = app.admin.search(caller.by(), &filters).await?;
     Ok(Json(json!({ "data": found.entries, "next": found.next })))
 }
 
-pub(super) const NAMES: [&str; 19] = [
-    "who", "about", "patient", "request", "id", "kind", "action", "outcome", "class", "model", "purpose", "code",
-    "from", "key", "since", "until", "order", "limit", "cursor",
-];
+/// Every field that entries are found by, and these.
+pub(super) fn filters(object: &mut Object, further: &[&'static str]) -> Result<Vec<(String, String)>, Fault> {
+    let mut filters = Vec::new();
+    for name in Field::ALL.into_iter().map(Field::as_str).chain(further.iter().copied()) {
+        if let Some(value) = object.text(name)? {
+            filters.push((name.to_owned(), value));
+        }
+    }
+    Ok(filters)
+}
 
 /// `POST /admin/v1/audit/content/{request}`.
 pub(crate) async fn open(
@@ -101,31 +102,27 @@ pub(crate) async fn lift(
 }
 
 fn because(object: &mut Object) -> Result<Because, Fault> {
-    let reason = object.need_text("reason")?.parse().map_err(|expected| Fault::invalid("reason", expected))?;
+    let reason = object.need("reason")?;
     Ok(Because { reason, note: object.text("note")?.map(Zeroizing::new), code: object.secret("otp")? })
 }
 
 /// Exactly one of days, a patient, an owner, all.
-pub(crate) fn scope(object: &mut Object) -> Result<Scope, Fault> {
-    const ONE: &str = "exactly one of from_day with to_day, patient, owner, all";
-    let day = |name, text: Option<String>| {
-        text.map(|t| Day::new(&t).ok_or_else(|| Fault::invalid(name, "a day such as 2026-11-23"))).transpose()
-    };
-    let days = (day("from_day", object.text("from_day")?)?, day("to_day", object.text("to_day")?)?);
-    let patient = object.text("patient")?.map(Zeroizing::new);
-    let patient = patient.map(|p| p.parse::<PatientRef>()).transpose();
-    let patient = patient.map_err(|_: BadPatient| Fault::invalid("patient", "a record number or FHIR reference"))?;
-    let owner = object.maybe::<UserId>("owner")?;
-    let all = match object.text("all")?.as_deref() {
-        None => None,
-        Some("true") => Some(()),
-        Some(_) => return Err(Fault::invalid("all", "\"true\", or absent")),
-    };
-    match (days, patient, owner, all) {
-        ((Some(from), Some(to)), None, None, None) => Ok(Scope::Days(from, to)),
-        ((None, None), Some(patient), None, None) => Ok(Scope::Patient(patient)),
-        ((None, None), None, Some(owner), None) => Ok(Scope::Owner(owner)),
-        ((None, None), None, None, Some(())) => Ok(Scope::All),
-        _ => Err(Fault::invalid("scope", ONE)),
+fn scope(object: &mut Object) -> Result<Scope, Fault> {
+    let days = (object.maybe("from_day")?, object.maybe("to_day")?);
+    let (patient, owner) = (object.maybe("patient")?, object.maybe("owner")?);
+    match (days, patient, owner, flag(object, "all")?) {
+        ((Some(from), Some(to)), None, None, false) => Ok(Scope::Days(from, to)),
+        ((None, None), Some(patient), None, false) => Ok(Scope::Patient(patient)),
+        ((None, None), None, Some(owner), false) => Ok(Scope::Owner(owner)),
+        ((None, None), None, None, true) => Ok(Scope::All),
+        _ => Err(Fault::invalid("scope", "exactly one of from_day with to_day, patient, owner, all")),
+    }
+}
+
+pub(super) fn flag(object: &mut Object, name: &'static str) -> Result<bool, Fault> {
+    match object.text(name)?.as_deref() {
+        None => Ok(false),
+        Some("true") => Ok(true),
+        Some(_) => Err(Fault::invalid(name, "\"true\", or absent")),
     }
 }

@@ -22,6 +22,7 @@ use medlock_pipeline::admin::By;
 use serde_json::{Value, json};
 use std::str::FromStr;
 use std::sync::Arc;
+use zeroize::Zeroizing;
 
 /// Bytes of an administrative request.
 const BODY: usize = 64 << 10;
@@ -60,25 +61,21 @@ impl Object {
         Ok(self.text(name)?.map(Secret::new))
     }
 
-    fn need<T: FromStr<Err = medlock_domain::BadId>>(&mut self, name: &'static str) -> Result<T, Fault> {
-        self.need_text(name)?.parse().map_err(|e: medlock_domain::BadId| Fault::invalid(name, e.expected))
+    fn need<T: FromStr<Err: Into<&'static str>>>(&mut self, name: &'static str) -> Result<T, Fault> {
+        self.maybe(name)?.ok_or_else(|| Fault::invalid(name, "a string"))
     }
 
-    fn maybe<T: FromStr<Err = medlock_domain::BadId>>(&mut self, name: &'static str) -> Result<Option<T>, Fault> {
-        let text = self.text(name)?;
-        text.map(|t| t.parse().map_err(|e: medlock_domain::BadId| Fault::invalid(name, e.expected))).transpose()
+    fn maybe<T: FromStr<Err: Into<&'static str>>>(&mut self, name: &'static str) -> Result<Option<T>, Fault> {
+        let text = self.text(name)?.map(Zeroizing::new);
+        text.map(|t| t.parse().map_err(|e: T::Err| Fault::invalid(name, e.into()))).transpose()
     }
 
     /// A list of names; absent is empty.
-    fn names<T: FromStr<Err = medlock_domain::BadId>>(&mut self, name: &'static str) -> Result<Vec<T>, Fault> {
+    fn names<T: FromStr<Err: Into<&'static str>>>(&mut self, name: &'static str) -> Result<Vec<T>, Fault> {
         let items = self.0.list(name).map_err(unrecorded)?.unwrap_or_default();
         items
             .iter()
-            .map(|v| {
-                v.as_str()
-                    .ok_or("a list of strings")
-                    .and_then(|s| s.parse().map_err(|e: medlock_domain::BadId| e.expected))
-            })
+            .map(|v| v.as_str().ok_or("a list of strings").and_then(|s| s.parse().map_err(|e: T::Err| e.into())))
             .collect::<Result<_, _>>()
             .map_err(|expected| Fault::invalid(name, expected))
     }

@@ -135,6 +135,25 @@ async fn opening_takes_the_right_a_reason_a_fresh_code_and_the_reading_key() {
     let body = json!({"reason": "review", "otp": code(&server, "security-officer")});
     let nothing = "/admin/v1/audit/content/req_00000000000000000000000000";
     assert_eq!(post(&server, nothing, &token, body).await.status, 404);
+    let tried = server.records("admin_outcome").pop().unwrap();
+    assert_eq!((tried.facts.word("verb"), tried.facts.word("why")), (Some("open_content"), Some("not_found")));
+}
+
+#[tokio::test]
+async fn a_patient_of_whom_nothing_is_known_yet_can_be_held() {
+    let server = Server::start().await;
+    let token = server.session("security-officer").await;
+    let with = |mut body: Value| {
+        body["otp"] = code(&server, "security-officer").into();
+        body
+    };
+    let erase = json!({"patient": "48213377", "reason": "patient-request"});
+    assert_eq!(post(&server, "/admin/v1/audit/erase", &token, with(erase.clone())).await.status, 404);
+    let hold = with(json!({"patient": "48213377", "reason": "legal"}));
+    assert_eq!(post(&server, "/admin/v1/audit/holds", &token, hold).await.status, 200);
+    ask(&server, Some("48213377"), NOTE).await;
+    let stopped = post(&server, "/admin/v1/audit/erase", &token, with(erase)).await;
+    assert_eq!((stopped.status.as_u16(), stopped.text.contains("hold")), (400, true), "{}", stopped.text);
 }
 
 #[tokio::test]

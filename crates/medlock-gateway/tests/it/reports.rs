@@ -94,12 +94,19 @@ async fn a_review_is_of_whole_days_and_signed_by_somebody_who_is_not_in_it() {
     let refused = sign(&subject, &one, &digest).await;
     assert_eq!((refused.status.as_u16(), refused.text.contains("somebody else")), (400, true), "{}", refused.text);
     // Overdue until it is signed by somebody who is not in it.
-    server.clock().advance_ms(40 * DAY_MS);
+    // On a working day's morning: off hours, everybody is in the pack.
+    server.clock().advance_ms(40 * DAY_MS + DAY_MS / 2);
     server.admin().look_around(true).await;
     let notes = server.send("GET", "/readyz", &[], vec![]).await.json()["notes"].clone();
     assert_eq!(notes, json!(["tamper_evident_below_root_only", "review_overdue"]));
     assert!(server.metrics().await.contains("medlock_audit_review_overdue_days 1"));
     let auditor = server.session("auditor").await;
+    // The last day alone leaves a gap before it.
+    let last = json!({"from_day": today_before(&server), "to_day": today_before(&server), "seed": 7, "sample": 3});
+    let last = post(&server, "/admin/v1/audit/reviews", &auditor, last).await.json();
+    assert_eq!(sign(&auditor, &last, last["pack"]["sha256"].as_str().unwrap()).await.status, 200);
+    server.admin().look_around(true).await;
+    assert!(server.metrics().await.contains("medlock_audit_review_overdue_days 1"));
     let until = json!({"from_day": day, "to_day": today_before(&server), "seed": 7, "sample": 3});
     let all = post(&server, "/admin/v1/audit/reviews", &auditor, until).await.json();
     let digest = all["pack"]["sha256"].as_str().unwrap().to_owned();
@@ -108,6 +115,12 @@ async fn a_review_is_of_whole_days_and_signed_by_somebody_who_is_not_in_it() {
     server.admin().look_around(true).await;
     let notes = server.send("GET", "/readyz", &[], vec![]).await.json()["notes"].clone();
     assert_eq!(notes, json!(["tamper_evident_below_root_only"]));
+    // Who reviewed in a period may review the period.
+    server.clock().advance_ms(DAY_MS);
+    let auditor = server.session("auditor").await;
+    let next = json!({"from_day": today_before(&server), "to_day": today_before(&server), "seed": 7, "sample": 3});
+    let next = post(&server, "/admin/v1/audit/reviews", &auditor, next).await.json();
+    assert_eq!(sign(&auditor, &next, next["pack"]["sha256"].as_str().unwrap()).await.status, 200);
 }
 
 fn today_before(server: &Server) -> String {

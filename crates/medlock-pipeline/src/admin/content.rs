@@ -5,7 +5,9 @@ use super::{Admin, AdminError, Because, By};
 use crate::content_keys::{Closed, ContentKeys};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use medlock_audit::read::Parcel;
+use futures_util::stream::BoxStream;
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use medlock_audit::read::{Parcel, StoredEntry};
 use medlock_audit::{Kind, Share};
 use medlock_auth::AdminAction;
 use medlock_domain::RequestId;
@@ -66,13 +68,19 @@ impl Admin {
         const VERB: &str = "open_content";
         let permit = self.permit(by, &[AdminAction::AuditOpenContent], VERB).await?;
         self.justified(by, permit.action(), VERB, because).await?;
+        let sealed = self.or_recorded(by, &permit, VERB, self.sealed(request).await).await?;
+        let entry = by.entry(Kind::ContentRead, permit.action(), VERB).word("opened", request.as_str());
+        let entry = because.note(entry).int("entries", sealed.len() as i64);
+        self.log.append(entry).await?;
+        Ok(sealed)
+    }
+
+    async fn sealed(&self, request: &RequestId) -> Result<Vec<Sealed>, AdminError> {
+        const MOST: usize = 1000;
         let (index, keys) = (self.index()?, self.content_keys()?);
         let query = Query::new().with(Field::Request, request.as_str()).map_err(|_| AdminError::NotFound("request"))?;
-        let found = async {
-            index.catch_up().await?;
-            index.contents(&query.order(Order::Oldest), None, 1000).await
-        };
-        let page = found.await.map_err(unfindable)?;
+        index.catch_up().await.map_err(unfindable)?;
+        let page = index.contents(&query.order(Order::Oldest), None, MOST).await.map_err(unfindable)?;
         if page.next.is_some() {
             return Err(AdminError::Refused("the request has more than 1,000 records: open the files".into()));
         }
@@ -82,20 +90,21 @@ impl Admin {
             let share = match keys.share(entry).await {
                 Ok(share) => Ok(share),
                 Err(Closed::Erased(key)) => Err(key),
-                Err(e) => {
-                    tracing::error!(error = %e, "a key of sealed content could not be read");
-                    return Err(AdminError::Failed);
-                }
+                Err(e) => return Err(lost(e)),
             };
             sealed.push(Sealed { parcel, share });
         }
-        if sealed.is_empty() {
-            return Err(AdminError::NotFound("request with sealed content"));
-        }
-        let entry = by.entry(Kind::ContentRead, permit.action(), VERB).word("opened", request.as_str());
-        let entry = because.note(entry).int("entries", sealed.len() as i64);
-        self.log.append(entry).await?;
-        Ok(sealed)
+        if sealed.is_empty() { Err(AdminError::NotFound("request with sealed content")) } else { Ok(sealed) }
+    }
+
+    /// Every entry that a query finds in the log as it is now.
+    pub(super) async fn entries(
+        &self,
+        query: Query,
+    ) -> Result<BoxStream<'_, Result<StoredEntry, AdminError>>, AdminError> {
+        let index = self.index()?;
+        index.catch_up().await.map_err(unfindable)?;
+        Ok(index.each(query).map_err(unfindable).boxed())
     }
 
     pub(super) fn index(&self) -> Result<&Index, AdminError> {
@@ -115,4 +124,9 @@ pub(super) fn unfindable(error: IndexError) -> AdminError {
             AdminError::Failed
         }
     }
+}
+
+pub(super) fn lost(error: impl std::fmt::Display) -> AdminError {
+    tracing::error!(error = %error, "a key of sealed content");
+    AdminError::Failed
 }

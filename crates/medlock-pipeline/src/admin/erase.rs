@@ -1,9 +1,10 @@
 //! Erasing content by destroying the keys that it is sealed under, with a certificate. The log stays whole, and
 //! what remains of the entries (who, when, what classes, how many) stays in it.
 
-use super::content::unfindable;
+use super::content::{lost, unfindable};
 use super::hold::{Day, Extent};
 use super::{Admin, AdminError, Because, By, Scope};
+use futures_util::TryStreamExt as _;
 use medlock_audit::{Entry, Kind, Outcome};
 use medlock_auth::AdminAction;
 use medlock_domain::{Actor, HolderId, Timestamp};
@@ -57,9 +58,14 @@ impl Admin {
         const VERB: &str = "erase";
         let permit = self.permit(by, &[AdminAction::AuditErase], VERB).await?;
         self.justified(by, permit.action(), VERB, because).await?;
-        let extent = self.extent(scope).await?;
+        let planned = async {
+            let extent = self.extent(scope).await?;
+            let doomed = self.doomed(&extent).await?;
+            Ok((extent, doomed))
+        };
+        let (extent, doomed) = self.or_recorded(by, &permit, VERB, planned.await).await?;
         let intent = because.note(by.entry(Kind::AdminIntent, permit.action(), VERB));
-        let erased = self.destroy(extent, intent, |kind| by.entry(kind, permit.action(), VERB)).await?;
+        let erased = self.destroy(extent, doomed, intent, |kind| by.entry(kind, permit.action(), VERB)).await?;
         self.certificate(&erased, &by.actor()).await
     }
 
@@ -69,7 +75,7 @@ impl Admin {
         let before = Day::of(witnessed.plus_ms(-i64::from(keep_days) * DAY_MS));
         let (holds, mut gone) = (self.holds_in_force().await?, Vec::new());
         for name in self.living()? {
-            let Some(day) = Day::new(name.day()).filter(|day| *day < before) else { continue };
+            let Some(day) = name.day().parse::<Day>().ok().filter(|day| *day < before) else { continue };
             let extent = Extent::Days(day.clone(), day);
             if let Some(hold) = self.held(&extent, &holds).await? {
                 tracing::info!(day = name.day(), hold, "content stays, since it is held");
@@ -81,7 +87,8 @@ impl Admin {
                     .word("verb", "expire")
                     .int("witnessed_time", witnessed.0)
             };
-            self.destroy(extent, entry(Kind::AdminIntent).word("reason", "retention"), entry).await?;
+            let doomed = Doomed::Days(vec![name.clone()]);
+            self.destroy(extent, doomed, entry(Kind::AdminIntent).word("reason", "retention"), entry).await?;
             gone.push(name.as_str().to_owned());
         }
         Ok(gone)
@@ -92,28 +99,19 @@ impl Admin {
     pub async fn keep_erased(&self) -> Result<usize, AdminError> {
         let keys = self.content_keys()?;
         let mut back: Vec<String> = keys.days().finish().map_err(lost)?.iter().map(|n| n.as_str().to_owned()).collect();
-        let index = self.index()?;
-        index.catch_up().await.map_err(unfindable)?;
         let query = Query::new().with(Field::Action, "erase,expire").map_err(|_| AdminError::Failed)?;
-        let (query, mut cursor) = (query.order(Order::Oldest), None);
-        loop {
-            let page = index.search(&query, cursor, 1000).await.map_err(unfindable)?;
-            // An intent without an outcome as well: it was begun, and somebody wanted it.
-            for entry in page.entries.iter().filter(|e| matches!(e.kind, Kind::AdminIntent | Kind::AdminOutcome)) {
-                for name in entry.facts.word("erased_keys").unwrap_or_default().split(',') {
-                    let again = match (name.parse::<HolderId>(), PeriodName::new(name)) {
-                        (Ok(id), _) => keys.holders().destroy(&id).await.map_err(lost)?,
-                        (_, Some(day)) => keys.days().destroy(&day).map_err(lost)?,
-                        _ => false,
-                    };
-                    if again {
-                        back.push(name.to_owned());
-                    }
+        let mut entries = self.entries(query.order(Order::Oldest)).await?;
+        // An intent without an outcome as well: it was begun, and somebody wanted it.
+        while let Some(entry) = entries.try_next().await? {
+            for name in entry.facts.word("erased_keys").unwrap_or_default().split(',') {
+                let again = match (name.parse::<HolderId>(), PeriodName::new(name)) {
+                    (Ok(id), _) => keys.holders().destroy(&id).await.map_err(lost)?,
+                    (_, Some(day)) => keys.days().destroy(&day).map_err(lost)?,
+                    _ => false,
+                };
+                if again {
+                    back.push(name.to_owned());
                 }
-            }
-            match page.next {
-                Some(next) => cursor = Some(next),
-                None => break,
             }
         }
         if !back.is_empty() {
@@ -130,6 +128,7 @@ impl Admin {
     async fn destroy(
         &self,
         extent: Extent,
+        doomed: Doomed,
         intent: Entry,
         entry: impl Fn(Kind) -> Entry,
     ) -> Result<Erased, AdminError> {
@@ -140,7 +139,6 @@ impl Admin {
                 "legal hold {hold} covers a part of it; lift it first (`medlock audit hold lift {hold}`)"
             )));
         }
-        let doomed = self.doomed(&extent).await?;
         let names = doomed.names();
         let (contents, others) = self.counted(&extent, &names).await?;
         let mut index = None;
@@ -276,9 +274,4 @@ impl Admin {
             "proof": proof.to_text(&leaf),
         }))
     }
-}
-
-fn lost(error: impl std::fmt::Display) -> AdminError {
-    tracing::error!(error = %error, "a key of sealed content");
-    AdminError::Failed
 }

@@ -1,14 +1,16 @@
 //! Legal holds: what is not to be erased, whatever the period of keeping says. The log itself is where they are
 //! kept: a hold is the record that made it, until a record lifts it.
 
-use super::content::unfindable;
+use super::content::{lost, unfindable};
 use super::{Admin, AdminError, Because, By};
+use futures_util::TryStreamExt as _;
 use medlock_audit::read::StoredEntry;
 use medlock_audit::{Entry, Kind, Outcome};
 use medlock_auth::AdminAction;
 use medlock_domain::{HolderId, PatientRef, Timestamp, UserId};
 use medlock_review::{Field, Order, Query};
 use serde_json::{Value, json};
+use std::str::FromStr;
 
 /// Content that is to be held or erased.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,11 +30,6 @@ pub enum Scope {
 pub struct Day(String);
 
 impl Day {
-    /// The day, if it is one.
-    pub fn new(text: &str) -> Option<Self> {
-        (text.len() == 10 && Timestamp::parse_rfc3339(text).is_some()).then(|| Self(text.to_owned()))
-    }
-
     /// The day that a moment is in.
     pub fn of(time: Timestamp) -> Self {
         Self(time.rfc3339().get(..10).unwrap_or_default().to_owned())
@@ -49,6 +46,15 @@ impl Day {
 
     pub(super) fn ends(&self) -> Timestamp {
         self.begins().plus_ms(24 * 60 * 60 * 1000)
+    }
+}
+
+impl FromStr for Day {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let is = text.len() == 10 && Timestamp::parse_rfc3339(text).is_some();
+        if is { Ok(Self(text.to_owned())) } else { Err("a day such as 2026-11-23") }
     }
 }
 
@@ -100,7 +106,7 @@ impl Extent {
 
     fn of(entry: &StoredEntry) -> Option<Self> {
         let word = |key| entry.facts.word(key);
-        let day = |key| word(key).and_then(Day::new);
+        let day = |key| word(key)?.parse::<Day>().ok();
         if word("extent") == Some("all") {
             return Some(Self::All);
         }
@@ -129,7 +135,13 @@ impl Admin {
         const VERB: &str = "hold";
         let permit = self.permit(by, &[AdminAction::AuditHold], VERB).await?;
         self.justified(by, permit.action(), VERB, because).await?;
-        let extent = self.extent(scope).await?;
+        let extent = match scope {
+            // Nothing may be known of them yet: what comes is held.
+            Scope::Patient(patient) => {
+                Extent::Patient(self.content_keys()?.patient(&patient, self.auth.now()).await.map_err(lost)?)
+            }
+            scope => self.or_recorded(by, &permit, VERB, self.extent(scope).await).await?,
+        };
         let entry = by.entry(Kind::AdminOutcome, permit.action(), VERB);
         Ok(self.log.append(because.note(extent.note(entry))).await?.index())
     }
@@ -139,9 +151,9 @@ impl Admin {
         const VERB: &str = "lift_hold";
         let permit = self.permit(by, &[AdminAction::AuditHold], VERB).await?;
         self.justified(by, permit.action(), VERB, because).await?;
-        if !self.holds_in_force().await?.iter().any(|hold| hold.number == number) {
-            return Err(AdminError::NotFound("hold in force"));
-        }
+        let there = self.holds_in_force().await?.iter().any(|hold| hold.number == number);
+        let there = if there { Ok(()) } else { Err(AdminError::NotFound("hold in force")) };
+        self.or_recorded(by, &permit, VERB, there).await?;
         let entry = by.entry(Kind::AdminOutcome, permit.action(), VERB).int("hold", number as i64);
         self.log.append(because.note(entry)).await?;
         Ok(())
@@ -154,27 +166,22 @@ impl Admin {
     }
 
     pub(super) async fn holds_in_force(&self) -> Result<Vec<Hold>, AdminError> {
-        let index = self.index()?;
-        index.catch_up().await.map_err(unfindable)?;
         let query = Query::new().with(Field::Action, "hold,lift_hold").map_err(|_| AdminError::Failed)?;
-        let (query, mut cursor, mut holds) = (query.order(Order::Oldest), None, Vec::<Hold>::new());
-        loop {
-            let page = index.search(&query, cursor, 1000).await.map_err(unfindable)?;
-            for entry in page.entries.iter().filter(|e| e.kind == Kind::AdminOutcome && e.outcome == Outcome::Ok) {
-                match entry.facts.int("hold") {
-                    Some(lifted) => holds.retain(|hold| i64::try_from(hold.number).ok() != Some(lifted)),
-                    None => {
-                        // One that cannot be read holds everything: nothing is erased by misunderstanding.
-                        let extent = Extent::of(entry).unwrap_or(Extent::All);
-                        holds.push(Hold { number: entry.index, since: entry.time, extent });
-                    }
+        let (mut entries, mut holds) = (self.entries(query.order(Order::Oldest)).await?, Vec::<Hold>::new());
+        while let Some(entry) = entries.try_next().await? {
+            if entry.kind != Kind::AdminOutcome || entry.outcome != Outcome::Ok {
+                continue;
+            }
+            match entry.facts.int("hold") {
+                Some(lifted) => holds.retain(|hold| i64::try_from(hold.number).ok() != Some(lifted)),
+                None => {
+                    // One that cannot be read holds everything: nothing is erased by misunderstanding.
+                    let extent = Extent::of(&entry).unwrap_or(Extent::All);
+                    holds.push(Hold { number: entry.index, since: entry.time, extent });
                 }
             }
-            match page.next {
-                Some(next) => cursor = Some(next),
-                None => return Ok(holds),
-            }
         }
+        Ok(holds)
     }
 
     /// The hold that forbids to erase this, if there is one: of what it holds, something would go.
@@ -183,15 +190,11 @@ impl Admin {
             let overlaps = match (&hold.extent, extent) {
                 (Extent::All, _) => true,
                 (Extent::Days(from, to), Extent::Days(first, last)) => from <= last && first <= to,
-                (Extent::Patient(a), Extent::Patient(b)) if a == b => true,
                 (Extent::Owner(a), Extent::Owner(b)) => a == b,
+                (Extent::Patient(a), Extent::Patient(b)) => a == b || self.both(a, extent).await?,
                 (held, _) => {
-                    // Two patients: an entry that is about the one may name the other.
                     let query = extent.narrow(held.narrow(Query::new())?)?;
-                    match (held, extent) {
-                        (Extent::Patient(_), Extent::Patient(_)) => self.both(held, extent).await?,
-                        _ => self.index()?.count(&query).await.map_err(unfindable)? > 0,
-                    }
+                    self.index()?.count(&query).await.map_err(unfindable)? > 0
                 }
             };
             if overlaps {
@@ -201,22 +204,16 @@ impl Admin {
         Ok(None)
     }
 
-    /// Whether one request is about both: several values of one field would mean either.
-    async fn both(&self, one: &Extent, other: &Extent) -> Result<bool, AdminError> {
-        let (index, mut cursor) = (self.index()?, None);
-        let Extent::Patient(id) = one else { return Ok(false) };
-        let query = other.narrow(Query::new())?;
-        loop {
-            let page = index.search(&query, cursor, 1000).await.map_err(unfindable)?;
-            let names = |e: &StoredEntry| e.facts.iter().any(|(_, fact)| fact.to_string().contains(id.as_str()));
-            if page.entries.iter().any(names) {
+    /// Whether an entry is about this patient and the other one as well: several values of one field would mean
+    /// either.
+    async fn both(&self, one: &HolderId, other: &Extent) -> Result<bool, AdminError> {
+        let mut entries = self.entries(other.narrow(Query::new())?).await?;
+        while let Some(entry) = entries.try_next().await? {
+            if entry.facts.iter().any(|(_, fact)| fact.to_string().contains(one.as_str())) {
                 return Ok(true);
             }
-            match page.next {
-                Some(next) => cursor = Some(next),
-                None => return Ok(false),
-            }
         }
+        Ok(false)
     }
 
     pub(super) async fn extent(&self, scope: Scope) -> Result<Extent, AdminError> {
@@ -226,12 +223,13 @@ impl Admin {
             Scope::Owner(user) => Extent::Owner(user),
             Scope::All => Extent::All,
             Scope::Patient(patient) => {
-                let found = self.content_keys()?.find_patient(&patient).await.map_err(|e| {
-                    tracing::error!(error = %e, "a patient's id could not be read");
-                    AdminError::Failed
-                })?;
-                Extent::Patient(found.ok_or(AdminError::NotFound("patient in the log"))?)
+                Extent::Patient(self.patient_id(&patient).await?.ok_or(AdminError::NotFound("patient in the log"))?)
             }
         })
+    }
+
+    /// As records name a patient, if one is about them.
+    pub(super) async fn patient_id(&self, patient: &PatientRef) -> Result<Option<HolderId>, AdminError> {
+        self.content_keys()?.find_patient(patient).await.map_err(lost)
     }
 }

@@ -1,8 +1,8 @@
 //! Requests put together again: for a breach assessment, and for the accounting of a patient's disclosures.
 
-use super::content::unfindable;
 use super::search::Wanted;
 use super::{Admin, AdminError, By};
+use futures_util::TryStreamExt as _;
 use medlock_audit::Kind;
 use medlock_auth::AdminAction;
 use medlock_domain::{PatientRef, RequestId};
@@ -10,6 +10,8 @@ use medlock_review::requests::{Request, Requests, summary};
 use medlock_review::{Field, Order, Query};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
+use std::str::FromStr;
+use zeroize::Zeroizing;
 
 /// Requests in one report.
 const MOST: usize = 100_000;
@@ -18,6 +20,37 @@ const AT_ONCE: usize = 100;
 /// Patients asked for at once.
 const PATIENTS: usize = 10_000;
 
+/// In which states patients live. As text: lines of patient, comma, state.
+#[derive(Default)]
+pub struct States(Vec<(PatientRef, String)>);
+
+impl FromStr for States {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let line = |line: &str| {
+            let (patient, state) = line.rsplit_once(',')?;
+            let state = state.trim();
+            let word = (1..=32).contains(&state.len()) && state.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+            Some((patient.trim().parse().ok()?, word.then(|| state.to_owned())?))
+        };
+        let lines: Option<Vec<_>> = text.lines().filter(|l| !l.trim().is_empty()).map(line).collect();
+        match lines {
+            Some(lines) if lines.len() <= PATIENTS => Ok(Self(lines)),
+            Some(_) => Err("at most 10,000 patients: give those concerned"),
+            None => Err("lines of patient, comma, state"),
+        }
+    }
+}
+
+impl States {
+    /// As [`FromStr`] takes it.
+    pub fn to_text(&self) -> Zeroizing<String> {
+        let line = |(patient, state): &(PatientRef, String)| format!("{},{state}\n", patient.canonical());
+        Zeroizing::new(self.0.iter().map(line).collect())
+    }
+}
+
 impl Admin {
     /// The requests that entries with these filters belong to, and the answers to the questions of a breach
     /// assessment about them. `states` gives the state that a patient lives in: 164.406 and 164.408 count by it.
@@ -25,7 +58,7 @@ impl Admin {
         &self,
         by: By<'_>,
         filters: &[(String, String)],
-        states: &[(PatientRef, String)],
+        states: &States,
     ) -> Result<Value, AdminError> {
         let requests = self.requests(by, filters, "reconstruct").await?;
         let mut value = json!({
@@ -33,7 +66,7 @@ impl Admin {
             "summary": summary(&requests),
             "requests": requests.iter().map(Request::to_json).collect::<Vec<_>>(),
         });
-        if !states.is_empty() {
+        if !states.0.is_empty() {
             value["summary"]["individuals_by_state"] = json!(self.by_state(&requests, states).await?);
         }
         Ok(value)
@@ -68,32 +101,21 @@ impl Admin {
         let wanted = Wanted::of(filters)?;
         let entry = wanted.note(by.entry(Kind::LogRead, permit.action(), verb), filters);
         self.log.append(entry).await?;
-        let index = self.index()?;
-        index.catch_up().await.map_err(unfindable)?;
-        let (mut ids, mut cursor) = (BTreeSet::<RequestId>::new(), None);
-        loop {
-            let page = index.search(&wanted.query, cursor, 1000).await.map_err(unfindable)?;
-            ids.extend(page.entries.iter().filter_map(|e| e.request.clone()));
+        let mut ids = BTreeSet::<RequestId>::new();
+        let mut entries = self.entries(wanted.query).await?;
+        while let Some(entry) = entries.try_next().await? {
+            ids.extend(entry.request);
             if ids.len() > MOST {
                 return Err(AdminError::Refused(format!("more than {MOST} requests: narrow it, such as by time")));
-            }
-            match page.next {
-                Some(next) => cursor = Some(next),
-                None => break,
             }
         }
         let mut requests = Requests::default();
         for part in ids.into_iter().collect::<Vec<_>>().chunks(AT_ONCE) {
             let values = part.iter().map(RequestId::as_str).collect::<Vec<_>>().join(",");
             let query = Query::new().with(Field::Request, &values).map_err(|e| AdminError::Refused(e.to_string()))?;
-            let (query, mut cursor) = (query.order(Order::Oldest), None);
-            loop {
-                let page = index.search(&query, cursor, 1000).await.map_err(unfindable)?;
-                page.entries.iter().for_each(|entry| requests.take(entry));
-                match page.next {
-                    Some(next) => cursor = Some(next),
-                    None => break,
-                }
+            let mut entries = self.entries(query.order(Order::Oldest)).await?;
+            while let Some(entry) = entries.try_next().await? {
+                requests.take(&entry);
             }
         }
         Ok(requests.into_sorted())
@@ -102,20 +124,12 @@ impl Admin {
     async fn by_state(
         &self,
         requests: &[Request],
-        states: &[(PatientRef, String)],
+        States(states): &States,
     ) -> Result<BTreeMap<String, u64>, AdminError> {
-        if states.len() > PATIENTS {
-            return Err(AdminError::Refused(format!(
-                "more than {PATIENTS} patients with states: give those concerned"
-            )));
-        }
         let all: BTreeSet<_> = requests.iter().flat_map(|r| &r.patients).collect();
         let (mut counts, mut known) = (BTreeMap::new(), BTreeSet::new());
         for (patient, state) in states {
-            let found = self.content_keys()?.find_patient(patient).await.map_err(|e| {
-                tracing::error!(error = %e, "a patient's id could not be read");
-                AdminError::Failed
-            })?;
+            let found = self.patient_id(patient).await?;
             if let Some(id) = found.filter(|id| all.contains(id))
                 && known.insert(id)
             {

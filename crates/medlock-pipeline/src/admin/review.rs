@@ -1,15 +1,16 @@
 //! Review packs: made of a period, signed off by somebody who is not in them.
 
-use super::content::unfindable;
 use super::{Admin, AdminError, By, Day};
+use futures_util::TryStreamExt as _;
 use medlock_audit::read::{Follow, Position, StoredEntry};
 use medlock_audit::{Entry, Kind, Outcome};
-use medlock_auth::AdminAction;
+use medlock_auth::{AdminAction, Principal};
 use medlock_domain::{Actor, Timestamp};
 use medlock_keys::digest::{Digest, hex};
 use medlock_review::pack::{self, Hours, Pack};
 use medlock_review::{Field, Order, Query};
 use serde_json::{Value, json};
+use std::str::FromStr;
 
 /// How reviews are done here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,10 +44,13 @@ impl Verdict {
             Self::FollowUp => "follow-up",
         }
     }
+}
 
-    /// From the word.
-    pub fn of(word: &str) -> Option<Self> {
-        [Self::Clean, Self::FollowUp].into_iter().find(|v| v.as_str() == word)
+impl FromStr for Verdict {
+    type Err = &'static str;
+
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        [Self::Clean, Self::FollowUp].into_iter().find(|v| v.as_str() == word).ok_or("clean or follow-up")
     }
 }
 
@@ -88,6 +92,15 @@ impl Admin {
         let By::Caller(principal, _) = by else {
             return Err(AdminError::Refused("a review is signed by a person: log in, while a server runs".into()));
         };
+        let made = self.reviewed(principal, number, digest).await;
+        let made = self.or_recorded(by, &permit, VERB, made).await?;
+        let entry = made.note(by.entry(Kind::AdminOutcome, permit.action(), VERB));
+        let entry = entry.int("pack_number", number as i64).word("verdict", verdict.as_str()).digest("pack", digest);
+        Ok(self.log.append(entry).await?.index())
+    }
+
+    /// How the pack was made, if this person may sign it.
+    async fn reviewed(&self, principal: &Principal, number: u64, digest: Digest) -> Result<Made, AdminError> {
         let Actor::Person { user, .. } = principal.actor() else { return Err(AdminError::Denied) };
         let (made, recorded) = self.recorded(number).await?;
         if recorded != digest {
@@ -101,9 +114,7 @@ impl Admin {
         if pack["subjects"].as_array().into_iter().flatten().any(|id| id.as_str() == Some(user.as_str())) {
             return Err(AdminError::Refused("you are in this pack yourself: somebody else has to review it".into()));
         }
-        let entry = made.note(by.entry(Kind::AdminOutcome, permit.action(), VERB));
-        let entry = entry.int("pack_number", number as i64).word("verdict", verdict.as_str()).digest("pack", digest);
-        Ok(self.log.append(entry).await?.index())
+        Ok(made)
     }
 
     async fn make(&self, made: &Made) -> Result<Value, AdminError> {
@@ -143,56 +154,44 @@ impl Admin {
 
     /// How the pack of this number was made, and its digest.
     async fn recorded(&self, number: u64) -> Result<(Made, Digest), AdminError> {
-        let index = self.index()?;
-        index.catch_up().await.map_err(unfindable)?;
         let query = Query::new().with(Field::Action, "review_pack").map_err(|_| AdminError::Failed)?;
-        let mut cursor = None;
-        loop {
-            let page = index.search(&query, cursor, 1000).await.map_err(unfindable)?;
-            let found = page.entries.iter().find(|e| e.index == number && e.kind == Kind::LogRead);
-            if let Some(found) = found.and_then(|e| Some((Made::of(e)?, e.facts.digest("pack")?))) {
-                return Ok(found);
-            }
-            match page.next {
-                Some(next) => cursor = Some(next),
-                None => return Err(AdminError::NotFound("review pack")),
+        let mut entries = self.entries(query).await?;
+        while let Some(entry) = entries.try_next().await? {
+            if entry.index == number && entry.kind == Kind::LogRead {
+                let found = Made::of(&entry).zip(entry.facts.digest("pack"));
+                return found.ok_or(AdminError::NotFound("review pack"));
             }
         }
+        Err(AdminError::NotFound("review pack"))
     }
 
-    /// How many days the next review is overdue; `None` when it is not, or when nobody is reminded.
+    /// How many days the next review is overdue; `None` when it is not, or when nobody is reminded. Reviewed is what
+    /// signed packs cover without a gap since the log began.
     pub async fn review_overdue(&self) -> Result<Option<i64>, AdminError> {
         let every = i64::from(self.review.every_days);
         if every == 0 {
             return Ok(None);
         }
-        let index = self.index()?;
-        index.catch_up().await.map_err(unfindable)?;
-        let mut cursor = None;
+        let Some(first) = self.entries(Query::new().order(Order::Oldest)).await?.try_next().await? else {
+            return Ok(None);
+        };
         let signed = Query::new().with(Field::Action, "review_sign").map_err(|_| AdminError::Failed)?;
-        let mut reviewed = None;
-        loop {
-            let page = index.search(&signed, cursor, 1000).await.map_err(unfindable)?;
-            let ok = page.entries.iter().filter(|e| e.kind == Kind::AdminOutcome && e.outcome == Outcome::Ok);
-            let last = ok.filter_map(|e| Day::new(e.facts.word("to_day")?)).max();
-            reviewed = reviewed.max(last);
-            match page.next {
-                Some(next) => cursor = Some(next),
-                None => break,
+        let (mut entries, mut periods) = (self.entries(signed).await?, Vec::new());
+        while let Some(entry) = entries.try_next().await? {
+            if entry.kind == Kind::AdminOutcome && entry.outcome == Outcome::Ok {
+                periods.extend(Made::of(&entry).map(|made| (made.from, made.to)));
             }
         }
-        let since = match reviewed {
-            Some(day) => day.ends(),
-            // Nothing was reviewed yet: since the log began.
-            None => {
-                let first = index.search(&Query::new().order(Order::Oldest), None, 1).await.map_err(unfindable)?;
-                let Some(first) = first.entries.first() else { return Ok(None) };
-                first.time
-            }
-        };
+        let since = covered(first.time, periods);
         let days = (self.auth.now().0 - since.0).div_euclid(DAY_MS);
         Ok((days > every).then_some(days - every))
     }
+}
+
+/// To where these periods reach from `start` on without a gap.
+fn covered(start: Timestamp, mut periods: Vec<(Day, Day)>) -> Timestamp {
+    periods.sort();
+    periods.iter().fold(start, |until, (from, to)| if from.begins() <= until { until.max(to.ends()) } else { until })
 }
 
 /// What a pack is made from, beside the log.
@@ -217,7 +216,7 @@ impl Made {
     }
 
     fn of(entry: &StoredEntry) -> Option<Self> {
-        let day = |key| Day::new(entry.facts.word(key)?);
+        let day = |key| entry.facts.word(key)?.parse::<Day>().ok();
         let hour = |key| u8::try_from(entry.facts.int(key)?).ok();
         let hours = Hours { from: hour("hours_from")?, to: hour("hours_to")? };
         let sample = usize::try_from(entry.facts.int("sample")?).ok()?;

@@ -46,12 +46,8 @@ impl Admin {
                 continue;
             }
             let patient: PatientRef = value.parse().map_err(|e: BadPatient| AdminError::Refused(e.to_string()))?;
-            let found = self.content_keys()?.find_patient(&patient).await.map_err(|e| {
-                tracing::error!(error = %e, "a patient's id could not be read");
-                AdminError::Failed
-            })?;
             // Nobody's id: nothing is found, and that it was looked for is a record like any other.
-            let id = found.unwrap_or_else(|| HolderId::from_random([0; 16]));
+            let id = self.patient_id(&patient).await?.unwrap_or_else(|| HolderId::from_random([0; 16]));
             all.push((name.clone(), id.to_string()));
         }
         Ok(all)

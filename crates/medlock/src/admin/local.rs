@@ -1,16 +1,16 @@
 //! The verbs on the files, by whoever holds them, while no server runs.
 
-use super::view::{Factor, Found, KeyView, MadeKey, MadeUser, NewKeyAsk, SessionView, UserView};
+use super::view::{Factor, Found, KeyView, MadeKey, MadeUser, NewKeyAsk, PackAsk, SessionView, UserView};
 use crate::config::Settings;
 use crate::failure::Failure;
 use crate::installation::Installation;
 use crate::lock::RunLock;
 use medlock_auth::{Enrolment, LocalOperator, NewKey, NewUser};
-use medlock_domain::{BadPatient, KeyId, PatientRef, RequestId, RoleName, SessionId, UserId, Username};
+use medlock_domain::{KeyId, PatientRef, RequestId, RoleName, SessionId, UserId, Username};
+use medlock_keys::digest::Digest;
 use medlock_keys::password::Secret;
-use medlock_pipeline::admin::{AdminError, Because, By, Day, Scope, Sealed};
-use serde_json::{Map, Value};
-use zeroize::Zeroizing;
+use medlock_pipeline::admin::{AdminError, Because, By, Scope, Sealed, States, Verdict};
+use serde_json::Value;
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
@@ -40,58 +40,39 @@ impl Local {
         Ok(Found { data: found.entries, next: found.next })
     }
 
-    pub(super) async fn open_content(
-        &self,
-        request: &RequestId,
-        ask: Map<String, Value>,
-    ) -> Result<Vec<Sealed>, Failure> {
-        let because = because(&ask)?;
-        self.installation.admin.open_content(self.by(), request, &because).await.map_err(failure)
+    pub(super) async fn open_content(&self, request: &RequestId, because: &Because) -> Result<Vec<Sealed>, Failure> {
+        self.installation.admin.open_content(self.by(), request, because).await.map_err(failure)
     }
 
-    /// As the routes of the server do it.
-    pub(super) async fn report(&self, path: &str, ask: &Map<String, Value>) -> Result<Value, Failure> {
-        let admin = &self.installation.admin;
-        let text = |key: &str| ask.get(key).and_then(Value::as_str).map(str::to_owned);
-        let number = |key: &str| ask.get(key).and_then(Value::as_u64).unwrap_or_default();
-        let bad = |what: &str| Failure::error(what.to_owned());
-        let report = match path.trim_start_matches("/admin/v1/audit/") {
-            "reconstruct" => {
-                let states = states(&text("states").unwrap_or_default());
-                let states = states.ok_or_else(|| bad("--states: each line is a patient, a comma and a state"))?;
-                let filters = ask.iter().filter(|(name, _)| *name != "states");
-                let filters: Vec<_> =
-                    filters.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned()))).collect();
-                admin.reconstruct(self.by(), &filters, &states).await
-            }
-            "disclosures" => {
-                let patient = text("patient").unwrap_or_default().parse();
-                let patient = patient.map_err(|e: BadPatient| Failure::error(e.to_string()))?;
-                admin.disclosures(self.by(), &patient, ask.contains_key("all")).await
-            }
-            "reviews" => {
-                let day = |key: &str| Day::new(&text(key)?);
-                let days = day("from_day").zip(day("to_day")).ok_or_else(|| bad("a day is 2026-11-23"))?;
-                admin.review_pack(self.by(), &days.0, &days.1, number("seed"), number("sample") as usize).await
-            }
-            _ => return Err(bad("a review is signed by a person: log in, while a server runs")),
-        };
-        report.map_err(failure)
+    pub(super) async fn reconstruct(&self, filters: &[(String, String)], states: &States) -> Result<Value, Failure> {
+        self.installation.admin.reconstruct(self.by(), filters, states).await.map_err(failure)
     }
 
-    pub(super) async fn erase(&self, ask: Map<String, Value>) -> Result<Value, Failure> {
-        let (scope, because) = (scope(&ask)?, because(&ask)?);
-        self.installation.admin.erase(self.by(), scope, &because).await.map_err(failure)
+    pub(super) async fn disclosures(&self, patient: &PatientRef, all: bool) -> Result<Value, Failure> {
+        self.installation.admin.disclosures(self.by(), patient, all).await.map_err(failure)
     }
 
-    pub(super) async fn hold(&self, ask: Map<String, Value>) -> Result<u64, Failure> {
-        let (scope, because) = (scope(&ask)?, because(&ask)?);
-        self.installation.admin.hold(self.by(), scope, &because).await.map_err(failure)
+    pub(super) async fn review_pack(&self, ask: &PackAsk) -> Result<Value, Failure> {
+        let PackAsk { from, to, seed, sample } = ask;
+        let pack = self.installation.admin.review_pack(self.by(), from, to, u64::from(*seed), usize::from(*sample));
+        pack.await.map_err(failure)
     }
 
-    pub(super) async fn lift_hold(&self, number: u64, ask: Map<String, Value>) -> Result<(), Failure> {
-        let because = because(&ask)?;
-        self.installation.admin.lift_hold(self.by(), number, &because).await.map_err(failure)
+    pub(super) async fn sign_review(&self, number: u64, digest: Digest, verdict: Verdict) -> Result<(), Failure> {
+        let signed = self.installation.admin.sign_review(self.by(), number, digest, verdict).await;
+        signed.map(drop).map_err(failure)
+    }
+
+    pub(super) async fn erase(&self, scope: Scope, because: &Because) -> Result<Value, Failure> {
+        self.installation.admin.erase(self.by(), scope, because).await.map_err(failure)
+    }
+
+    pub(super) async fn hold(&self, scope: Scope, because: &Because) -> Result<u64, Failure> {
+        self.installation.admin.hold(self.by(), scope, because).await.map_err(failure)
+    }
+
+    pub(super) async fn lift_hold(&self, number: u64, because: &Because) -> Result<(), Failure> {
+        self.installation.admin.lift_hold(self.by(), number, because).await.map_err(failure)
     }
 
     pub(super) async fn holds(&self) -> Result<Vec<Value>, Failure> {
@@ -166,36 +147,6 @@ impl Local {
     pub(super) async fn end_session(&self, session: &SessionId) -> Result<(), Failure> {
         self.installation.admin.end_session(self.by(), session).await.map_err(failure)
     }
-}
-
-/// Lines of patient, comma, state.
-fn states(text: &str) -> Option<Vec<(PatientRef, String)>> {
-    let line = |line: &str| {
-        let (patient, state) = line.rsplit_once(',')?;
-        Some((patient.trim().parse().ok()?, state.trim().to_owned()))
-    };
-    text.lines().filter(|l| !l.trim().is_empty()).map(line).collect()
-}
-
-fn because(ask: &Map<String, Value>) -> Result<Because, Failure> {
-    let text = |key: &str| ask.get(key).and_then(Value::as_str);
-    let reason = text("reason").unwrap_or_default().parse();
-    let reason = reason.map_err(|expected| Failure::error(format!("--reason must be {expected}")))?;
-    Ok(Because { reason, note: text("note").map(|note| Zeroizing::new(note.to_owned())), code: None })
-}
-
-fn scope(ask: &Map<String, Value>) -> Result<Scope, Failure> {
-    let text = |key: &str| ask.get(key).and_then(Value::as_str);
-    let day = |key: &str| Day::new(text(key)?);
-    let days = || Some(Scope::Days(day("from_day")?, day("to_day")?));
-    let patient = || text("patient")?.parse().ok().map(Scope::Patient);
-    let owner = || text("owner")?.parse().ok().map(Scope::Owner);
-    let all = || text("all").map(|_| Scope::All);
-    days()
-        .or_else(patient)
-        .or_else(owner)
-        .or_else(all)
-        .ok_or_else(|| Failure::error("a day is 2026-11-23; a patient, a record number or FHIR reference"))
 }
 
 fn factor(enrolment: &Enrolment) -> Factor {

@@ -8,7 +8,7 @@ mod remote;
 mod view;
 
 pub(crate) use client::{Client, Saved, trusting, unreachable_server};
-pub(crate) use view::{Factor, Found, KeyView, MadeKey, MadeUser, NewKeyAsk, SessionView, UserView};
+pub(crate) use view::{Factor, Found, KeyView, MadeKey, MadeUser, NewKeyAsk, PackAsk, SessionView, UserView};
 
 use crate::cli::Why;
 use crate::config::{self, Whereabouts};
@@ -16,11 +16,12 @@ use crate::failure::Failure;
 use crate::lock::{self, Holder};
 use crate::prompt;
 use local::Local;
-use medlock_domain::{KeyId, RequestId, RoleName, SessionId, UserId, Username};
+use medlock_domain::{KeyId, PatientRef, RequestId, RoleName, SessionId, UserId, Username};
+use medlock_keys::digest::Digest;
 use medlock_keys::password::Secret;
-use medlock_pipeline::admin::Sealed;
-use reqwest::Method;
-use serde_json::{Map, Value};
+use medlock_pipeline::admin::{Because, Scope, Sealed, States, Verdict};
+use serde_json::Value;
+use zeroize::Zeroizing;
 
 /// Who does the verbs.
 pub(crate) enum Office {
@@ -31,8 +32,20 @@ pub(crate) enum Office {
 }
 
 impl Office {
+    /// Does a verb, and ends in good order.
+    pub(crate) async fn with<T>(
+        whereabouts: &Whereabouts,
+        verb: impl AsyncFnOnce(&Office) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let office = Self::open(whereabouts).await?;
+        let done = verb(&office).await;
+        let closed = office.close().await;
+        let done = done?;
+        closed.map(|()| done)
+    }
+
     /// The server where one runs, else the files.
-    pub(crate) async fn open(whereabouts: &Whereabouts) -> Result<Self, Failure> {
+    async fn open(whereabouts: &Whereabouts) -> Result<Self, Failure> {
         let settings = config::load(whereabouts)?;
         match lock::take(&settings.layout)? {
             Holder::Server(at) => Ok(Office::Remote(Client::saved(&settings, at)?)),
@@ -41,57 +54,69 @@ impl Office {
         }
     }
 
-    /// Ends in good order.
-    pub(crate) async fn close(self) -> Result<(), Failure> {
+    async fn close(self) -> Result<(), Failure> {
         match self {
             Office::Remote(_) => Ok(()),
             Office::Local(local) => local.close().await,
         }
     }
 
-    /// What is sealed of a request; `ask` says why.
-    pub(crate) async fn open_content(
-        &self,
-        request: &RequestId,
-        ask: Map<String, Value>,
-    ) -> Result<Vec<Sealed>, Failure> {
+    /// What is sealed of a request.
+    pub(crate) async fn open_content(&self, request: &RequestId, because: &Because) -> Result<Vec<Sealed>, Failure> {
         match self {
-            Office::Remote(c) => remote::open_content(c, request, ask).await,
-            Office::Local(l) => l.open_content(request, ask).await,
+            Office::Remote(c) => remote::open_content(c, request, because).await,
+            Office::Local(l) => l.open_content(request, because).await,
         }
     }
 
-    /// A report about what the log says, of the route `path`.
-    pub(crate) async fn report(&self, path: &str, ask: Map<String, Value>) -> Result<Value, Failure> {
+    pub(crate) async fn reconstruct(&self, filters: &[(String, String)], states: &States) -> Result<Value, Failure> {
         match self {
-            Office::Remote(c) => c.ask(Method::POST, path, Some(&Value::Object(ask))).await,
-            Office::Local(l) => l.report(path, &ask).await,
+            Office::Remote(c) => remote::reconstruct(c, filters, states).await,
+            Office::Local(l) => l.reconstruct(filters, states).await,
         }
     }
 
-    /// Erases what `ask` says; the certificate.
-    pub(crate) async fn erase(&self, ask: Map<String, Value>) -> Result<Value, Failure> {
+    pub(crate) async fn disclosures(&self, patient: &PatientRef, all: bool) -> Result<Value, Failure> {
         match self {
-            Office::Remote(c) => c.ask(Method::POST, "/admin/v1/audit/erase", Some(&Value::Object(ask))).await,
-            Office::Local(l) => l.erase(ask).await,
+            Office::Remote(c) => remote::disclosures(c, patient, all).await,
+            Office::Local(l) => l.disclosures(patient, all).await,
         }
     }
 
-    /// Holds what `ask` says; the hold's number.
-    pub(crate) async fn hold(&self, ask: Map<String, Value>) -> Result<u64, Failure> {
+    pub(crate) async fn review_pack(&self, ask: &PackAsk) -> Result<Value, Failure> {
         match self {
-            Office::Remote(c) => remote::hold(c, ask).await,
-            Office::Local(l) => l.hold(ask).await,
+            Office::Remote(c) => remote::review_pack(c, ask).await,
+            Office::Local(l) => l.review_pack(ask).await,
         }
     }
 
-    pub(crate) async fn lift_hold(&self, number: u64, ask: Map<String, Value>) -> Result<(), Failure> {
+    pub(crate) async fn sign_review(&self, number: u64, digest: Digest, verdict: Verdict) -> Result<(), Failure> {
         match self {
-            Office::Remote(c) => {
-                let path = format!("/admin/v1/audit/holds/{number}/lift");
-                c.ask(Method::POST, &path, Some(&Value::Object(ask))).await.map(drop)
-            }
-            Office::Local(l) => l.lift_hold(number, ask).await,
+            Office::Remote(c) => remote::sign_review(c, number, digest, verdict).await,
+            Office::Local(l) => l.sign_review(number, digest, verdict).await,
+        }
+    }
+
+    /// Erases content; the certificate.
+    pub(crate) async fn erase(&self, scope: Scope, because: &Because) -> Result<Value, Failure> {
+        match self {
+            Office::Remote(c) => remote::erase(c, &scope, because).await,
+            Office::Local(l) => l.erase(scope, because).await,
+        }
+    }
+
+    /// Holds content; the hold's number.
+    pub(crate) async fn hold(&self, scope: Scope, because: &Because) -> Result<u64, Failure> {
+        match self {
+            Office::Remote(c) => remote::hold(c, &scope, because).await,
+            Office::Local(l) => l.hold(scope, because).await,
+        }
+    }
+
+    pub(crate) async fn lift_hold(&self, number: u64, because: &Because) -> Result<(), Failure> {
+        match self {
+            Office::Remote(c) => remote::lift_hold(c, number, because).await,
+            Office::Local(l) => l.lift_hold(number, because).await,
         }
     }
 
@@ -201,16 +226,14 @@ impl Office {
     }
 }
 
-/// Adds why to what is asked, with a one-time code where somebody has to show one: the local operator holds the
-/// files anyway.
-pub(crate) fn justified(office: &Office, ask: &mut Map<String, Value>, why: &Why) -> Result<(), Failure> {
-    ask.insert("reason".to_owned(), why.reason.as_str().into());
-    if let Some(note) = &why.note {
-        ask.insert("note".to_owned(), note.as_str().into());
+impl Office {
+    /// Why something is done, with a one-time code where somebody has to show one: the local operator holds the
+    /// files anyway.
+    pub(crate) fn because(&self, why: &Why) -> Result<Because, Failure> {
+        let code = match self {
+            Office::Remote(_) => Some(prompt::secret("one-time code", why.otp_file.as_deref())?),
+            Office::Local(_) => None,
+        };
+        Ok(Because { reason: why.reason, note: why.note.clone().map(Zeroizing::new), code })
     }
-    if matches!(office, Office::Remote(_)) {
-        let code = prompt::secret("one-time code", why.otp_file.as_deref())?;
-        ask.insert("otp".to_owned(), code.expose().trim().into());
-    }
-    Ok(())
 }

@@ -1,11 +1,12 @@
 //! The verbs over `/admin/v1`.
 
 use super::client::Client;
-use super::view::{Factor, Found, MadeKey, MadeUser, NewKeyAsk, strings};
+use super::view::{Factor, Found, MadeKey, MadeUser, NewKeyAsk, PackAsk, strings};
 use crate::failure::{Doing, Failure};
-use medlock_domain::{RequestId, RoleName, UserId, Username};
+use medlock_domain::{PatientRef, RequestId, RoleName, UserId, Username};
+use medlock_keys::digest::{Digest, hex};
 use medlock_keys::password::Secret;
-use medlock_pipeline::admin::Sealed;
+use medlock_pipeline::admin::{Because, Scope, Sealed, States, Verdict};
 use reqwest::Method;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
@@ -18,25 +19,93 @@ pub(super) async fn list<T: DeserializeOwned>(client: &Client, path: &str) -> Re
 }
 
 pub(super) async fn search(client: &Client, filters: &[(String, String)]) -> Result<Found, Failure> {
-    let body: Map<String, Value> = filters.iter().map(|(name, value)| (name.clone(), value.as_str().into())).collect();
-    read(client.ask(Method::POST, "/admin/v1/audit/search", Some(&Value::Object(body))).await?)
+    read(post(client, "search", named(filters)).await?)
 }
 
 pub(super) async fn open_content(
     client: &Client,
     request: &RequestId,
-    ask: Map<String, Value>,
+    because: &Because,
 ) -> Result<Vec<Sealed>, Failure> {
-    let path = format!("/admin/v1/audit/content/{request}");
-    let mut answer = client.ask(Method::POST, &path, Some(&Value::Object(ask))).await?;
+    let mut answer = post(client, &format!("content/{request}"), why(because)).await?;
     let parcels: Vec<Value> = read(answer["data"].take())?;
     let sealed = parcels.iter().map(Sealed::from_json).collect::<Option<Vec<_>>>();
     sealed.ok_or_else(|| Failure::error(SHAPE))
 }
 
-pub(super) async fn hold(client: &Client, ask: Map<String, Value>) -> Result<u64, Failure> {
-    let mut answer = client.ask(Method::POST, "/admin/v1/audit/holds", Some(&Value::Object(ask))).await?;
-    read(answer["hold"].take())
+pub(super) async fn reconstruct(
+    client: &Client,
+    filters: &[(String, String)],
+    states: &States,
+) -> Result<Value, Failure> {
+    let mut body = named(filters);
+    body.insert("states".to_owned(), states.to_text().as_str().into());
+    post(client, "reconstruct", body).await
+}
+
+pub(super) async fn disclosures(client: &Client, patient: &PatientRef, all: bool) -> Result<Value, Failure> {
+    let body = object([("patient", patient.canonical().into()), ("all", flag(all))]);
+    post(client, "disclosures", body).await
+}
+
+pub(super) async fn review_pack(client: &Client, ask: &PackAsk) -> Result<Value, Failure> {
+    let PackAsk { from, to, seed, sample } = ask;
+    let days = [("from_day", from.as_str().into()), ("to_day", to.as_str().into())];
+    let body = object(days.into_iter().chain([("seed", (*seed).into()), ("sample", (*sample).into())]));
+    post(client, "reviews", body).await
+}
+
+pub(super) async fn sign_review(client: &Client, number: u64, digest: Digest, verdict: Verdict) -> Result<(), Failure> {
+    let body = object([("sha256", hex(&digest).into()), ("verdict", verdict.as_str().into())]);
+    post(client, &format!("reviews/{number}/sign"), body).await.map(drop)
+}
+
+pub(super) async fn erase(client: &Client, scope: &Scope, because: &Because) -> Result<Value, Failure> {
+    post(client, "erase", what_and_why(scope, because)).await
+}
+
+pub(super) async fn hold(client: &Client, scope: &Scope, because: &Because) -> Result<u64, Failure> {
+    read(post(client, "holds", what_and_why(scope, because)).await?["hold"].take())
+}
+
+pub(super) async fn lift_hold(client: &Client, number: u64, because: &Because) -> Result<(), Failure> {
+    post(client, &format!("holds/{number}/lift"), why(because)).await.map(drop)
+}
+
+async fn post(client: &Client, verb: &str, body: Map<String, Value>) -> Result<Value, Failure> {
+    client.ask(Method::POST, &format!("/admin/v1/audit/{verb}"), Some(&Value::Object(body))).await
+}
+
+/// What is not said is left out.
+fn object(fields: impl IntoIterator<Item = (&'static str, Value)>) -> Map<String, Value> {
+    fields.into_iter().filter(|(_, value)| !value.is_null()).map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+fn flag(is: bool) -> Value {
+    if is { "true".into() } else { Value::Null }
+}
+
+fn named(filters: &[(String, String)]) -> Map<String, Value> {
+    filters.iter().map(|(name, value)| (name.clone(), value.as_str().into())).collect()
+}
+
+fn why(because: &Because) -> Map<String, Value> {
+    object([
+        ("reason", because.reason.as_str().into()),
+        ("note", because.note.as_deref().map(String::as_str).into()),
+        ("otp", because.code.as_ref().map(Secret::expose).into()),
+    ])
+}
+
+fn what_and_why(scope: &Scope, because: &Because) -> Map<String, Value> {
+    let mut body = why(because);
+    body.extend(match scope {
+        Scope::Days(from, to) => object([("from_day", from.as_str().into()), ("to_day", to.as_str().into())]),
+        Scope::Patient(patient) => object([("patient", patient.canonical().into())]),
+        Scope::Owner(user) => object([("owner", user.as_str().into())]),
+        Scope::All => object([("all", flag(true))]),
+    });
+    body
 }
 
 pub(super) async fn act(client: &Client, path: &str) -> Result<(), Failure> {

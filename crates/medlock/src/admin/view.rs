@@ -2,6 +2,7 @@
 
 use medlock_auth::{KeyInfo, SessionInfo, UserInfo, UserState};
 use medlock_domain::{ModelName, Purpose, RoleName, Timestamp, UserId};
+use medlock_pipeline::admin::Day;
 use serde::{Deserialize, Serialize};
 
 /// Entries of the log, and where to go on.
@@ -9,6 +10,14 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct Found {
     pub(crate) data: Vec<serde_json::Map<String, serde_json::Value>>,
     pub(crate) next: Option<String>,
+}
+
+/// A review pack to be made.
+pub(crate) struct PackAsk {
+    pub(crate) from: Day,
+    pub(crate) to: Day,
+    pub(crate) seed: u32,
+    pub(crate) sample: u16,
 }
 
 /// A person.

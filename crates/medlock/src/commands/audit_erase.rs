@@ -1,27 +1,21 @@
 //! `medlock audit erase` and `medlock audit hold`.
 
 use super::Context;
-use crate::admin::{Office, justified};
-use crate::cli::{AuditHold, Scope, Why};
+use crate::admin::Office;
+use crate::cli::{self, AuditHold, Why};
 use crate::failure::{Doing, Failure};
 use crate::prompt;
-use serde_json::{Map, Value, json};
+use medlock_pipeline::admin::Scope;
+use serde_json::{Value, json};
 use std::io::IsTerminal;
 
-pub(crate) async fn erase(scope: &Scope, why: &Why, yes: bool, context: &Context) -> Result<(), Failure> {
-    let mut ask = asked(scope, None)?;
+pub(crate) async fn erase(scope: &cli::Scope, why: &Why, yes: bool, context: &Context) -> Result<(), Failure> {
+    let scope = asked(scope, false)?;
     if !yes {
         sure()?;
     }
-    let office = Office::open(&context.whereabouts).await?;
-    let done = async {
-        justified(&office, &mut ask, why)?;
-        office.erase(ask).await
-    };
-    let done = done.await;
-    let closed = office.close().await;
-    let certificate = done?;
-    closed?;
+    let verb = async |office: &Office| office.erase(scope, &office.because(why)?).await;
+    let certificate = Office::with(&context.whereabouts, verb).await?;
     // Whatever the terminal: it is a document, to be kept.
     let text = serde_json::to_string_pretty(&certificate).doing("writing the certificate")?;
     context.terminal.out(text);
@@ -43,13 +37,10 @@ fn sure() -> Result<(), Failure> {
 
 pub(crate) async fn hold(verb: AuditHold, context: &Context) -> Result<(), Failure> {
     let terminal = context.terminal;
-    let office = Office::open(&context.whereabouts).await?;
-    let done = async {
+    let done = async |office: &Office| {
         match verb {
             AuditHold::Add { scope, all, why } => {
-                let mut ask = asked(&scope, all.then_some("true"))?;
-                justified(&office, &mut ask, &why)?;
-                let number = office.hold(ask).await?;
+                let number = office.hold(asked(&scope, all)?, &office.because(&why)?).await?;
                 if terminal.json {
                     terminal.json(json!({ "hold": number }));
                 } else {
@@ -57,9 +48,7 @@ pub(crate) async fn hold(verb: AuditHold, context: &Context) -> Result<(), Failu
                 }
             }
             AuditHold::Lift { number, why } => {
-                let mut ask = Map::new();
-                justified(&office, &mut ask, &why)?;
-                office.lift_hold(number, ask).await?;
+                office.lift_hold(number, &office.because(&why)?).await?;
                 terminal.note(format!("hold {number} is lifted"));
             }
             AuditHold::List => {
@@ -74,9 +63,7 @@ pub(crate) async fn hold(verb: AuditHold, context: &Context) -> Result<(), Failu
         }
         Ok(())
     };
-    let done = done.await;
-    let closed = office.close().await;
-    done.and(closed)
+    Office::with(&context.whereabouts, done).await
 }
 
 fn line(hold: &Value) -> String {
@@ -90,22 +77,13 @@ fn line(hold: &Value) -> String {
     format!("{:>6}  since {}  {what}", hold["hold"].as_u64().unwrap_or_default(), text("since"))
 }
 
-/// What is asked of the server, as the body has it.
-fn asked(scope: &Scope, all: Option<&str>) -> Result<Map<String, Value>, Failure> {
-    let mut ask = Map::new();
-    let mut set = |key: &str, value: Option<&str>| {
-        if let Some(value) = value {
-            ask.insert(key.to_owned(), value.into());
-        }
-    };
-    set("from_day", scope.from_day.as_deref());
-    set("to_day", scope.to_day.as_deref());
-    let patient = scope.patient.as_deref().map(prompt::patient).transpose()?;
-    set("patient", patient.as_deref().map(String::as_str));
-    set("owner", scope.owner.as_ref().map(|owner| owner.as_str()));
-    set("all", all);
-    if ask.is_empty() {
-        return Err(Failure::error("say what: --from-day with --to-day, --patient or --owner"));
+fn asked(scope: &cli::Scope, all: bool) -> Result<Scope, Failure> {
+    let cli::Scope { from_day, to_day, patient, owner } = scope;
+    match (from_day.clone().zip(to_day.clone()), patient, owner) {
+        (Some((from, to)), None, None) => Ok(Scope::Days(from, to)),
+        (None, Some(patient), None) => Ok(Scope::Patient(prompt::patient(patient)?)),
+        (None, None, Some(owner)) => Ok(Scope::Owner(owner.clone())),
+        (None, None, None) if all => Ok(Scope::All),
+        _ => Err(Failure::error("say what: --from-day with --to-day, --patient or --owner")),
     }
-    Ok(ask)
 }

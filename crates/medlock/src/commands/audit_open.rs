@@ -2,7 +2,7 @@
 //! reading key.
 
 use super::Context;
-use crate::admin::{Office, justified};
+use crate::admin::Office;
 use crate::cli::Why;
 use crate::columns::{beside, section};
 use crate::failure::{Doing, Failure};
@@ -13,23 +13,16 @@ use medlock_keys::hpke::ReadingKey;
 use medlock_keys::keyring::load_reading_key;
 use medlock_pipeline::admin::Sealed;
 use medlock_review::to_json;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use std::path::Path;
 use zeroize::Zeroizing;
 
 pub(crate) async fn run(request: &RequestId, key: &Path, why: &Why, context: &Context) -> Result<(), Failure> {
     // Before it is asked for: who cannot open it leaves no record of having read it.
     let key = load_reading_key(key).doing("opening the reading key")?;
-    let office = Office::open(&context.whereabouts).await?;
-    let given = async {
-        let mut ask = Map::new();
-        justified(&office, &mut ask, why)?;
-        office.open_content(request, ask).await
-    };
-    let given = given.await;
-    let closed = office.close().await;
-    let opened = given?.into_iter().map(|sealed| opened(sealed, &key)).collect::<Result<Vec<_>, _>>()?;
-    closed?;
+    let verb = async |office: &Office| office.open_content(request, &office.because(why)?).await;
+    let given = Office::with(&context.whereabouts, verb).await?;
+    let opened = given.into_iter().map(|sealed| opened(sealed, &key)).collect::<Result<Vec<_>, _>>()?;
     let terminal = context.terminal;
     if terminal.json {
         for Opened { entry, text } in &opened {

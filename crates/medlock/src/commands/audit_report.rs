@@ -2,21 +2,20 @@
 
 use super::Context;
 use super::audit_search::filters;
-use crate::admin::Office;
+use crate::admin::{Office, PackAsk};
 use crate::cli::{AuditReview, AuditSearch, Paper, PaperFormat};
 use crate::failure::{Doing, Failure};
 use crate::prompt;
-use medlock_keys::digest::hex;
 use medlock_keys::random;
+use medlock_pipeline::admin::States;
 use medlock_review::pack::{self, SECTIONS};
 use medlock_review::page;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
-
-const ROUTE: &str = "/admin/v1/audit";
+use zeroize::Zeroizing;
 
 pub(crate) async fn reconstruct(
     search: &AuditSearch,
@@ -25,23 +24,21 @@ pub(crate) async fn reconstruct(
     context: &Context,
 ) -> Result<(), Failure> {
     let said = filters(search)?.into_iter().filter(|(name, _)| !matches!(name.as_str(), "order" | "limit" | "cursor"));
-    let mut ask: Map<String, Value> = said.map(|(name, value)| (name, value.into())).collect();
-    if let Some(file) = states {
-        let text = fs::read_to_string(file).doing(format!("reading {}", file.display()))?;
-        ask.insert("states".to_owned(), text.into());
-    }
-    let report = ask_office(context, &format!("{ROUTE}/reconstruct"), ask).await?;
+    let said: Vec<_> = said.collect();
+    let states = match states {
+        None => States::default(),
+        Some(file) => {
+            let text = fs::read_to_string(file).map(Zeroizing::new).doing(format!("reading {}", file.display()))?;
+            text.parse().map_err(|expected| Failure::error(format!("{}: {expected}", file.display())))?
+        }
+    };
+    let report = Office::with(&context.whereabouts, async |office| office.reconstruct(&said, &states).await).await?;
     requests("Requests put together again", &report, paper, context)
 }
 
 pub(crate) async fn disclosures(patient: &str, all: bool, paper: &Paper, context: &Context) -> Result<(), Failure> {
     let patient = prompt::patient(patient)?;
-    let mut ask = Map::new();
-    ask.insert("patient".to_owned(), patient.as_str().into());
-    if all {
-        ask.insert("all".to_owned(), "true".into());
-    }
-    let report = ask_office(context, &format!("{ROUTE}/disclosures"), ask).await?;
+    let report = Office::with(&context.whereabouts, async |office| office.disclosures(&patient, all).await).await?;
     requests("Accounting of disclosures (45 CFR 164.528)", &report, paper, context)
 }
 
@@ -69,9 +66,8 @@ pub(crate) async fn review(verb: AuditReview, context: &Context) -> Result<(), F
     match verb {
         AuditReview::Pack { from_day, to_day, seed, sample, paper } => {
             let seed = seed.unwrap_or_else(|| u32::from_be_bytes(random::bytes()));
-            let ask = json!({ "from_day": from_day, "to_day": to_day, "seed": seed, "sample": sample });
-            let ask = ask.as_object().cloned().unwrap_or_default();
-            let pack = ask_office(context, &format!("{ROUTE}/reviews"), ask).await?;
+            let ask = PackAsk { from: from_day, to: to_day, seed, sample };
+            let pack = Office::with(&context.whereabouts, async |office| office.review_pack(&ask).await).await?;
             let text = match paper.format {
                 PaperFormat::Json => pretty(&pack)?,
                 PaperFormat::Csv => return Err(Failure::error("a pack is json (to be signed) or html (to be read)")),
@@ -98,22 +94,13 @@ pub(crate) async fn review(verb: AuditReview, context: &Context) -> Result<(), F
             let number = pack["pack"]["number"].as_u64();
             let number = number.ok_or_else(|| Failure::error(format!("{} is no review pack", file.display())))?;
             // Of what was read here, not what it says of itself.
-            let ask = json!({ "sha256": hex(&pack::digest(&pack)), "verdict": verdict });
-            let ask = ask.as_object().cloned().unwrap_or_default();
-            ask_office(context, &format!("{ROUTE}/reviews/{number}/sign"), ask).await?;
-            context.terminal.note(format!("pack {number} is signed off: {verdict}"));
+            let digest = pack::digest(&pack);
+            Office::with(&context.whereabouts, async |office| office.sign_review(number, digest, verdict).await)
+                .await?;
+            context.terminal.note(format!("pack {number} is signed off: {}", verdict.as_str()));
             Ok(())
         }
     }
-}
-
-async fn ask_office(context: &Context, path: &str, ask: Map<String, Value>) -> Result<Value, Failure> {
-    let office = Office::open(&context.whereabouts).await?;
-    let answer = office.report(path, ask).await;
-    let closed = office.close().await;
-    let answer = answer?;
-    closed?;
-    Ok(answer)
 }
 
 fn pretty(value: &Value) -> Result<String, Failure> {

@@ -19,11 +19,8 @@ const DIFFERENCES: usize = 20;
 /// somebody looked is a record.
 pub(crate) async fn run(args: AuditSearch, context: &Context) -> Result<(), Failure> {
     let filters = filters(&args)?;
-    let office = Office::open(&context.whereabouts).await?;
-    let found = office.search(&filters).await;
-    let closed = office.close().await;
+    let found = Office::with(&context.whereabouts, async |office| office.search(&filters).await).await;
     let Found { data, next } = found?;
-    closed?;
     let terminal = context.terminal;
     for entry in &data {
         if terminal.json {
@@ -101,7 +98,7 @@ fn unfit(error: IndexError) -> Failure {
 /// As the server takes them.
 pub(super) fn filters(args: &AuditSearch) -> Result<Vec<(String, String)>, Failure> {
     let time = |text: &Option<String>, flag| text.as_deref().map(|text| time(text, flag)).transpose();
-    let patient = args.patient.as_deref().map(prompt::patient).transpose()?;
+    let patient = args.patient.as_deref().map(prompt::patient_text).transpose()?;
     let said = [
         ("who", args.who.clone()),
         ("about", args.about.clone()),

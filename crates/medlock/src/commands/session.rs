@@ -21,16 +21,12 @@ pub(crate) async fn run(verb: Session, context: &Context) -> Result<(), Failure>
         }
         Session::Logout => log_out(context).await,
         Session::List => {
-            let office = Office::open(&context.whereabouts).await?;
-            let sessions = office.sessions().await;
-            office.close().await?;
+            let sessions = Office::with(&context.whereabouts, async |office| office.sessions().await).await;
             list(&sessions?, terminal);
             Ok(())
         }
         Session::End { id } => {
-            let office = Office::open(&context.whereabouts).await?;
-            let done = office.end_session(&id).await;
-            done.and(office.close().await)?;
+            Office::with(&context.whereabouts, async |office| office.end_session(&id).await).await?;
             terminal.note("ended; what it was doing was cut");
             Ok(())
         }

@@ -10,9 +10,7 @@ use crate::terminal::Terminal;
 use serde_json::json;
 
 pub(crate) async fn run(verb: User, context: &Context) -> Result<(), Failure> {
-    let office = Office::open(&context.whereabouts).await?;
-    let done = act(verb, &office, context.terminal).await;
-    done.and(office.close().await)
+    Office::with(&context.whereabouts, async |office| act(verb, office, context.terminal).await).await
 }
 
 async fn act(verb: User, office: &Office, terminal: Terminal) -> Result<(), Failure> {
