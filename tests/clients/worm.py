@@ -105,6 +105,19 @@ try:
         for verb in (["serve"], ["user", "list"]):
             said = run(*verb, code=1)
             assert "put back" in said, (elsewhere, said)
+    # Who has the server has the bucket's key: Monday's own checkpoint over the newest, or a mark that it is
+    # deleted, does not make Monday's directory good.
+    shutil.rmtree(shelf)
+    shelf.mkdir()
+    newest, oldest = listed[0]["Key"], listed[-1]["Key"]
+    older = s3.get_object(Bucket="worm", Key=oldest)["Body"].read()
+    for change in (lambda: s3.put_object(Bucket="worm", Key=newest, Body=older),
+                   lambda: s3.delete_object(Bucket="worm", Key=newest)):
+        change()
+        shutil.rmtree(data)
+        shutil.copytree(where / "monday", data)
+        said = run("user", "list", code=1)
+        assert "put back" in said, said
     # Tuesday's is fine.
     shutil.rmtree(data)
     shutil.copytree(where / "tuesday", data)

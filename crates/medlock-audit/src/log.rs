@@ -158,6 +158,11 @@ impl Shared {
         (durable.size, durable.note.clone())
     }
 
+    /// Whether a policy demands witnesses at all.
+    fn wants_witnesses(&self) -> bool {
+        self.grace_ms.is_some()
+    }
+
     /// Whether the policy's witnesses have been missing for too long.
     fn is_unwitnessed(&self, now: Timestamp) -> bool {
         self.grace_ms.is_some_and(|grace| now.0.abs_diff(self.lock().witnessed.0) > grace)
@@ -328,6 +333,11 @@ impl Log {
     /// Whether entries can be recorded, as far as is known.
     pub fn healthy(&self) -> bool {
         self.0.shared.queue.is_open() && !self.0.shared.is_unwitnessed(self.0.clock.now())
+    }
+
+    /// Whether a policy demands that witnesses sign it: without, it is tamper-evident below root only.
+    pub fn is_witnessed(&self) -> bool {
+        self.0.shared.wants_witnesses()
     }
 
     /// Its name and public key.

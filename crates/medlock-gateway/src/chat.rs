@@ -64,6 +64,7 @@ pub(crate) async fn completions(
 }
 
 /// What the caller's headers ask for.
+#[cfg_attr(test, derive(Debug, Clone, PartialEq))]
 struct Wishes {
     patient: Option<PatientRef>,
     purpose: Option<Purpose>,
@@ -157,20 +158,23 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
     use super::*;
 
-    fn read(pairs: &[(&'static str, &'static str)]) -> Result<(Option<Purpose>, Option<ProtectionMode>), HttpFault> {
+    fn read(pairs: &[(&'static str, &'static str)]) -> Result<Wishes, HttpFault> {
         let mut headers = HeaderMap::new();
         for (name, value) in pairs {
             headers.append(*name, value.parse().unwrap());
         }
-        wishes(&headers).map(|w| (w.purpose, w.at_least))
+        wishes(&headers)
     }
 
     #[test]
     fn wishes_are_understood_or_refused_never_ignored() {
-        assert_eq!(read(&[("x-medlock-patient", "Patient/4411023")]), Ok((None, None)));
+        let none = Wishes { patient: None, purpose: None, at_least: None };
+        let patient = "4411023".parse().ok();
+        assert_eq!(read(&[("x-medlock-patient", "Patient/4411023")]), Ok(Wishes { patient, ..none.clone() }));
+        let (purpose, at_least) = (Some(Purpose::Research), Some(ProtectionMode::Redact));
         assert_eq!(
             read(&[("x-medlock-purpose", "research"), ("x-medlock-protection", "redact")]),
-            Ok((Some(Purpose::Research), Some(ProtectionMode::Redact)))
+            Ok(Wishes { purpose, at_least, ..none })
         );
         for bad in [
             &[("x-medlock-purpose", "curiosity")][..],

@@ -2,7 +2,7 @@
 
 use medlock_audit::Log;
 use medlock_domain::{ClassCounts, PhiClass};
-use medlock_pipeline::admin::Notices;
+use medlock_pipeline::admin::{Notices, Review};
 use medlock_review::delivery::{Deliveries, Progress};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
@@ -165,7 +165,11 @@ impl Metrics {
         self.audit_entries.set(i64::try_from(log.size()).unwrap_or(i64::MAX));
         self.audit_healthy.set(i64::from(log.healthy()));
         self.audit_unwitnessed.set(i64::from(notices.unwitnessed));
-        self.review_overdue.set(notices.review_overdue_days);
+        self.review_overdue.set(match notices.review {
+            Review::InTime => 0,
+            Review::Overdue(days) => days,
+            Review::Unknown => -1,
+        });
         for (sink, Progress { delivered, failing }) in deliveries.all() {
             let behind = i64::try_from(log.size().saturating_sub(delivered)).unwrap_or(i64::MAX);
             let receiver = Receiver { sink };

@@ -74,6 +74,7 @@ pub const ROUTES: &[Route] = &[
     route("POST", "/admin/v1/audit/search", Admin, || post(admin::content::search)),
     route("POST", "/admin/v1/audit/content/{request}", Admin, || post(admin::content::open)),
     route("POST", "/admin/v1/audit/erase", Admin, || post(admin::content::erase)),
+    route("GET", "/admin/v1/audit/erasures/{number}", Admin, || get(admin::content::certificate)),
     route("GET", "/admin/v1/audit/holds", Admin, || get(admin::content::holds)),
     route("POST", "/admin/v1/audit/holds", Admin, || post(admin::content::hold)),
     route("POST", "/admin/v1/audit/holds/{number}/lift", Admin, || post(admin::content::lift)),

@@ -15,11 +15,19 @@ const MAX_BYTES: u64 = 64 * 1024;
 /// # Errors
 /// What the system says.
 pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    write(path, bytes, 0o600)
+}
+
+/// The same with other rights.
+///
+/// # Errors
+/// What the system says.
+pub fn write(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     let dir = directory(path);
     let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_string_lossy().into_owned();
     let temporary = dir.join(format!(".{name}.{}", crate::digest::hex(&crate::random::bytes::<6>())));
     let written = (|| {
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&temporary)?;
         file.write_all(bytes)?;
         file.sync_all()?;
         std::fs::rename(&temporary, path)

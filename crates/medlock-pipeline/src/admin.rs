@@ -18,7 +18,7 @@ mod search;
 pub use content::Sealed;
 pub use erase::Backup;
 pub use hold::{Day, Hold, Scope};
-pub use notice::Notices;
+pub use notice::{Notices, Review};
 pub use reason::{Because, Reason};
 pub use report::States;
 pub use review::{ReviewRules, Verdict};
@@ -112,7 +112,9 @@ pub struct Admin {
     content_keys: Option<ContentKeys>,
     backups: Vec<Backup>,
     review: ReviewRules,
-    notices: Arc<Mutex<Notices>>,
+    reviewed: Arc<Mutex<Review>>,
+    /// Content is held or erased by one at a time.
+    keeping: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Admin {
@@ -125,7 +127,8 @@ impl Admin {
             content_keys: None,
             backups: Vec::new(),
             review: ReviewRules::default(),
-            notices: Arc::default(),
+            reviewed: Arc::default(),
+            keeping: Arc::default(),
         }
     }
 

@@ -5,14 +5,14 @@ use crate::content_keys::ContentKeys;
 use crate::exchange::{Arrival, Delivered, Delivery, Event, Exchange, Head, Parsed, Refusal, RefusalCode};
 use crate::generate::{Finish, GenerateError, Generator, ModelCard, Piece, Usage};
 use crate::outlet::Outlet;
-use crate::patients::{OnOtherPatient, Patients};
+use crate::patients::{self, Agreement, OnOtherPatient, Patients};
 use crate::record::{Decided, Recorder};
 use crate::release::Window;
 use futures_util::FutureExt;
 use medlock_audit::Log;
 use medlock_auth::{Ask, Auth, ChatAction, DenyCode, Permit, Principal};
 use medlock_deid::{BlockedOutput, Detector, NotProtected, OnLeak, ProtectedText, Searched, Surrogates, protect_all};
-use medlock_domain::{ClassCounts, Finding, PatientRef, PhiClass, PhiText};
+use medlock_domain::{ClassCounts, PatientRef, PhiClass, PhiText};
 use medlock_keys::digest::{Digest, sha256};
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, OnceLock};
@@ -140,7 +140,7 @@ impl Inner {
         events: mpsc::Sender<Event>,
         delivered: Delivered,
     ) {
-        // A crash before this leaves nothing: no PHI has been touched. A crash after it leaves an
+        // A crash before this leaves nothing but, at most, a random id for a declared patient. A crash after it leaves an
         // open record without a close, which says that a request came and how long it was.
         let Some(recorder) = self.open(&arrival).await else {
             let _gone = head.send(Err(audit_unavailable()));
@@ -193,10 +193,13 @@ impl Inner {
         drop(arrival);
         let sampling_n = chat.sampling.n;
         let guarded = protect(self.detector, chat, &permit).await?;
-        let patients = self.patients(declared, &guarded).await?;
+        let patients = Patients::of(declared, guarded.patients, &self.keys, self.auth.now()).await.map_err(|e| {
+            tracing::error!(error = %e, "no id for a patient");
+            audit_unavailable()
+        })?;
         let agreement = patients.agreement();
         way.recorder.about(patients);
-        if agreement == Some("other") && self.safe.on_other_patient == OnOtherPatient::Deny {
+        if agreement == Some(Agreement::Other) && self.safe.on_other_patient == OnOtherPatient::Deny {
             return Err(Refusal::new(
                 RefusalCode::PatientMismatch,
                 "the request names another patient than the x-medlock-patient header, which policy denies",
@@ -222,17 +225,9 @@ impl Inner {
             receipt: way.recorder.receipt().to_string(),
             findings: guarded.report.counts,
             mode: permit.mode(),
-            patient: agreement,
+            patient: agreement.map(Agreement::as_str),
         };
         Answer { inner: self, way, permit, outlet, stream, usage: Usage::default(), head: Some(head) }.run(pieces).await
-    }
-
-    async fn patients(&self, declared: Option<PatientRef>, guarded: &Guarded) -> Result<Patients, Refusal> {
-        let texts = guarded.numbered.iter().map(|(text, findings)| (text, findings.as_slice()));
-        Patients::of(declared, texts, &self.keys, self.auth.now()).await.map_err(|e| {
-            tracing::error!(error = %e, "no id for a patient");
-            audit_unavailable()
-        })
     }
 
     fn permit(&self, arrival: &Arrival, chat: &Chat<PhiText>) -> Result<(Permit, ModelCard), Refusal> {
@@ -268,8 +263,8 @@ struct Guarded {
     safe: Chat<ProtectedText>,
     surrogates: Surrogates,
     report: Inspection,
-    /// The texts in which record numbers were found, and where.
-    numbered: Vec<(PhiText, Vec<Finding>)>,
+    /// The patients whose record numbers were found, each once, in order.
+    patients: Vec<PatientRef>,
 }
 
 /// What was looked at and what was found: counts only.
@@ -321,16 +316,11 @@ async fn protect(detector: &'static Detector, chat: Chat<PhiText>, permit: &Perm
         }
         let mut report = Inspection::default();
         positions.into_iter().zip(&protected.searched).for_each(|(position, searched)| report.take(position, searched));
-        let numbers = |found: &Vec<Finding>| found.iter().any(|f| f.class == PhiClass::Mrn);
-        let numbered = match protected.findings.iter().any(numbers) {
-            false => Vec::new(),
-            true => {
-                let texts = chat.texts().into_iter().map(|placed| placed.text).zip(protected.findings);
-                texts.filter(|(_, found)| numbers(found)).collect()
-            }
-        };
+        let numbered = protected.findings.iter().flatten().any(|f| f.class == PhiClass::Mrn);
+        // Protecting took the texts; those that it was given are needed rarely.
+        let patients = if numbered { patients::found(&chat.texts(), &protected.findings) } else { Vec::new() };
         let safe = chat.rebuild(protected.texts).ok_or_else(lost)?;
-        Ok(Guarded { safe, surrogates: protected.surrogates, report, numbered })
+        Ok(Guarded { safe, surrogates: protected.surrogates, report, patients })
     };
     if !large && !detector.is_fallible() {
         return work();

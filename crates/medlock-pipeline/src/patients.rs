@@ -2,6 +2,7 @@
 //! in its texts. A note of one patient sent in the name of another would be counted, and restored, as that
 //! other's.
 
+use crate::chat::Placed;
 use crate::content_keys::ContentKeys;
 use medlock_audit::Entry;
 use medlock_domain::{Finding, HolderId, PatientRef, PhiClass, PhiText, Timestamp};
@@ -17,6 +18,44 @@ pub enum OnOtherPatient {
     Flag,
     /// Refuse it.
     Deny,
+}
+
+/// How the texts of a request go with the patient that it declares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Agreement {
+    /// They name that one only.
+    Same,
+    /// They name somebody else.
+    Other,
+    /// They name nobody.
+    NotFound,
+}
+
+impl Agreement {
+    /// The word, for the record and the caller.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Same => "same",
+            Self::Other => "other",
+            Self::NotFound => "not_found",
+        }
+    }
+}
+
+/// The patients whose record numbers were found in texts, each once, in order.
+pub(crate) fn found(texts: &[Placed<PhiText>], findings: &[Vec<Finding>]) -> Vec<PatientRef> {
+    let (mut found, mut seen) = (Vec::new(), HashSet::new());
+    for (placed, findings) in texts.iter().zip(findings) {
+        let numbers = findings.iter().filter(|f| f.class == PhiClass::Mrn);
+        for number in numbers.filter_map(|f| placed.text.expose().get(f.span.start..f.span.end)) {
+            if let Ok(patient) = number.parse::<PatientRef>()
+                && seen.insert(patient.clone())
+            {
+                found.push(patient);
+            }
+        }
+    }
+    found
 }
 
 /// So many are named in a record; the sealed part has all.
@@ -35,25 +74,14 @@ pub(crate) struct Patients {
 }
 
 impl Patients {
-    /// Those whose numbers were found in `texts`, beside the declared one.
-    pub(crate) async fn of<'t>(
+    /// Those that were found, beside the declared one.
+    pub(crate) async fn of(
         declared: Option<PatientRef>,
-        texts: impl Iterator<Item = (&'t PhiText, &'t [Finding])>,
+        found: Vec<PatientRef>,
         keys: &ContentKeys,
         now: Timestamp,
     ) -> Result<Self, StoreError> {
-        let mut patients = Self { declared, ..Self::default() };
-        let mut seen = HashSet::new();
-        for (text, findings) in texts {
-            let numbers = findings.iter().filter(|f| f.class == PhiClass::Mrn);
-            for number in numbers.filter_map(|f| text.expose().get(f.span.start..f.span.end)) {
-                if let Ok(patient) = number.parse::<PatientRef>()
-                    && seen.insert(patient.clone())
-                {
-                    patients.found.push(patient);
-                }
-            }
-        }
+        let mut patients = Self { declared, found, ids: Vec::new() };
         for patient in patients.others().take(NAMED.len() * IN_A_WORD).cloned().collect::<Vec<_>>() {
             patients.ids.push(keys.patient(&patient, now).await?);
         }
@@ -66,22 +94,26 @@ impl Patients {
     }
 
     /// How the texts go with the declaration, if there was one.
-    pub(crate) fn agreement(&self) -> Option<&'static str> {
+    pub(crate) fn agreement(&self) -> Option<Agreement> {
         self.declared.as_ref()?;
         Some(match (self.found.is_empty(), self.others().next()) {
-            (true, _) => "not_found",
-            (false, None) => "same",
-            (false, Some(_)) => "other",
+            (true, _) => Agreement::NotFound,
+            (false, None) => Agreement::Same,
+            (false, Some(_)) => Agreement::Other,
         })
     }
 
     /// The record's part that anybody may see: how many, and random ids.
     pub(crate) fn note(&self, mut entry: Entry) -> Entry {
         if let Some(agreement) = self.agreement() {
-            entry = entry.word("patient_agreement", agreement);
+            entry = entry.word("patient_agreement", agreement.as_str());
         }
         if !self.found.is_empty() {
             entry = entry.int("patients", self.found.len() as i64);
+        }
+        let left_out = self.others().count() - self.ids.len();
+        if left_out > 0 {
+            entry = entry.int("patients_left_out", left_out as i64);
         }
         for (key, ids) in NAMED.into_iter().zip(self.ids.chunks(IN_A_WORD)) {
             let ids: Vec<&str> = ids.iter().map(HolderId::as_str).collect();

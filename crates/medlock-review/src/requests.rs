@@ -28,6 +28,8 @@ pub struct Request {
     pub classes: BTreeMap<String, u64>,
     /// The patients that were declared or found, as records name them.
     pub patients: BTreeSet<HolderId>,
+    /// How many more were found than a record names: who they are is in its sealed content.
+    pub left_out: u64,
     /// How it ended.
     pub outcome: Outcome,
     /// Why it was refused, if it was.
@@ -97,6 +99,7 @@ impl Request {
             "request": self.id.as_str(), "time": self.time.rfc3339(), "actor": self.actor.to_string(),
             "person": self.person(), "purpose": self.purpose, "model": self.model, "model_local": self.local,
             "protection": self.mode, "classes": self.classes, "individuals": self.patients.len(),
+            "individuals_left_out": self.left_out,
             "patients": self.patients.iter().map(HolderId::as_str).collect::<Vec<_>>(),
             "outcome": self.outcome.as_str(), "code": self.code, "delivered": self.delivered().as_str(),
             "bytes_authorised": self.authorised, "bytes_written": self.written,
@@ -125,6 +128,7 @@ impl Requests {
             mode: None,
             classes: BTreeMap::new(),
             patients: BTreeSet::new(),
+            left_out: 0,
             outcome: Outcome::Pending,
             code: None,
             authorised: 0,
@@ -136,6 +140,7 @@ impl Requests {
         let named = ["patient", "found_patients", "found_patients_2", "found_patients_3", "found_patients_4"];
         let ids = named.iter().filter_map(|key| entry.facts.word(key)).flat_map(|word| word.split(','));
         request.patients.extend(ids.filter_map(|id| id.parse().ok()));
+        request.left_out = request.left_out.max(number("patients_left_out").unwrap_or(0));
         match entry.kind {
             Kind::Permit => {
                 (request.purpose, request.model, request.mode) = (word("purpose"), word("model"), word("mode"));
@@ -179,7 +184,7 @@ pub fn summary(requests: &[Request]) -> Value {
         (BTreeMap::new(), BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
     let mut individuals = BTreeSet::new();
     let mut reached = BTreeSet::new();
-    let mut unnamed = 0u64;
+    let (mut unnamed, mut left_out) = (0u64, 0u64);
     for request in requests {
         let person = people.entry(request.person()).or_default();
         person.0 += 1;
@@ -188,6 +193,7 @@ pub fn summary(requests: &[Request]) -> Value {
         if matches!(request.delivered(), Delivered::Whole | Delivered::Part) {
             reached.extend(&request.patients);
         }
+        left_out += request.left_out;
         if request.patients.is_empty() && !request.classes.is_empty() {
             unnamed += 1;
         }
@@ -205,6 +211,8 @@ pub fn summary(requests: &[Request]) -> Value {
         .collect();
     json!({
         "requests": requests.len(), "individuals": individuals.len(), "individuals_in_delivered": reached.len(),
+        // Counted once a request: who they are, and whether they are others, is in the sealed content.
+        "individuals_left_out": left_out,
         "requests_with_identifiers_and_no_patient": unnamed, "people": people, "classes": classes,
         "protection": modes, "models": models, "delivered": delivered,
         "from": requests.first().map(|r| r.time.rfc3339()), "to": requests.last().map(|r| r.time.rfc3339()),

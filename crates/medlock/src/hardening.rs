@@ -33,14 +33,13 @@ pub(crate) fn apply() -> Result<(), Failure> {
 const RESOLVER: [&str; 5] = ["/etc/hosts", "/etc/resolv.conf", "/etc/nsswitch.conf", "/etc/host.conf", "/etc/gai.conf"];
 
 /// From here on the server reaches its own files only, runs no program and connects to nobody but the
-/// witnesses and receivers of its log (Landlock, where the kernel has it). Must come before the first thread.
+/// witnesses, receivers and bucket of its log (Landlock, where the kernel has it). Must come before the first thread.
 pub(crate) fn confine(settings: &Settings, ports: &[u16]) -> Option<medlock_engine::frame::Enforced> {
     let mut read = vec![settings.tls_cert.as_path()];
     if let KeyRef::File(key) = &settings.tls_key {
         read.push(key);
     }
     read.extend(settings.policy_dir.as_deref());
-    // A model that is not the catalogued one is moved aside, so its directory is written too.
     if let Some(witnesses) = &settings.witnesses {
         read.extend([witnesses.policy.as_path(), &witnesses.ca]);
     }
@@ -54,6 +53,7 @@ pub(crate) fn confine(settings: &Settings, ports: &[u16]) -> Option<medlock_engi
             read.push(secret);
         }
     }
+    // A model that is not the catalogued one is moved aside, so its directory is written too.
     let mut write = vec![settings.layout.root(), &settings.model.dir];
     write.extend(sinks::directories(&settings.sinks));
     write.extend(settings.marks.dir.as_deref());

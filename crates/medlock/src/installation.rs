@@ -39,7 +39,8 @@ impl Installation {
         let layout = &settings.layout;
         let keys = Keyring::open(&layout.keys()).doing("opening the keys")?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let log = open_log(settings, &keys, clock.clone())?;
+        let days = Arc::new(days(layout, &keys)?);
+        let log = open_log(settings, &keys, days.clone(), clock.clone())?;
         let of = |data| keys.data_key(data).clone();
         let store = Store::open(&layout.database(), StoreKeys { seal: of(Data::Store), mac: of(Data::RowMac) })
             .await
@@ -51,20 +52,26 @@ impl Installation {
             absolute_ms: settings.session_absolute_hours * 3_600_000,
         };
         let auth = Auth::open(store.clone(), policy, clock.clone(), limits).await.doing("loading the policies")?;
-        let content_keys = ContentKeys::new(store.holders(of(Data::Content)), Arc::new(days(layout, &keys)?));
-        let admin = Admin::new(auth.clone(), log.clone());
-        let mut admin = admin.with_content_keys(content_keys.clone(), settings.backups.clone());
-        admin = admin.with_review_rules(settings.review);
+        let content_keys = ContentKeys::new(store.holders(of(Data::Content)), days);
+        let mut admin = Admin::new(auth.clone(), log.clone()).with_review_rules(settings.review);
         let index = match Index::open(&layout.audit_index(), &layout.audit()).await {
             Ok(index) => Some(index),
-            // Nothing depends on it but searching, which says so.
+            // Who cannot tell what was erased or is held opens and erases nothing; requests are served.
             Err(e) => {
-                tracing::warn!(error = %e, "the audit log cannot be searched");
+                tracing::warn!(error = %e, "nothing can be found, opened or erased in the audit log");
                 None
             }
         };
         if let Some(index) = &index {
-            admin = admin.with_index(index.clone());
+            admin = admin.with_index(index.clone()).with_content_keys(content_keys.clone(), settings.backups.clone());
+            // What was erased stays erased, whatever backup was put back.
+            let again = admin.keep_erased().await.doing("looking for keys that were destroyed")?;
+            if again > 0 {
+                tracing::warn!(
+                    keys = again,
+                    "keys that had been destroyed were there again; they were destroyed again"
+                );
+            }
         }
         let audit_dir = layout.audit();
         Ok(Self { store, vault, log, audit_dir, auth, admin, index, content_keys, clock })
@@ -88,14 +95,18 @@ pub(crate) fn days(layout: &Layout, keys: &Keyring) -> Result<PeriodKeys, Failur
 }
 
 /// Opens the audit log alone. Its witnesses are asked first, where there are any.
-pub(crate) fn open_log(settings: &Settings, keys: &Keyring, clock: Arc<dyn Clock>) -> Result<Log, Failure> {
+pub(crate) fn open_log(
+    settings: &Settings,
+    keys: &Keyring,
+    days: Arc<PeriodKeys>,
+    clock: Arc<dyn Clock>,
+) -> Result<Log, Failure> {
     let disk = Box::new(Disk::at(&settings.layout.audit()));
     let (before, now) = (keys.audit_signing_before(), clock.now());
     let previous = before.map(|(key, until)| (key.clone(), Timestamp(until)));
     let signing = Signers { current: keys.audit_signing().clone(), previous };
     let reading = keys.reading_public().clone();
-    let days = content_keys::periods(Arc::new(days(&settings.layout, keys)?));
-    let sealing = Sealing { reading, periods: Some(days), keep: settings.content_keep_days > 0 };
+    let sealing = Sealing { reading, periods: Some(content_keys::periods(days)), keep: settings.content_keep_days > 0 };
     let witnesses = settings.witnesses.as_ref().map(witness::of).transpose()?;
     let marks = Marks::of(&settings.marks, clock.clone())?.before(&settings.layout.audit())?;
     let log = Log::open_with(disk, signing, sealing, clock, Limits::default(), witnesses).map_err(|e| match e {

@@ -1,6 +1,6 @@
 //! The server: an open installation, a verified model in its sandbox, and the front door.
 
-use crate::config::{KeyRef, Settings};
+use crate::config::Settings;
 use crate::failure::{Doing, Failure};
 use crate::installation::Installation;
 use crate::marks::Marks;
@@ -11,7 +11,6 @@ use medlock_audit::{Entry, Kind, Log, Outcome};
 use medlock_deid::Detector;
 use medlock_domain::{Actor, Timestamp};
 use medlock_gateway::{Gateway, GatewayConfig, GatewayError, Parts};
-use medlock_keys::file::read_private;
 use medlock_model::{EngineConfig, EngineHandle, EngineInfo, Launch, Launcher, PullOptions, Registry, VerifiedModel};
 use medlock_pipeline::admin::Admin;
 use medlock_pipeline::{EngineGenerator, Guard};
@@ -21,7 +20,6 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::task::JoinSet;
-use zeroize::Zeroizing;
 
 /// How long a stop waits for the records of requests that were cut off.
 const CLOSING: std::time::Duration = std::time::Duration::from_secs(10);
@@ -44,7 +42,6 @@ pub(crate) struct Server {
     /// How long audit content is kept.
     keep_days: u32,
     /// No witness is asked.
-    unwitnessed: bool,
     /// The receivers of the log; they end with this.
     delivering: JoinSet<()>,
     /// Where its checkpoints are kept.
@@ -84,12 +81,11 @@ impl Server {
         let gateway = bind(settings, parts)?;
         let address = gateway.local_addr().doing("asking where the server listens")?;
         record_start(&installation, &engine, address).await?;
-        keep_erased(&installation).await?;
         let mut delivering = sinks::begin(settings, &installation.log, &deliveries).await?;
         let marks = Marks::of(&settings.marks, installation.clock.clone())?;
         delivering.spawn(marks.clone().keep(installation.log.clone()));
-        let (keep_days, unwitnessed) = (settings.content_keep_days, settings.witnesses.is_none());
-        Ok(Self { installation, engine, gateway, guard, address, keep_days, unwitnessed, delivering, marks })
+        let keep_days = settings.content_keep_days;
+        Ok(Self { installation, engine, gateway, guard, address, keep_days, delivering, marks })
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -110,12 +106,12 @@ impl Server {
 
     /// Serves until `stop`, lets what is running end, and closes everything in good order.
     pub(crate) async fn run(self, stop: impl Future<Output = ()>) -> Result<(), Failure> {
-        let Self { installation, engine, gateway, guard, keep_days, unwitnessed, delivering, marks, .. } = self;
+        let Self { installation, engine, gateway, guard, keep_days, delivering, marks, .. } = self;
         let indexing = installation.index.clone().map(|index| tokio::spawn(keep_up(index)));
         let (log, admin) = (installation.log.clone(), installation.admin.clone());
         let daily = verify_daily(log, installation.audit_dir.clone(), admin, keep_days);
         let verifying = tokio::spawn(daily);
-        let looking = tokio::spawn(look_around(installation.admin.clone(), unwitnessed));
+        let looking = tokio::spawn(look_around(installation.admin.clone()));
         gateway.run(stop).await;
         verifying.abort();
         looking.abort();
@@ -131,7 +127,7 @@ impl Server {
         // What is not delivered by now is at the next start.
         drop(delivering);
         let log = installation.log.clone();
-        if let Ok(Err(e)) = tokio::task::spawn_blocking(move || marks.put(&log, 0)).await {
+        if let Ok(Err(e)) = tokio::task::spawn_blocking(move || marks.put(&log)).await {
             tracing::warn!(error = %e, "the last checkpoint of the audit log could not be kept elsewhere");
         }
         engine.shut_down().await;
@@ -140,9 +136,9 @@ impl Server {
 }
 
 /// What `/readyz` and the metrics say beside what is up.
-async fn look_around(admin: Admin, unwitnessed: bool) {
+async fn look_around(admin: Admin) {
     loop {
-        admin.look_around(unwitnessed).await;
+        admin.look_around().await;
         tokio::time::sleep(LOOK_EVERY).await;
     }
 }
@@ -200,18 +196,6 @@ async fn expire(admin: &Admin, keep_days: u32, vouched: Option<Timestamp>) {
     }
 }
 
-/// What was erased stays erased, whatever backup was put back.
-async fn keep_erased(installation: &Installation) -> Result<(), Failure> {
-    if installation.index.is_none() {
-        return Ok(());
-    }
-    let again = installation.admin.keep_erased().await.doing("looking for keys that were destroyed")?;
-    if again > 0 {
-        tracing::warn!(keys = again, "keys that had been destroyed were there again; they were destroyed again");
-    }
-    Ok(())
-}
-
 async fn start_engine(settings: &Settings, launcher: Launcher, model: VerifiedModel) -> Result<EngineHandle, Failure> {
     let wanted = &settings.model;
     let config = EngineConfig {
@@ -228,7 +212,7 @@ fn bind(settings: &Settings, parts: Parts) -> Result<Gateway, Failure> {
     let config = GatewayConfig {
         listen: settings.listen,
         cert_pem: std::fs::read_to_string(cert).doing(format!("reading the certificate {}", cert.display()))?,
-        key_pem: key_pem(&settings.tls_key)?,
+        key_pem: settings.tls_key.read().doing("reading the TLS key")?,
         metrics_listen: settings.metrics_listen,
         limits: settings.limits,
     };
@@ -238,20 +222,6 @@ fn bind(settings: &Settings, parts: Parts) -> Result<Gateway, Failure> {
         }
         _ => Failure::Error(e.to_string()),
     })
-}
-
-/// Follows the reference to the TLS key.
-fn key_pem(key: &KeyRef) -> Result<Zeroizing<String>, Failure> {
-    match key {
-        KeyRef::File(path) => {
-            let bytes = read_private(path).doing("reading the TLS key")?;
-            let text = std::str::from_utf8(&bytes).doing("reading the TLS key")?;
-            Ok(Zeroizing::new(text.to_owned()))
-        }
-        KeyRef::Env(name) => std::env::var(name)
-            .map(Zeroizing::new)
-            .map_err(|_| Failure::error(format!("tls.key: the environment has no variable {name}"))),
-    }
 }
 
 /// The start is a record, with everything that decides what the server will do.

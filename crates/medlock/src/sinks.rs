@@ -6,13 +6,13 @@ use crate::https;
 use medlock_audit::{Entry, Kind, Log};
 use medlock_domain::Actor;
 use medlock_gateway::TlsClient;
-use medlock_keys::file::{read_private, write_private};
+use medlock_keys::file::{self, read_private, write_private};
 use medlock_keys::random;
 use medlock_review::delivery::{Deliveries, Delivery, Sink};
 use medlock_review::export::{Exporter, Format};
-use std::fs::{self, DirBuilder, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -128,29 +128,17 @@ fn transport(sink: &SinkSettings) -> io::Result<Box<dyn Sink>> {
     })
 }
 
-/// What a reference leads to.
-pub(crate) fn secret(key: &KeyRef) -> io::Result<Zeroizing<String>> {
-    match key {
-        KeyRef::File(path) => {
-            let bytes = read_private(path).map_err(io::Error::other)?;
-            let text = std::str::from_utf8(&bytes).map_err(io::Error::other)?;
-            Ok(Zeroizing::new(text.trim_end().to_owned()))
-        }
-        KeyRef::Env(name) => std::env::var(name).map(Zeroizing::new).map_err(io::Error::other),
-    }
-}
-
 type Identity = (Vec<u8>, Zeroizing<Vec<u8>>);
 
 fn read(trust: &Trust) -> io::Result<(Vec<u8>, Option<Identity>)> {
     let identity = trust
         .identity
         .as_ref()
-        .map(|(cert, key)| Ok::<_, io::Error>((fs::read(cert)?, Zeroizing::new(secret(key)?.as_bytes().to_vec()))));
+        .map(|(cert, key)| Ok::<_, io::Error>((fs::read(cert)?, Zeroizing::new(key.read()?.as_bytes().to_vec()))));
     Ok((fs::read(&trust.ca)?, identity.transpose()?))
 }
 
-/// A file a batch, there when it is whole. The same batch has the same name.
+/// A file a batch, there when it is whole, for the owner and the group: a collector is not this user. The same batch has the same name.
 struct Files {
     dir: PathBuf,
     name: &'static str,
@@ -161,19 +149,10 @@ impl Sink for Files {
     async fn take(&mut self, first: u64, lines: &[String]) -> io::Result<()> {
         let path = self.dir.join(format!("{}-{first:020}.ndjson", self.name));
         let text = lines.join("\n") + "\n";
-        tokio::task::spawn_blocking(move || put(&path, &text)).await.map_err(io::Error::other)?
+        tokio::task::spawn_blocking(move || file::write(&path, text.as_bytes(), 0o640))
+            .await
+            .map_err(io::Error::other)?
     }
-}
-
-/// Whole or not at all, for the owner and the group: a collector is not this user. What a kill leaves has a name that
-/// the next try writes over.
-fn put(path: &Path, text: &str) -> io::Result<()> {
-    let new = path.with_extension("new");
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o640).open(&new)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    fs::rename(&new, path)?;
-    fs::File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
 }
 
 /// RFC 5425: each message after its length. A connection for each batch (`TlsClient::deliver` says why).

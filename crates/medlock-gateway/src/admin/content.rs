@@ -66,6 +66,16 @@ pub(crate) async fn erase(
     to_the_end(async move { Ok(Json(app.admin.erase(caller.by(), scope, &because).await?)) }).await
 }
 
+/// `GET /admin/v1/audit/erasures/{number}`: the certificate again.
+pub(crate) async fn certificate(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Path(number): Path<String>,
+) -> Result<Json<Value>, Fault> {
+    let number = super::id(&number, "erasure")?;
+    Ok(Json(app.admin.certificate_of(caller.by(), number).await?))
+}
+
 /// `GET /admin/v1/audit/holds`.
 pub(crate) async fn holds(State(app): State<Arc<App>>, caller: Caller) -> Result<Json<Value>, Fault> {
     let holds = app.admin.holds(caller.by()).await?;

@@ -1,6 +1,6 @@
 //! What is sealed in the log: whom it is about, opening it, holding it, erasing it.
 
-use medlock_audit::read::open_content;
+use medlock_audit::read::{StoredEntry, open_content};
 use medlock_audit::{Checkpoint, InclusionProof};
 use medlock_domain::Clock;
 use medlock_keys::keyring::load_reading_key;
@@ -18,7 +18,7 @@ pub(crate) async fn ask(server: &Server, patient: Option<&str>, content: &str) -
     let answer = server.request("POST", "/v1/chat/completions", &server.key("clinician"), &headers, body.into()).await;
     let id = answer.header("x-request-id").to_owned();
     testkit::eventually("the request is closed", || async {
-        let ends = |e: &medlock_audit::read::StoredEntry| matches!(e.kind.as_str(), "close" | "denied");
+        let ends = |e: &StoredEntry| matches!(e.kind.as_str(), "close" | "denied");
         server.entries().iter().any(|e| e.request.as_ref().is_some_and(|r| r.as_str() == id) && ends(e))
     })
     .await;
@@ -183,7 +183,15 @@ async fn a_patients_content_is_erased_for_good_and_a_hold_stops_it() {
     let done = post(&server, "/admin/v1/audit/erase", &token, with(erase)).await;
     assert_eq!(done.status, 200, "{}", done.text);
     let certificate = done.json();
-    assert!(certificate["erased"]["contents"].as_u64().unwrap() >= 4, "{certificate}");
+    let key = certificate["erased"]["keys"][0].as_str().unwrap().to_owned();
+    let under = |e: &StoredEntry| e.needs().is_some_and(|needs| needs.holders.iter().any(|(_, id)| id.as_str() == key));
+    let under = server.entries().iter().filter(|e| under(e)).count();
+    assert_eq!((under >= 4, certificate["erased"]["contents"].as_u64()), (true, Some(under as u64)), "{certificate}");
+    // It can be had again.
+    let again = format!("/admin/v1/audit/erasures/{}", certificate["records"]["outcome"]);
+    let mut again = server.get(&again, &server.session("auditor").await).await.json();
+    again["proof"] = certificate["proof"].clone();
+    assert_eq!(again, certificate);
     assert!(!done.text.contains("48213377") && !done.text.contains("letter"));
     // The certificate proves its record, to somebody who has the log's key only.
     let (log, published) = (server.log(), server.log().publish().unwrap());
@@ -220,6 +228,9 @@ async fn days_are_erased_by_hand_or_by_age_and_stay_erased() {
     let second = ask(&server, None, NOTE).await.header("x-request-id").to_owned();
     let done = post(&server, "/admin/v1/audit/erase", &token, body(&server)).await;
     assert_eq!((done.status.as_u16(), key.exists()), (200, false), "{}", done.text);
+    let of_the_day = |e: &StoredEntry| e.needs().is_some_and(|n| n.period.is_some_and(|p| p.starts_with(&day)));
+    let contents = server.entries().iter().filter(|e| of_the_day(e)).count() as u64;
+    assert_eq!(done.json()["erased"]["contents"].as_u64(), Some(contents), "entries with content, and no others");
     assert!(open(&server, &token, &first).await.iter().all(Result::is_err));
     assert!(open(&server, &token, &second).await.iter().all(Result::is_ok));
     // A backup brings the key back: it opens nothing, and goes again at the next start.

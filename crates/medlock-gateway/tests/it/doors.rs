@@ -95,7 +95,8 @@ async fn public_doors_are_open_and_say_little() {
     let server = Server::start().await;
     assert_eq!(server.send("GET", "/healthz", &[], vec![]).await.json(), serde_json::json!({"status": "ok"}));
     let ready = server.send("GET", "/readyz", &[], vec![]).await;
-    assert_eq!(ready.json(), serde_json::json!({"status": "ok", "audit": "ok", "model": "ok", "notes": []}));
+    let notes = ["tamper_evident_below_root_only"];
+    assert_eq!(ready.json(), serde_json::json!({"status": "ok", "audit": "ok", "model": "ok", "notes": notes}));
     server.script().set_ready(false);
     let ready = server.send("GET", "/readyz", &[], vec![]).await;
     assert_eq!((ready.status.as_u16(), &ready.json()["model"]), (503, &"down".into()));

@@ -42,6 +42,17 @@ async fn requests_are_put_together_again_for_a_breach_assessment() {
 }
 
 #[tokio::test]
+async fn individuals_that_a_record_does_not_name_are_counted() {
+    let server = Server::start().await;
+    let many: String = (0..34).map(|n| format!("MRN {}: better.\n", 48_213_300 + n)).collect();
+    ask(&server, Some("48213300"), &many).await;
+    let auditor = server.session("auditor").await;
+    let report = post(&server, "/admin/v1/audit/reconstruct", &auditor, json!({"patient": "48213300"})).await.json();
+    let summary = &report["summary"];
+    assert_eq!((&summary["individuals"], &summary["individuals_left_out"]), (&json!(33), &json!(1)), "{summary}");
+}
+
+#[tokio::test]
 async fn disclosures_are_what_is_not_exempt() {
     let server = Server::start().await;
     ask(&server, Some("48213377"), NOTE).await;
@@ -64,6 +75,8 @@ async fn disclosures_are_what_is_not_exempt() {
 #[tokio::test]
 async fn a_review_is_of_whole_days_and_signed_by_somebody_who_is_not_in_it() {
     let server = Server::start().await;
+    let notes = server.send("GET", "/readyz", &[], vec![]).await.json()["notes"].clone();
+    assert_eq!(notes, json!(["tamper_evident_below_root_only"]), "before anybody looked around");
     for n in 0..5 {
         ask(&server, None, &format!("Question {n}?")).await;
     }
@@ -96,7 +109,7 @@ async fn a_review_is_of_whole_days_and_signed_by_somebody_who_is_not_in_it() {
     // Overdue until it is signed by somebody who is not in it.
     // On a working day's morning: off hours, everybody is in the pack.
     server.clock().advance_ms(40 * DAY_MS + DAY_MS / 6 * 5);
-    server.admin().look_around(true).await;
+    server.admin().look_around().await;
     let notes = server.send("GET", "/readyz", &[], vec![]).await.json()["notes"].clone();
     assert_eq!(notes, json!(["tamper_evident_below_root_only", "review_overdue"]));
     assert!(server.metrics().await.contains("medlock_audit_review_overdue_days 1"));
@@ -105,14 +118,14 @@ async fn a_review_is_of_whole_days_and_signed_by_somebody_who_is_not_in_it() {
     let last = json!({"from_day": today_before(&server), "to_day": today_before(&server), "seed": 7, "sample": 3});
     let last = post(&server, "/admin/v1/audit/reviews", &auditor, last).await.json();
     assert_eq!(sign(&auditor, &last, last["pack"]["sha256"].as_str().unwrap()).await.status, 200);
-    server.admin().look_around(true).await;
+    server.admin().look_around().await;
     assert!(server.metrics().await.contains("medlock_audit_review_overdue_days 1"));
     let until = json!({"from_day": day, "to_day": today_before(&server), "seed": 7, "sample": 3});
     let all = post(&server, "/admin/v1/audit/reviews", &auditor, until).await.json();
     let digest = all["pack"]["sha256"].as_str().unwrap().to_owned();
     let in_it = sign(&auditor, &all, &digest).await;
     assert_eq!(in_it.status, 200, "{}", in_it.text);
-    server.admin().look_around(true).await;
+    server.admin().look_around().await;
     let notes = server.send("GET", "/readyz", &[], vec![]).await.json()["notes"].clone();
     assert_eq!(notes, json!(["tamper_evident_below_root_only"]));
     // Who reviewed in a period may review the period.

@@ -9,7 +9,7 @@ use medlock_audit::{Entry, Kind, Outcome};
 use medlock_auth::AdminAction;
 use medlock_domain::{HolderId, PatientRef, Timestamp, UserId};
 use medlock_review::{Field, Order, Query};
-use serde_json::{Value, json};
+use serde_json::{Map, Value};
 use std::str::FromStr;
 
 /// Content that is to be held or erased.
@@ -80,21 +80,24 @@ pub struct Hold {
 impl Hold {
     /// For people and programs.
     pub fn to_json(&self) -> Value {
-        let mut value = json!({ "hold": self.number, "since": self.since.rfc3339() });
-        match &self.extent {
-            Extent::Days(from, to) => {
-                value["from"] = from.as_str().into();
-                value["to"] = to.as_str().into();
-            }
-            Extent::Patient(id) => value["patient"] = id.as_str().into(),
-            Extent::Owner(user) => value["owner"] = user.as_str().into(),
-            Extent::All => value["all"] = true.into(),
-        }
-        value
+        let mut value = self.extent.to_json();
+        value.insert("hold".to_owned(), self.number.into());
+        value.insert("since".to_owned(), self.since.rfc3339().into());
+        Value::Object(value)
     }
 }
 
 impl Extent {
+    pub(super) fn to_json(&self) -> Map<String, Value> {
+        let fields = match self {
+            Self::Days(from, to) => vec![("from", from.as_str().into()), ("to", to.as_str().into())],
+            Self::Patient(id) => vec![("patient", id.as_str().into())],
+            Self::Owner(user) => vec![("owner", user.as_str().into())],
+            Self::All => vec![("all", true.into())],
+        };
+        fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    }
+
     pub(super) fn note(&self, entry: Entry) -> Entry {
         match self {
             Self::Days(from, to) => entry.word("from_day", from.as_str()).word("to_day", to.as_str()),
@@ -104,7 +107,7 @@ impl Extent {
         }
     }
 
-    fn of(entry: &StoredEntry) -> Option<Self> {
+    pub(super) fn of(entry: &StoredEntry) -> Option<Self> {
         let word = |key| entry.facts.word(key);
         let day = |key| word(key)?.parse::<Day>().ok();
         if word("extent") == Some("all") {
@@ -135,6 +138,7 @@ impl Admin {
         const VERB: &str = "hold";
         let permit = self.permit(by, &[AdminAction::AuditHold], VERB).await?;
         self.justified(by, permit.action(), VERB, because).await?;
+        let _alone = self.keeping.lock().await;
         let extent = match scope {
             // Nothing may be known of them yet: what comes is held.
             Scope::Patient(patient) => {
@@ -151,6 +155,7 @@ impl Admin {
         const VERB: &str = "lift_hold";
         let permit = self.permit(by, &[AdminAction::AuditHold], VERB).await?;
         self.justified(by, permit.action(), VERB, because).await?;
+        let _alone = self.keeping.lock().await;
         let there = self.holds_in_force().await?.iter().any(|hold| hold.number == number);
         let there = if there { Ok(()) } else { Err(AdminError::NotFound("hold in force")) };
         self.or_recorded(by, &permit, VERB, there).await?;

@@ -8,34 +8,52 @@ use std::sync::PoisonError;
 pub struct Notices {
     /// No witness is asked: the audit log is tamper-evident below root only.
     pub unwitnessed: bool,
-    /// So many days the next review of the log is overdue.
-    pub review_overdue_days: i64,
+    /// Whether the log is reviewed in time.
+    pub review: Review,
+}
+
+/// Whether the log is reviewed in time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Review {
+    /// It is, or nobody wants to be reminded.
+    #[default]
+    InTime,
+    /// So many days the next one is overdue.
+    Overdue(i64),
+    /// It could not be found out.
+    Unknown,
 }
 
 impl Notices {
     /// The words.
     pub fn words(&self) -> Vec<&'static str> {
-        let all =
-            [("tamper_evident_below_root_only", self.unwitnessed), ("review_overdue", self.review_overdue_days > 0)];
-        all.into_iter().filter(|(_, is)| *is).map(|(word, _)| word).collect()
+        let witness = self.unwitnessed.then_some("tamper_evident_below_root_only");
+        let review = match self.review {
+            Review::InTime => None,
+            Review::Overdue(_) => Some("review_overdue"),
+            Review::Unknown => Some("review_unknown"),
+        };
+        witness.into_iter().chain(review).collect()
     }
 }
 
 impl Admin {
     /// As it was when somebody last looked.
     pub fn notices(&self) -> Notices {
-        *self.notices.lock().unwrap_or_else(PoisonError::into_inner)
+        let review = *self.reviewed.lock().unwrap_or_else(PoisonError::into_inner);
+        Notices { unwitnessed: !self.log.is_witnessed(), review }
     }
 
     /// Looks again.
-    pub async fn look_around(&self, unwitnessed: bool) {
-        let review_overdue_days = match self.review_overdue().await {
-            Ok(days) => days.unwrap_or(0),
+    pub async fn look_around(&self) {
+        let review = match self.review_overdue().await {
+            Ok(None) => Review::InTime,
+            Ok(Some(days)) => Review::Overdue(days),
             Err(e) => {
                 tracing::warn!(error = %e, "it is not known whether a review is overdue");
-                return;
+                Review::Unknown
             }
         };
-        *self.notices.lock().unwrap_or_else(PoisonError::into_inner) = Notices { unwitnessed, review_overdue_days };
+        *self.reviewed.lock().unwrap_or_else(PoisonError::into_inner) = review;
     }
 }

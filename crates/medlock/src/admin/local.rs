@@ -67,6 +67,10 @@ impl Local {
         self.installation.admin.erase(self.by(), scope, because).await.map_err(failure)
     }
 
+    pub(super) async fn certificate(&self, number: u64) -> Result<Value, Failure> {
+        self.installation.admin.certificate_of(self.by(), number).await.map_err(failure)
+    }
+
     pub(super) async fn hold(&self, scope: Scope, because: &Because) -> Result<u64, Failure> {
         self.installation.admin.hold(self.by(), scope, because).await.map_err(failure)
     }

@@ -20,6 +20,7 @@ use medlock_domain::{KeyId, PatientRef, RequestId, RoleName, SessionId, UserId, 
 use medlock_keys::digest::Digest;
 use medlock_keys::password::Secret;
 use medlock_pipeline::admin::{Because, Scope, Sealed, States, Verdict};
+use reqwest::Method;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
@@ -102,6 +103,14 @@ impl Office {
         match self {
             Office::Remote(c) => remote::erase(c, &scope, because).await,
             Office::Local(l) => l.erase(scope, because).await,
+        }
+    }
+
+    /// The certificate of an erasure, again.
+    pub(crate) async fn certificate(&self, number: u64) -> Result<Value, Failure> {
+        match self {
+            Office::Remote(c) => c.ask(Method::GET, &format!("/admin/v1/audit/erasures/{number}"), None).await,
+            Office::Local(l) => l.certificate(number).await,
         }
     }
 

@@ -95,6 +95,12 @@ pub(crate) enum Audit {
         #[arg(long)]
         yes: bool,
     },
+    /// Print the certificate of an erasure again
+    Certificate {
+        /// The number of the record that says it was done (`audit search --action erase`)
+        #[arg(value_name = "NUMBER")]
+        number: u64,
+    },
     /// Legal holds: content that nothing erases
     #[command(subcommand)]
     Hold(AuditHold),

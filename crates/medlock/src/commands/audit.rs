@@ -33,6 +33,7 @@ pub(crate) fn run(verb: Audit, context: &Context) -> Result<(), Failure> {
         Audit::Export(args) => audit_export::run(&args, context),
         Audit::Show(args) => block_on(audit_show::run(&args, context)),
         Audit::Open { request, reading_key, why } => block_on(audit_open::run(&request, &reading_key, &why, context)),
+        Audit::Certificate { number } => block_on(audit_erase::certificate(number, context)),
         Audit::Erase { scope, why, yes } => block_on(audit_erase::erase(&scope, &why, yes, context)),
         Audit::Reconstruct { search, states, paper } => {
             block_on(audit_report::reconstruct(&search, states.as_deref(), &paper, context))

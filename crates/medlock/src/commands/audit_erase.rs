@@ -16,13 +16,22 @@ pub(crate) async fn erase(scope: &cli::Scope, why: &Why, yes: bool, context: &Co
     }
     let verb = async |office: &Office| office.erase(scope, &office.because(why)?).await;
     let certificate = Office::with(&context.whereabouts, verb).await?;
-    // Whatever the terminal: it is a document, to be kept.
-    let text = serde_json::to_string_pretty(&certificate).doing("writing the certificate")?;
-    context.terminal.out(text);
+    print(&certificate, context)?;
     context.terminal.note(
         "erased. Keep this certificate; `medlock audit verify --proof` checks its proof, and erase the backups that it \
          names",
     );
+    Ok(())
+}
+
+pub(crate) async fn certificate(number: u64, context: &Context) -> Result<(), Failure> {
+    let verb = async |office: &Office| office.certificate(number).await;
+    print(&Office::with(&context.whereabouts, verb).await?, context)
+}
+
+/// Whatever the terminal: it is a document, to be kept.
+fn print(certificate: &Value, context: &Context) -> Result<(), Failure> {
+    context.terminal.out(serde_json::to_string_pretty(certificate).doing("writing the certificate")?);
     Ok(())
 }
 

@@ -63,7 +63,7 @@ fn show(opened: &[Opened], context: &Context) {
     let text = |all: &[&Opened]| {
         let each = all.iter().map(|o| match &o.text {
             Ok(text) => text.to_string(),
-            Err(key) => format!("(erased with the key {key})"),
+            Err(key) => format!("(erased with the key {key})\n"),
         });
         Zeroizing::new(each.collect::<Vec<_>>().concat())
     };
@@ -77,16 +77,38 @@ fn show(opened: &[Opened], context: &Context) {
     }
 }
 
-/// The messages of a request, one below the other; whatever else it is, as it is.
+/// The messages of a request, one below the other, then whatever else it has; what is no request, as it is.
 fn pretty(json: &str) -> String {
-    let Ok(value) = serde_json::from_str::<Value>(json) else { return json.to_owned() };
-    let Some(messages) = value.get("messages").and_then(Value::as_array) else { return json.to_owned() };
-    let one = |m: &Value| {
-        let content = match &m["content"] {
-            Value::String(text) => text.clone(),
-            other => other.to_string(),
+    let Ok(Value::Object(mut all)) = serde_json::from_str::<Value>(json) else { return json.to_owned() };
+    let Some(Value::Array(messages)) = all.remove("messages") else { return json.to_owned() };
+    let one = |message: Value| {
+        let Value::Object(mut rest) = message else { return message.to_string() };
+        let role = rest.remove("role");
+        let content = match rest.remove("content") {
+            Some(Value::String(text)) => text,
+            None | Some(Value::Null) => String::new(),
+            Some(other) => other.to_string(),
         };
-        format!("{}: {content}", m["role"].as_str().unwrap_or("?"))
+        let text = format!("{}: {content}", role.as_ref().and_then(Value::as_str).unwrap_or("?"));
+        if rest.is_empty() { text } else { format!("{text}\n{}", Value::Object(rest)) }
     };
-    messages.iter().map(one).collect::<Vec<_>>().join("\n\n")
+    let mut parts: Vec<String> = messages.into_iter().map(one).collect();
+    parts.extend(all.into_iter().map(|(name, value)| format!("{name}: {value}")));
+    parts.join("\n\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::pretty;
+
+    #[test]
+    fn everything_that_was_sealed_is_shown() {
+        let json = r#"{"messages":[{"role":"user","content":"Hi"},{"role":"assistant","content":null,
+            "tool_calls":[{"id":"c1"}]}],"patients":{"declared":"4411"}}"#;
+        let shown = pretty(json);
+        for part in ["user: Hi", "c1", "patients:", "4411"] {
+            assert!(shown.contains(part), "{shown}");
+        }
+        assert_eq!((pretty("no json"), pretty("[1]")), ("no json".to_owned(), "[1]".to_owned()));
+    }
 }

@@ -96,6 +96,11 @@ impl Opening {
             }
         };
         let installation = Installation::open(&settings).await?;
+        if installation.index.is_none() {
+            return Err(Failure::error(
+                "it cannot be told what was erased: make the index again with `medlock audit index rebuild`",
+            ));
+        }
         let mut entry = Entry::new(Kind::ContentRead, Actor::LocalOperator).word("with", "audit-show");
         if let Some(request) = &args.request {
             entry = entry.request(request.clone());

@@ -5,7 +5,7 @@ use crate::cli::{Key, RotateKey};
 use crate::clock::SystemClock;
 use crate::config;
 use crate::failure::{Doing, Failure};
-use crate::installation::open_log;
+use crate::installation::{days, open_log};
 use crate::lock;
 use medlock_audit::{Entry, Kind, LogName};
 use medlock_domain::{Actor, Clock};
@@ -32,11 +32,12 @@ fn rotate(overlap_days: u16, context: &Context) -> Result<(), Failure> {
         ));
     }
     // The log must be good under the key so far before that one gives way.
-    drop(open_log(&settings, &keys, clock.clone())?);
+    let days = Arc::new(days(&settings.layout, &keys)?);
+    drop(open_log(&settings, &keys, days.clone(), clock.clone())?);
     let until = clock.now().plus_ms(i64::from(overlap_days) * 24 * 60 * 60 * 1000);
     Keyring::rotate_audit_signing(&dir, until.0).doing("making a new signing key")?;
     let keys = Keyring::open(&dir).doing("opening the keys")?;
-    let log = open_log(&settings, &keys, clock)?;
+    let log = open_log(&settings, &keys, days, clock)?;
     let entry = Entry::new(Kind::AdminOutcome, Actor::LocalOperator).word("verb", "rotate_key");
     let entry = entry.word("what", "audit-signing").int("overlap_until", until.0);
     log.append_blocking(entry).doing("recording that the key was rotated")?;

@@ -7,13 +7,16 @@ use crate::layout::Layout;
 use medlock_deid::{OnLeak, Preset};
 use medlock_domain::ModelName;
 use medlock_gateway::Limits;
+use medlock_keys::file::read_private;
 use medlock_pipeline::admin::{Backup, ReviewRules};
 use medlock_pipeline::{OnOtherPatient, Rules};
 use medlock_review::pack::Hours;
 use std::fmt;
+use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use zeroize::Zeroizing;
 
 /// What the server runs with.
 #[derive(Debug, Clone)]
@@ -114,6 +117,22 @@ pub(crate) struct Resolved {
 pub(crate) enum KeyRef {
     File(PathBuf),
     Env(String),
+}
+
+impl KeyRef {
+    /// What it leads to, without an end of line.
+    pub(crate) fn read(&self) -> io::Result<Zeroizing<String>> {
+        match self {
+            KeyRef::File(path) => {
+                let bytes = read_private(path).map_err(io::Error::other)?;
+                let text = std::str::from_utf8(&bytes).map_err(io::Error::other)?;
+                Ok(Zeroizing::new(text.trim_end().to_owned()))
+            }
+            KeyRef::Env(name) => std::env::var(name)
+                .map(Zeroizing::new)
+                .map_err(|_| io::Error::other(format!("the environment has no variable {name}"))),
+        }
+    }
 }
 
 impl fmt::Display for KeyRef {

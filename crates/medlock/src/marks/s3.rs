@@ -3,7 +3,6 @@
 use super::Shelf;
 use crate::config::S3Settings;
 use crate::https;
-use crate::sinks::secret;
 
 use medlock_domain::{Clock, Timestamp};
 use medlock_keys::digest::{hex, hmac_sha256, sha256};
@@ -15,8 +14,8 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 const TIME: Duration = Duration::from_secs(30);
-/// More than any checkpoint, or a list of one name.
-const ANSWER: usize = 64 << 10;
+/// More than any checkpoint, or a list of a thousand versions.
+const ANSWER: usize = 4 << 20;
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
 pub(super) struct Bucket {
@@ -36,7 +35,7 @@ impl Bucket {
     pub(super) fn of(settings: &S3Settings, clock: Arc<dyn Clock>) -> io::Result<Self> {
         let S3Settings { url, prefix, region, key_id, secret: key, ca, lock_days, .. } = settings;
         let http = https::trusting(&fs::read(ca)?, TIME).and_then(|http| http.build()).map_err(io::Error::other)?;
-        let (url, secret) = (url.parse().map_err(io::Error::other)?, secret(key)?);
+        let (url, secret) = (url.parse().map_err(io::Error::other)?, key.read()?);
         let (prefix, region, key_id) = (prefix.clone(), region.clone(), key_id.clone());
         Ok(Self { http, url, prefix, region, key_id, secret, lock_days: *lock_days, clock })
     }
@@ -109,25 +108,79 @@ impl Bucket {
     }
 }
 
+/// One content of an object.
+#[derive(Debug, PartialEq, Eq)]
+struct Version {
+    key: String,
+    id: String,
+    modified: String,
+}
+
+impl Bucket {
+    /// The first object in order whose name begins with `prefix`, as it was put down first: a lock keeps that one,
+    /// and neither from being covered by a newer one nor from being marked as deleted.
+    fn oldest(&self, prefix: &str) -> io::Result<Option<Version>> {
+        let (mut found, mut marker): (Option<Version>, Option<(String, String)>) = (None, None);
+        loop {
+            let mut query = vec![("versions", ""), ("prefix", prefix)];
+            if let Some((key, id)) = &marker {
+                query.extend([("key-marker", key.as_str()), ("version-id-marker", id.as_str())]);
+            }
+            let list = self.ask(Method::GET, "", &query, "")?;
+            for version in versions(&list)? {
+                match &found {
+                    Some(first) if first.key != version.key => return Ok(found),
+                    // Of the same moment, the newest is listed first.
+                    Some(first) if first.modified < version.modified => {}
+                    _ => found = Some(version),
+                }
+            }
+            marker = match tag(&list, "IsTruncated") {
+                Some("false") => return Ok(found),
+                Some("true") => tag(&list, "NextKeyMarker")
+                    .map(str::to_owned)
+                    .zip(tag(&list, "NextVersionIdMarker").map(str::to_owned)),
+                _ => None,
+            };
+            if marker.is_none() {
+                return Err(not_understood());
+            }
+        }
+    }
+}
+
+fn not_understood() -> io::Error {
+    io::Error::other("the bucket's list is not understood")
+}
+
+/// What a list of versions has, in its order, without what marks an object as deleted.
+fn versions(list: &str) -> io::Result<Vec<Version>> {
+    if !list.contains("<ListVersionsResult") {
+        return Err(not_understood());
+    }
+    let one = |text: &str| {
+        let text = text.split_once("</Version>")?.0;
+        let word = |name| tag(text, name).map(str::to_owned);
+        Some(Version { key: word("Key")?, id: word("VersionId")?, modified: word("LastModified")? })
+    };
+    list.split("<Version>").skip(1).map(|text| one(text).ok_or_else(not_understood)).collect()
+}
+
 impl Shelf for Bucket {
     fn name(&self) -> String {
         self.url.to_string()
     }
 
     fn first(&self, prefix: &str) -> io::Result<Option<(String, String)>> {
-        let wanted = format!("{}{prefix}", self.prefix);
-        let list = self.ask(Method::GET, "", &[("list-type", "2"), ("max-keys", "1"), ("prefix", &wanted)], "")?;
-        let Some(key) = tag(&list, "Key") else {
-            // Nothing there is said, too; anything else is not understood.
-            return match tag(&list, "KeyCount") {
-                Some("0") => Ok(None),
-                _ => Err(io::Error::other("the bucket's list is not understood")),
-            };
-        };
-        Ok(Some((key.to_owned(), self.ask(Method::GET, key, &[], "")?)))
+        let Some(Version { key, id, .. }) = self.oldest(&format!("{}{prefix}", self.prefix))? else { return Ok(None) };
+        let text = self.ask(Method::GET, &key, &[("versionId", &id)], "")?;
+        Ok(Some((key.strip_prefix(&self.prefix).unwrap_or(&key).to_owned(), text)))
     }
 
     fn put(&self, name: &str, text: &str) -> io::Result<()> {
+        if self.oldest(&format!("{}{name}", self.prefix))?.is_some() {
+            return Ok(());
+        }
         self.ask(Method::PUT, &format!("{}{name}", self.prefix), &[], text).map(drop)
     }
 }
@@ -217,6 +270,18 @@ mod tests {
             header.ends_with("Signature=f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41"),
             "{header}"
         );
+    }
+
+    #[test]
+    fn versions_are_read_and_deletions_are_none() {
+        let list = "<?xml version=\"1.0\"?><ListVersionsResult><IsTruncated>false</IsTruncated>\
+            <DeleteMarker><Key>a</Key><VersionId>3</VersionId></DeleteMarker>\
+            <Version><Key>a</Key><VersionId>2</VersionId><LastModified>2026-11-23T10:00:00.000Z</LastModified></Version>\
+            </ListVersionsResult>";
+        let (key, id, modified) = ("a".to_owned(), "2".to_owned(), "2026-11-23T10:00:00.000Z".to_owned());
+        assert_eq!(versions(list).unwrap(), [Version { key, id, modified }]);
+        assert!(versions("<Error/>").is_err());
+        assert!(versions("<ListVersionsResult><Version><Key>a</Key></Version></ListVersionsResult>").is_err());
     }
 
     #[test]

@@ -58,7 +58,7 @@ fn the_command_line_works_through_the_server_and_the_server_stops_cleanly() {
     assert!(shown(data, "server_stop").contains("server_stop"));
     assert!(shown(data, "login_failed").contains("why=wrong_code"));
     assert_eq!(shown(data, "login_ok").lines().count(), 2);
-    assert!(shown(data, "log_read").contains("filters=kind,action"));
+    assert!(shown(data, "log_read").contains("filters=action,kind"));
     medlock(data, "", &["audit", "verify"]).code(0);
     // The lock is free again.
     medlock(data, "", &["user", "list"]).code(0);
