@@ -8,7 +8,7 @@ use crate::format::{CHECKPOINT, CHECKPOINT_NEW, MAX_VKEY, RECOVERED, SEGMENTS, V
 use crate::log::{Limits, Shared, Signers};
 use crate::medium::{Medium, replace};
 use crate::note::{BadNote, Checkpoint, LogName, MAX_NOTE};
-use crate::scan::{self, Torn, Walker};
+use crate::scan::{self, Hashed, Torn, Walker};
 use crate::tiles::TILES;
 use crate::tiles::publish::Publisher;
 use crate::tiles::read::Tiles;
@@ -184,11 +184,12 @@ fn walk(medium: &dyn Medium, walker: &mut Walker, first: u64) -> Result<Walked, 
     for number in numbers.into_iter().filter(|number| *number >= first) {
         let path = segment_path(number);
         let bytes = scan::read_segment(medium, number).map_err(|e| Error::io("read", &path, e))?;
-        let walked = walker.segment(number, &bytes, &mut |_, _| {});
+        let segment = Hashed::of(bytes);
+        let (walked, bytes) = (walker.segment(number, &segment, &mut |_, _| {}), &segment.bytes);
         notes = Some(scan::notes_so_far(&bytes[..walked.good]));
         let Some(fault) = walked.fault else { continue };
         // A segment is only begun when the one before is whole and durable.
-        if number + 1 < next || !walker.may_be_torn(&bytes, walked.good) {
+        if number + 1 < next || !walker.may_be_torn(bytes, walked.good) {
             return Err(Error::damaged(&path, fault.offset, fault.what));
         }
         let tail = Tail { segment: number, good: walked.good, bytes: bytes[walked.good..].to_vec() };

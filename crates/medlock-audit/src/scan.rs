@@ -15,6 +15,7 @@ use medlock_keys::digest::{Sha256, hex, sha256};
 use medlock_keys::sign::VerifyingKey;
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::slice;
 
 /// No segment that we write is near this; more is not read into memory.
 pub(crate) const MAX_SEGMENT: u64 = 1 << 30;
@@ -121,13 +122,32 @@ fn begins_at(medium: &dyn Medium, number: u64) -> Result<u64, Error> {
     begins.filter(|b| *b == record.index).ok_or_else(|| damaged("it does not say where it begins"))
 }
 
-/// The digest of a segment's checkpoints, as the next segment's first entry has it: over the bodies of its `C`
-/// frames.
-pub(crate) fn notes_of(segment: &[u8]) -> Hash {
-    notes_so_far(segment).finish()
+/// A segment with what is costly about it. It needs nothing of what stands before, so several can be made at once;
+/// and says nothing of what is right.
+pub(crate) struct Hashed {
+    pub(crate) bytes: Vec<u8>,
+    /// Of every entry as a leaf and of every content, in their order, as far as the frames can be followed.
+    hashes: Vec<Hash>,
+    /// The digest of its checkpoints, as the next segment's first entry has it: over the bodies of its `C` frames.
+    pub(crate) notes: Hash,
 }
 
-/// The same, to be gone on with.
+impl Hashed {
+    pub(crate) fn of(bytes: Vec<u8>) -> Self {
+        let (mut hashes, mut notes, mut at) = (Vec::new(), Sha256::new(), MAGIC.len());
+        while let Ok(Some(frame)) = frame::at(&bytes, at) {
+            at = frame.end;
+            match frame.kind {
+                Type::Entry => hashes.push(leaf_hash(frame.body)),
+                Type::Blob => hashes.push(sha256(&[frame.body])),
+                Type::Checkpoint => notes.update(frame.body),
+            }
+        }
+        Self { bytes, hashes, notes: notes.finish() }
+    }
+}
+
+/// The digest of a segment's checkpoints, to be gone on with.
 pub(crate) fn notes_so_far(segment: &[u8]) -> Sha256 {
     let (mut notes, mut at) = (Sha256::new(), MAGIC.len());
     while let Ok(Some(frame)) = frame::at(segment, at) {
@@ -170,10 +190,8 @@ pub(crate) struct Walker {
     pub(crate) name: LogName,
     /// The key that signs now; `None` before the first segment of a walk from the middle.
     key: Option<VerifyingKey>,
-    /// The key before, which has to vouch for that one in the next checkpoint.
-    vouching: Option<VerifyingKey>,
-    /// The checkpoints of this segment are those that the next one names by digest: one signature, further on in the
-    /// chain, covers them.
+    /// The checkpoints of this segment are those that the next one names by digest, and that one is closed as well: a
+    /// signature further on in the chain, which is checked, covers them.
     pub(crate) noted: bool,
     pub(crate) tree: Frontier,
     /// Sizes at which the root is wanted, and the roots that were found.
@@ -197,6 +215,16 @@ struct Group {
     first_time: Option<Timestamp>,
     last_time: Option<Timestamp>,
     contents: u64,
+    /// The key that its segment is signed with, where it begins one.
+    key: Option<Signing>,
+}
+
+/// The key that a segment says it is signed with. Nothing is believed of it before a checkpoint holds.
+#[derive(Clone, Copy)]
+struct Signing {
+    key: VerifyingKey,
+    /// The key before, which has to vouch for that one in the next checkpoint.
+    vouching: Option<VerifyingKey>,
 }
 
 impl Walker {
@@ -212,7 +240,6 @@ impl Walker {
         Self {
             name: name.clone(),
             key: None,
-            vouching: None,
             noted: false,
             tree,
             wanted: wanted.to_vec(),
@@ -233,13 +260,14 @@ impl Walker {
 
     /// Follows the next segment. Only whole groups count: what follows the last checkpoint that
     /// holds leaves no trace here.
-    pub(crate) fn segment(&mut self, number: u64, bytes: &[u8], told: Told<'_>) -> Walked {
+    pub(crate) fn segment(&mut self, number: u64, segment: &Hashed, told: Told<'_>) -> Walked {
         let mut good = 0;
-        let fault = self.follow(number, bytes, &mut good, told).err();
+        let fault = self.follow(number, segment, &mut good, told).err();
         Walked { good, fault }
     }
 
-    fn follow(&mut self, number: u64, bytes: &[u8], good: &mut usize, told: Told<'_>) -> Result<(), Fault> {
+    fn follow(&mut self, number: u64, segment: &Hashed, good: &mut usize, told: Told<'_>) -> Result<(), Fault> {
+        let (bytes, mut hashes) = (&segment.bytes[..], segment.hashes.iter());
         if !bytes.starts_with(&MAGIC) {
             return Err(fault(0, None, "not a segment of an audit log"));
         }
@@ -250,7 +278,7 @@ impl Walker {
             let frame = frame::at(bytes, at).map_err(|what| fault(at, Some(next), what))?;
             let Some(frame) = frame else { break };
             at = match frame.kind {
-                Type::Entry => self.entry(number, bytes, &frame, &mut group)?,
+                Type::Entry => self.entry(number, bytes, &frame, &mut hashes, &mut group)?,
                 Type::Blob => return Err(fault(at, Some(next), "content that belongs to no entry")),
                 Type::Checkpoint => {
                     self.checkpoint(bytes, &frame, std::mem::take(&mut group), told)?;
@@ -267,9 +295,17 @@ impl Walker {
     }
 
     /// One entry and its content; gives where the next frame starts.
-    fn entry(&mut self, number: u64, bytes: &[u8], frame: &Frame<'_>, group: &mut Group) -> Result<usize, Fault> {
+    fn entry(
+        &self,
+        number: u64,
+        bytes: &[u8],
+        frame: &Frame<'_>,
+        hashes: &mut slice::Iter<'_, Hash>,
+        group: &mut Group,
+    ) -> Result<usize, Fault> {
         let index = self.tree.size() + group.leaves.len() as u64;
         let bad = |what: &str| fault(frame.offset, Some(index), what);
+        let leaf = *hashes.next().ok_or_else(|| bad("an entry that was not hashed"))?;
         let record = Record::decode(frame.body).map_err(bad)?;
         if record.index != index {
             return Err(bad(&format!("entry {} where entry {index} belongs", record.index)));
@@ -278,10 +314,12 @@ impl Walker {
         if record.clock_back_ms != clock_back_ms(before, record.time) {
             return Err(bad("its note on the clock does not fit the entry before"));
         }
-        self.chain(number, group, &record).map_err(bad)?;
+        if let Some(key) = self.chain(number, group, &record).map_err(bad)? {
+            group.key = Some(key);
+        }
         let end = match &record.content {
             None => frame.end,
-            Some(content) => content_end(bytes, frame, index, content)?,
+            Some(content) => content_end(bytes, frame, index, content, hashes.next())?,
         };
         if record.kind == Kind::Recovery {
             group
@@ -291,15 +329,15 @@ impl Walker {
         group.contents += u64::from(record.content.is_some());
         group.first_time.get_or_insert(record.time);
         group.last_time = Some(record.time);
-        group.leaves.push((leaf_hash(frame.body), frame.end - frame.body.len()..frame.end));
+        group.leaves.push((leaf, frame.end - frame.body.len()..frame.end));
         Ok(end)
     }
 
     /// The first entry of a segment, and only it, says where in the chain the segment stands.
-    fn chain(&mut self, number: u64, group: &Group, record: &Record) -> Result<(), &'static str> {
+    fn chain(&self, number: u64, group: &Group, record: &Record) -> Result<Option<Signing>, &'static str> {
         let first = group.start == MAGIC.len() && group.leaves.is_empty();
         match (first, record.kind == Kind::SegmentStart) {
-            (false, false) => return Ok(()),
+            (false, false) => return Ok(None),
             (true, false) => return Err("a segment that does not begin with its own description"),
             (false, true) => return Err("the description of a segment in the middle of one"),
             (true, true) => {}
@@ -311,49 +349,47 @@ impl Walker {
         if record.facts.digest("prev_root") != Some(self.tree.root()) {
             return Err("a segment that continues another log");
         }
-        self.signed_with(record)
+        self.signed_with(record).map(Some)
     }
 
     /// The key that a segment is signed with: that of the one before, or one that follows it.
-    fn signed_with(&mut self, record: &Record) -> Result<(), &'static str> {
+    fn signed_with(&self, record: &Record) -> Result<Signing, &'static str> {
         let stated = record.facts.word("signing_vkey").and_then(|vkey| LogName::parse(vkey).ok());
         let stated = stated.filter(|name| name.origin() == self.name.origin()).ok_or("a segment without its key")?;
         let stated = stated.newest_key();
         let later = |key: &VerifyingKey| self.name.position(&stated) < self.name.position(key);
-        match self.key {
-            Some(key) if key == stated => return Ok(()),
-            None if self.name.knows(&stated) => {}
+        let vouching = match self.key {
+            Some(key) if key == stated => None,
+            None if self.name.knows(&stated) => None,
             None => return Err("a segment that is signed with a key of nobody's"),
-            Some(key) if !self.name.knows(&stated) => {
-                // Learnt from the log; the next checkpoint has to bear the signatures of both.
-                self.name = self.name.followed_by(stated);
-                self.vouching = Some(key);
-            }
-            Some(key) if later(&key) => self.vouching = Some(key),
+            // Learnt from the log, or listed: the next checkpoint has to bear the signatures of both.
+            Some(key) if !self.name.knows(&stated) || later(&key) => Some(key),
             Some(_) => return Err("a segment that is signed with a key which was followed by another"),
-        }
-        self.key = Some(stated);
-        Ok(())
+        };
+        Ok(Signing { key: stated, vouching })
     }
 
     fn checkpoint(&mut self, bytes: &[u8], frame: &Frame<'_>, group: Group, told: Told<'_>) -> Result<(), Fault> {
         let first = self.tree.size();
         let bad = |what: String| fault(frame.offset, Some(first), what);
         let (before, note) = frame::checkpoint(frame.body).map_err(|what| bad(what.to_owned()))?;
-        let signed = if self.noted && self.vouching.is_none() {
-            Checkpoint::read_own(note, &self.name).map_err(|e| bad(format!("a checkpoint that is {e}")))?
+        let key = group.key.map(|signing| signing.key).or(self.key);
+        let vouching = group.key.and_then(|signing| signing.vouching);
+        let learnt = key.filter(|key| !self.name.knows(key)).map(|key| self.name.followed_by(key));
+        let name = learnt.as_ref().unwrap_or(&self.name);
+        let signed = if self.noted && vouching.is_none() {
+            Checkpoint::read_own(note, name).map_err(|e| bad(format!("a checkpoint that is {e}")))?
         } else {
-            let verified = Checkpoint::verify_own(note, &self.name);
+            let verified = Checkpoint::verify_own(note, name);
             let (signed, by) = verified.map_err(|e| bad(format!("a checkpoint that is {e}")))?;
-            if self.key.is_some_and(|key| !by.contains(&key)) {
+            if key.is_some_and(|key| !by.contains(&key)) {
                 return Err(bad("a checkpoint that is not signed by the key of its segment".to_owned()));
             }
-            if self.vouching.is_some_and(|key| !by.contains(&key)) {
+            if vouching.is_some_and(|key| !by.contains(&key)) {
                 return Err(bad("a new key that the key before does not vouch for".to_owned()));
             }
             signed
         };
-        self.vouching = None;
         if before != first {
             return Err(bad(format!(
                 "a checkpoint whose group begins at entry {before} where entry {first} begins one"
@@ -379,6 +415,10 @@ impl Walker {
             );
             return Err(fault(group.start, Some(first), what));
         }
+        if let Some(learnt) = learnt {
+            self.name = learnt;
+        }
+        self.key = key;
         self.tree = grown;
         self.roots.extend(roots);
         group.leaves.into_iter().for_each(|(leaf, entry)| told(&bytes[entry], leaf));
@@ -423,11 +463,17 @@ pub(crate) fn clock_back_ms(before: Option<Timestamp>, now: Timestamp) -> u64 {
     before.map_or(0, |before| u64::try_from(before.0.saturating_sub(now.0)).unwrap_or(0))
 }
 
-fn content_end(bytes: &[u8], entry: &Frame<'_>, index: u64, content: &ContentRef) -> Result<usize, Fault> {
+fn content_end(
+    bytes: &[u8],
+    entry: &Frame<'_>,
+    index: u64,
+    content: &ContentRef,
+    hash: Option<&Hash>,
+) -> Result<usize, Fault> {
     let bad = |what: &str| fault(entry.end, Some(index), what);
     let frame = frame::at(bytes, entry.end).map_err(bad)?;
     let frame = frame.filter(|f| f.kind == Type::Blob).ok_or_else(|| bad("an entry without its content"))?;
-    if frame.body.len() != content.length as usize || sha256(&[frame.body]) != content.sha256 {
+    if frame.body.len() != content.length as usize || hash != Some(&content.sha256) {
         return Err(bad("content that is not what its entry recorded"));
     }
     Ok(frame.end)

@@ -3,7 +3,7 @@
 use crate::format::{CHECKPOINT, MAX_VKEY, RECOVERED, SEGMENTS, VKEY, WITNESSES, segment_path};
 use crate::medium::{Disk, Medium};
 use crate::note::{Checkpoint, LogName, MAX_NOTE};
-use crate::scan::{self, MAX_SEGMENT, Walker};
+use crate::scan::{self, Hashed, MAX_SEGMENT, Walker};
 use crate::tiles;
 use crate::tree::Hash;
 use crate::witness::{self, CosignerName, Policy};
@@ -13,6 +13,11 @@ use medlock_keys::sign::VerifyingKey;
 use std::fmt;
 use std::io;
 use std::path::Path;
+use std::sync::mpsc;
+use std::thread;
+
+/// Segments that are made ready at once, at most: each is up to 64 MB.
+const AHEAD: usize = 4;
 
 /// What a log that holds together holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -323,33 +328,64 @@ impl Check<'_> {
         for stray in strays {
             self.problems.push(Problem::new(format!("{SEGMENTS}/{stray}"), Trouble::Stray, "not a segment"));
         }
-        for (number, expected) in numbers.iter().copied().zip(0..) {
-            if number != expected {
-                self.problems.push(Problem::new(segment_path(expected), Trouble::Missing, "the file is missing"));
-                break;
+        // Those ahead are read and hashed on other threads; the chain is followed on this one. Each waits until its
+        // segment is taken, so that memory holds one more than there are threads.
+        let ahead = thread::available_parallelism().map_or(1, |n| n.get()).clamp(1, AHEAD);
+        let medium = self.medium;
+        thread::scope(|scope| {
+            let taken = |nth: usize| {
+                let (give, take) = mpsc::sync_channel(0);
+                let (mine, medium) = (numbers.iter().copied().skip(nth).step_by(ahead), medium);
+                scope.spawn(move || {
+                    for number in mine {
+                        if give.send(scan::read_segment(medium, number).map(Hashed::of)).is_err() {
+                            return;
+                        }
+                    }
+                });
+                take
+            };
+            let taken: Vec<_> = (0..ahead).map(taken).collect();
+            for (number, expected) in numbers.iter().copied().zip(0..) {
+                if number != expected {
+                    self.problems.push(Problem::new(segment_path(expected), Trouble::Missing, "the file is missing"));
+                    return;
+                }
+                let follow = numbers.len() - 1 - expected as usize;
+                let panicked = |_| Err(io::Error::other("reading it failed"));
+                let segment = taken[expected as usize % ahead].recv().unwrap_or_else(panicked);
+                if !self.segment(walker, tiles, number, segment, follow) {
+                    return;
+                }
             }
-            let last = numbers.last() == Some(&number);
-            if !self.segment(walker, tiles, number, last) {
-                break;
-            }
-        }
+        });
         numbers.len() as u64
     }
 
-    /// Whether the next segment can be judged after this one.
-    fn segment(&mut self, walker: &mut Walker, tiles: &mut tiles::check::Check<'_>, number: u64, last: bool) -> bool {
+    /// Whether the next segment can be judged after this one; `follow`: how many there are.
+    fn segment(
+        &mut self,
+        walker: &mut Walker,
+        tiles: &mut tiles::check::Check<'_>,
+        number: u64,
+        segment: io::Result<Hashed>,
+        follow: usize,
+    ) -> bool {
+        let last = follow == 0;
         let path = segment_path(number);
-        let bytes = match scan::read_segment(self.medium, number) {
-            Ok(bytes) => bytes,
+        let segment = match segment {
+            Ok(segment) => segment,
             Err(e) => {
                 self.problems.push(Problem::unreadable(&path, &e));
                 return false;
             }
         };
+        let bytes = &segment.bytes;
         self.bytes += bytes.len() as u64;
-        let stated = if last { None } else { scan::notes_stated(self.medium, number + 1) };
-        walker.noted = stated.is_some_and(|stated| stated == scan::notes_of(&bytes));
-        let walked = walker.segment(number, &bytes, &mut |entry, leaf| tiles.entry(entry, leaf));
+        // The next one must be closed as well, so that its own signatures are judged: an unfinished one may have none.
+        let stated = if follow < 2 { None } else { scan::notes_stated(self.medium, number + 1) };
+        walker.noted = stated.is_some_and(|stated| stated == segment.notes);
+        let walked = walker.segment(number, &segment, &mut |entry, leaf| tiles.entry(entry, leaf));
         let before = self.unnamed.take();
         let Some(fault) = walked.fault else {
             // Said of the one before once this one, which names its checkpoints, holds.
@@ -360,7 +396,7 @@ impl Check<'_> {
             self.unnamed = (stated.is_some() && !walker.noted).then_some(path);
             return true;
         };
-        let unfinished = last && walker.tree.size() >= self.signed && walker.may_be_torn(&bytes, walked.good);
+        let unfinished = last && walker.tree.size() >= self.signed && walker.may_be_torn(bytes, walked.good);
         if unfinished && self.in_use {
             self.in_flight = (bytes.len() - walked.good) as u64;
             return true;

@@ -1,8 +1,16 @@
 //! Somebody changes the files. Whatever they do is noticed, and the file is named.
 
 use super::*;
+use crate::facts::{Fact, Word};
 use crate::format::frame::{self, MAGIC, Type};
+use crate::format::record::Record;
+use crate::leaf_hash;
+use crate::medium::Medium;
+use crate::tree::Frontier;
 use crate::verify::Trouble;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use medlock_keys::digest::Sha256;
 use std::collections::BTreeMap;
 
 type Files = BTreeMap<String, Vec<u8>>;
@@ -181,4 +189,72 @@ fn a_segment_of_another_log_under_the_same_key_is_told_as_that() {
         (&found[0].file[..], &found[0].what[..]),
         ("segments/00000001.seg", "a segment that continues another log")
     );
+}
+
+/// The same log with another first entry, by somebody without the key: every hash and every link is right, and the
+/// signatures are not. The last segment is left without a checkpoint.
+fn forged(mut files: Files) -> Files {
+    let (mut tree, mut notes) = (Frontier::default(), None);
+    let names: Vec<String> = files.keys().filter(|name| name.starts_with("segments/")).cloned().collect();
+    for name in &names {
+        let (mut made, mut digest, mut before) = (MAGIC.to_vec(), Sha256::new(), tree.size());
+        for (kind, bytes) in frames(&files[name]) {
+            let body = frame::at(&bytes, 0).unwrap().unwrap().body;
+            match kind {
+                Type::Blob => made.extend(bytes),
+                Type::Entry => {
+                    let mut record = Record::decode(body).unwrap();
+                    if record.kind == Kind::SegmentStart && tree.size() > 0 {
+                        record.facts.set("prev_root", Fact::Digest(tree.root()));
+                        record.facts.set("prev_notes", Fact::Digest(notes.unwrap()));
+                    }
+                    if record.kind == Kind::Release && tree.size() == 1 {
+                        record.facts.set("mode", Fact::Word(Word::new("identified").unwrap()));
+                    }
+                    let body = record.encode().unwrap();
+                    tree.push(leaf_hash(&body));
+                    frame::put(&mut made, Type::Entry, &body);
+                }
+                Type::Checkpoint if Some(name) == names.last() => {}
+                Type::Checkpoint => {
+                    let note = String::from_utf8(body[8..].to_vec()).unwrap();
+                    let mut lines: Vec<String> = note.lines().map(str::to_owned).collect();
+                    (lines[1], lines[2]) = (tree.size().to_string(), BASE64.encode(tree.root()));
+                    let end = lines.last_mut().unwrap();
+                    let last = end.len() - 8;
+                    end.replace_range(last.., if end.ends_with("AAAAAAA=") { "BBBBBBA=" } else { "AAAAAAA=" });
+                    let body = frame::put_checkpoint(&mut made, before, &(lines.join("\n") + "\n"));
+                    digest.update(&body);
+                    before = tree.size();
+                }
+            }
+        }
+        notes = Some(digest.finish());
+        files.insert(name.clone(), made);
+    }
+    files
+}
+
+#[test]
+fn a_log_forged_without_the_key_is_caught_though_its_end_is_unfinished() {
+    let world = World::new();
+    let disk = world.created();
+    let first = disk.files()["checkpoint"].clone();
+    for text in ["one", "two", "three", "four"] {
+        world.session(&disk, &[text]);
+    }
+    assert_eq!(world.verify(&disk, None).unwrap().segments, 4);
+    let mut files = forged(disk.files());
+    files.insert("checkpoint".into(), first);
+    files.retain(|name, _| !name.starts_with("tile/"));
+    for in_use in [false, true] {
+        let disk = FaultDisk::with_files(files.clone());
+        let _held = in_use.then(|| disk.lock().unwrap());
+        let found = world.verify(&disk, None).unwrap_err();
+        assert!(
+            found.iter().any(|p| p.file == "segments/00000002.seg" && p.trouble == Trouble::Altered),
+            "{}",
+            show(&found)
+        );
+    }
 }
