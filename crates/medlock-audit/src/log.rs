@@ -335,6 +335,12 @@ impl Log {
         self.0.shared.queue.is_open() && !self.0.shared.is_unwitnessed(self.0.clock.now())
     }
 
+    /// Whether the key that a segment's content is sealed with is in memory.
+    #[cfg(test)]
+    pub(crate) fn is_sealing(&self) -> bool {
+        self.0.shared.sealer.read().is_ok_and(|sealer| sealer.is_some())
+    }
+
     /// Whether a policy demands that witnesses sign it: without, it is tamper-evident below root only.
     pub fn is_witnessed(&self) -> bool {
         self.0.shared.wants_witnesses()

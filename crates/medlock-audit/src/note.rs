@@ -160,7 +160,7 @@ impl LogName {
         Ok(format!("{text}\n{}", self.signature_line(self.newest(), &key.sign(text.as_bytes())[..])))
     }
 
-    /// The text of a note that bears this key's signature. Others may have signed too; they are not
+    /// The text of a note that bears the signature of a key that the log has or had. Others may have signed too; they are not
     /// judged. The text may hold empty lines: the last one parts it from the signatures.
     pub fn open<'n>(&self, note: &'n str) -> Result<&'n str, BadNote> {
         let (text, lines) = split(note)?;

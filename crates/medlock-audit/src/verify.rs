@@ -174,6 +174,7 @@ pub fn verify_witnessed(
         in_flight: 0,
         listed: Vec::new(),
         witnessed: Vec::new(),
+        published: None,
         unnamed: None,
     };
     match (policy, witness::listed(medium)) {
@@ -236,6 +237,8 @@ struct Check<'a> {
     in_flight: u64,
     listed: Vec<CosignerName>,
     witnessed: Vec<(String, Timestamp)>,
+    /// The note in the `checkpoint` file, as it was when it was judged.
+    published: Option<String>,
     /// A segment whose checkpoints are not those that the next one names.
     unnamed: Option<String>,
 }
@@ -273,6 +276,7 @@ impl Check<'_> {
         match judged {
             Ok((mark, witnessed)) => {
                 self.witnessed = witnessed;
+                self.published = String::from_utf8(note).ok();
                 Some(mark)
             }
             Err(what) => {
@@ -307,8 +311,7 @@ impl Check<'_> {
     fn vouched(&mut self, walker: &Walker, since: Option<&str>) {
         let name = walker.key().map_or(self.name.clone(), |key| walker.name.up_to(&key));
         let what = "signed with a key that the log does not vouch for";
-        let published = self.medium.read(CHECKPOINT, MAX_NOTE).ok().and_then(|note| String::from_utf8(note).ok());
-        if published.is_some_and(|note| Checkpoint::verify(&note, &name).is_err()) {
+        if self.published.as_ref().is_some_and(|note| Checkpoint::verify(note, &name).is_err()) {
             self.problems.push(Problem::new(CHECKPOINT, Trouble::Altered, what));
         }
         if since.is_some_and(|note| Checkpoint::verify(note, &name).is_err()) {

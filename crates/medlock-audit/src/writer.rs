@@ -68,10 +68,7 @@ struct Group {
 impl Writer {
     /// Starts a segment whose first group holds its description and `first`.
     pub(crate) fn begin_segment(&mut self, first: Vec<Entry>) -> io::Result<()> {
-        // The old segment's key is wiped with the last who seals under it: from then on nobody on this machine can read
-        // what was sealed.
-        self.segment = None;
-        *self.sealer() = None;
+        self.end_segment();
         let number = self.next_segment;
         let now = self.clock.now();
         let period = self.sealing.periods.as_ref().map(|periods| periods.current(now)).transpose()?;
@@ -90,6 +87,13 @@ impl Writer {
             self.signing.previous = None;
         }
         Ok(())
+    }
+
+    /// The segment's key is wiped with the last who seals under it: from then on nobody on this machine can read
+    /// what was sealed.
+    fn end_segment(&mut self) {
+        self.segment = None;
+        *self.sealer() = None;
     }
 
     fn sealer(&self) -> RwLockWriteGuard<'_, Option<Arc<Sealer>>> {
@@ -133,13 +137,15 @@ impl Writer {
             let (jobs, closed) = self.shared.queue.take(GROUP_BYTES, TICK);
             let now = self.clock.now();
             let noise = if closed { self.shared.noise.all() } else { self.shared.noise.due(now) };
-            if self.segment_is_full(now)
-                && !(jobs.is_empty() && noise.is_empty())
-                && let Err(e) = self.begin_segment(Vec::new())
-            {
-                self.shared.queue.fail();
-                jobs.into_iter().for_each(|job| job.reply.send(Err(Unavailable::Failed)));
-                return Err(e);
+            if self.segment_is_full(now) {
+                if jobs.is_empty() && noise.is_empty() {
+                    // Its keys are not kept until somebody comes: they may be another day's, and erased by then.
+                    self.end_segment();
+                } else if let Err(e) = self.begin_segment(Vec::new()) {
+                    self.shared.queue.fail();
+                    jobs.into_iter().for_each(|job| job.reply.send(Err(Unavailable::Failed)));
+                    return Err(e);
+                }
             }
             let noise = noise.into_iter().map(|entry| Job { entry, cover: None, sealed: None, reply: Reply::Nobody });
             self.commit(jobs.into_iter().chain(noise).collect())?;
@@ -281,6 +287,7 @@ impl Drop for OnExit {
         if std::thread::panicking() {
             self.0.queue.fail();
         }
+        *self.0.sealer.write().unwrap_or_else(PoisonError::into_inner) = None;
         self.0.written();
     }
 }

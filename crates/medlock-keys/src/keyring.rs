@@ -115,7 +115,7 @@ impl Keyring {
             // All are asked for, whatever becomes of the first.
             pinned: data.each_ref().map(DataKey::pin) == [true; 4],
             data,
-            audit_signing_before: match path(SIGNING_BEFORE).exists() {
+            audit_signing_before: match path(SIGNING_BEFORE).try_exists().map_err(|e| io(&path(SIGNING_BEFORE), e))? {
                 true => Some(before(&unwrap(SIGNING_BEFORE)?).ok_or_else(|| damaged(&path(SIGNING_BEFORE)))?),
                 false => None,
             },
@@ -153,6 +153,13 @@ impl Keyring {
         let mut kept = Zeroizing::new(Vec::with_capacity(8 + current.len()));
         kept.extend_from_slice(&until_ms.to_be_bytes());
         kept.extend_from_slice(&current);
+        // One that was begun and not ended goes on; another key has to have vouched first.
+        if path(SIGNING_BEFORE).try_exists().map_err(|e| io(&path(SIGNING_BEFORE), e))? {
+            let before = root.open(&aad(SIGNING_BEFORE), &read_private(&path(SIGNING_BEFORE))?);
+            if before.map_err(|_| damaged(&path(SIGNING_BEFORE)))?.get(8..) != Some(&current[..]) {
+                return Err(exists(&path(SIGNING_BEFORE)));
+            }
+        }
         let put = |name: &str, bytes: &[u8]| {
             write_private(&path(name), &root.seal(&aad(name), bytes)).map_err(|e| io(&path(name), e))
         };

@@ -70,7 +70,7 @@ impl PeriodKeys {
         for number in 0.. {
             let name = if number == 0 { day.to_owned() } else { format!("{day}.{number}") };
             let name = PeriodName::new(&name).ok_or_else(invalid)?;
-            if self.path(&name, GONE).exists() {
+            if there(&self.path(&name, GONE))? {
                 continue;
             }
             if let Some(key) = self.get(&name)? {
@@ -89,7 +89,7 @@ impl PeriodKeys {
     /// When its file is damaged, or can be read by others.
     pub fn get(&self, name: &PeriodName) -> Result<Option<DataKey>, KeyError> {
         let path = self.path(name, KEY);
-        if !path.exists() || self.path(name, GONE).exists() {
+        if !there(&path)? || there(&self.path(name, GONE))? {
             return Ok(None);
         }
         let damaged = || KeyError::Damaged(path.display().to_string());
@@ -98,7 +98,7 @@ impl PeriodKeys {
         Ok(Some(DataKey::from_bytes(*bytes)))
     }
 
-    /// The names of those that live, oldest first.
+    /// The names of those that live, by day.
     ///
     /// # Errors
     /// When the directory cannot be read.
@@ -107,7 +107,11 @@ impl PeriodKeys {
         for entry in std::fs::read_dir(&self.dir).map_err(|e| failed(&self.dir, e))? {
             let file = entry.map_err(|e| failed(&self.dir, e))?.file_name();
             let name = file.to_str().and_then(|f| f.strip_suffix(KEY)).and_then(PeriodName::new);
-            names.extend(name.filter(|name| !self.path(name, GONE).exists()));
+            if let Some(name) = name
+                && !there(&self.path(&name, GONE))?
+            {
+                names.push(name);
+            }
         }
         names.sort();
         Ok(names)
@@ -120,7 +124,7 @@ impl PeriodKeys {
     /// When a file cannot be written or removed: then it is to be done again.
     pub fn destroy(&self, name: &PeriodName) -> Result<bool, KeyError> {
         let (path, gone) = (self.path(name, KEY), self.path(name, GONE));
-        if !path.exists() {
+        if !there(&path)? {
             return Ok(false);
         }
         write_private(&gone, b"").map_err(|e| failed(&gone, e))?;
@@ -141,7 +145,7 @@ impl PeriodKeys {
                 continue;
             };
             let path = self.path(&name, KEY);
-            if path.exists() {
+            if there(&path)? {
                 self.wipe(&path).map_err(|e| failed(&path, e))?;
                 done.push(name);
             }
@@ -168,6 +172,11 @@ impl PeriodKeys {
 /// A key opens under its own name only, so that files cannot be swapped.
 fn aad(name: &PeriodName) -> Vec<u8> {
     format!("medlock day key {}", name.as_str()).into_bytes()
+}
+
+/// What cannot be found out is not taken for "no": a new key would take the place of a living one.
+fn there(path: &Path) -> Result<bool, KeyError> {
+    path.try_exists().map_err(|e| failed(path, e))
 }
 
 fn failed(path: &Path, source: io::Error) -> KeyError {

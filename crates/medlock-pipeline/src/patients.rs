@@ -6,6 +6,7 @@ use crate::chat::Placed;
 use crate::content_keys::ContentKeys;
 use medlock_audit::Entry;
 use medlock_domain::{Finding, HolderId, PatientRef, PhiClass, PhiText, Timestamp};
+use medlock_review::FOUND_PATIENTS;
 use medlock_store::StoreError;
 use serde_json::{Value, json};
 use std::collections::HashSet;
@@ -59,7 +60,7 @@ pub(crate) fn found(texts: &[Placed<PhiText>], findings: &[Vec<Finding>]) -> Vec
 }
 
 /// So many are named in a record; the sealed part has all.
-const NAMED: [&str; 4] = ["found_patients", "found_patients_2", "found_patients_3", "found_patients_4"];
+const NAMED: [&str; 4] = FOUND_PATIENTS;
 /// Ids in one word of a record.
 const IN_A_WORD: usize = 8;
 

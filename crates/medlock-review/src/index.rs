@@ -196,6 +196,11 @@ impl Index {
         pages.try_flatten()
     }
 
+    /// Whether there is an entry of these.
+    pub async fn any(&self, query: &Query) -> Result<bool, IndexError> {
+        Ok(!self.places(query, None, 1).await?.is_empty())
+    }
+
     /// How many entries there are of these.
     pub async fn count(&self, query: &Query) -> Result<u64, IndexError> {
         let (mut count, mut cursor) = (0, None);

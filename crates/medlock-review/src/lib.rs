@@ -17,4 +17,4 @@ mod terms;
 pub use index::{Difference, Index, IndexError};
 pub use json::to_json;
 pub use query::{BadQuery, Cursor, Order, Page, Query};
-pub use terms::Field;
+pub use terms::{FOUND_PATIENTS, Field};

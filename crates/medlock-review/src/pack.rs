@@ -1,10 +1,10 @@
 //! Review packs: what somebody should look at of a period (45 CFR 164.308(a)(1)(ii)(D), information system activity
 //! review).
 
-use crate::requests::{Request, Requests};
+use crate::requests::{Request, Requests, person};
 use medlock_audit::Kind;
 use medlock_audit::read::StoredEntry;
-use medlock_domain::{Actor, Timestamp};
+use medlock_domain::{Actor, Timestamp, UserId};
 use medlock_keys::digest::{Digest, sha256};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,6 +13,8 @@ use std::collections::{BTreeMap, BTreeSet};
 const ROWS: usize = 200;
 /// Requests remembered while a pack is made.
 const REQUESTS: usize = 500_000;
+/// People who asked most.
+const LARGEST: usize = 20;
 const HOUR_MS: i64 = 3_600_000;
 
 /// When people are expected to work: hours of the day in UTC, Monday to Friday.
@@ -56,14 +58,13 @@ pub struct Pack {
     more: BTreeMap<&'static str, u64>,
     people: BTreeSet<String>,
     requests: Requests,
-    left_out: u64,
 }
 
 impl Pack {
     /// Of nothing yet. The same seed draws the same sample from the same entries.
     pub fn new(hours: Hours, seed: u64, sample: usize) -> Self {
         let (found, more) = (BTreeMap::new(), BTreeMap::new());
-        Self { hours, seed, sample, found, more, people: BTreeSet::new(), requests: Requests::default(), left_out: 0 }
+        Self { hours, seed, sample, found, more, people: BTreeSet::new(), requests: Requests::up_to(REQUESTS) }
     }
 
     /// Takes in an entry.
@@ -90,11 +91,7 @@ impl Pack {
         if acts && by_somebody && !self.hours.contains(entry.time) {
             self.show("off_hours", entry);
         }
-        if self.requests.len() < REQUESTS || entry.kind != Kind::Open {
-            self.requests.take(entry);
-        } else {
-            self.left_out += 1;
-        }
+        self.requests.take(entry);
     }
 
     fn show(&mut self, section: &'static str, entry: &StoredEntry) {
@@ -104,7 +101,7 @@ impl Pack {
         } else {
             rows.push(Value::Object(crate::to_json(entry)));
         }
-        self.people.extend(person(&entry.actor));
+        self.people.extend(person(&entry.actor).map(UserId::to_string));
         // At whose account somebody failed to log in. To whom else something was done has not done it.
         let tried = entry.facts.word("user").filter(|_| entry.kind == Kind::LoginFailed);
         self.people.extend(tried.map(str::to_owned));
@@ -112,7 +109,8 @@ impl Pack {
 
     /// The pack. `period` says of what.
     pub fn finish(mut self, period: Value) -> Value {
-        let requests = std::mem::take(&mut self.requests).into_sorted();
+        let left_out = self.requests.left_out();
+        let requests = std::mem::replace(&mut self.requests, Requests::up_to(0)).into_sorted();
         let mut by_person: BTreeMap<String, (u64, u64)> = BTreeMap::new();
         for request in &requests {
             let (count, bytes) = by_person.entry(request.person()).or_default();
@@ -121,9 +119,11 @@ impl Pack {
         }
         let mut largest: Vec<_> = by_person.into_iter().collect();
         largest.sort_by_key(|(id, (count, _))| (std::cmp::Reverse(*count), id.clone()));
+        self.more.insert("largest", largest.len().saturating_sub(LARGEST) as u64);
+        largest.truncate(LARGEST);
+        self.people.extend(largest.iter().map(|(id, _)| id.clone()));
         let largest: Vec<Value> = largest
             .iter()
-            .take(20)
             .map(|(id, (requests, bytes))| json!({ "person": id, "requests": requests, "bytes_written": bytes }))
             .collect();
         let sample = self.drawn(&requests);
@@ -140,7 +140,7 @@ impl Pack {
             .collect();
         json!({
             "schema": "medlock review pack 1", "period": period, "seed": self.seed, "requests": requests.len(),
-            "requests_left_out": self.left_out, "subjects": self.people, "sections": sections,
+            "requests_left_out": left_out, "subjects": self.people, "sections": sections,
         })
     }
 
@@ -170,13 +170,6 @@ fn sorted(value: &Value) -> Value {
         }
         Value::Array(all) => Value::Array(all.iter().map(sorted).collect()),
         other => other.clone(),
-    }
-}
-
-fn person(actor: &Actor) -> Option<String> {
-    match actor {
-        Actor::Person { user, .. } | Actor::Machine { owner: user, .. } => Some(user.to_string()),
-        _ => None,
     }
 }
 

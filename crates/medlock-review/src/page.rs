@@ -15,6 +15,7 @@ pub const REQUESTS: &[&str] = &[
     "protection",
     "classes",
     "individuals",
+    "individuals_left_out",
     "patients",
     "outcome",
     "code",
@@ -33,7 +34,8 @@ pub fn csv(columns: &[&str], rows: &[Value]) -> String {
 }
 
 fn cell(text: &str) -> String {
-    let text = if text.starts_with(['=', '+', '-', '@', '\t']) { format!("'{text}") } else { text.to_owned() };
+    let text =
+        if text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) { format!("'{text}") } else { text.to_owned() };
     if text.contains([',', '"', '\r', '\n']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
 }
 

@@ -1,9 +1,10 @@
 //! Requests put together from their entries: who asked what about whom, and what they were given. What a breach
 //! assessment (45 CFR 164.402 to 164.410) and an accounting of disclosures (164.528) start from.
 
+use crate::terms::FOUND_PATIENTS;
 use medlock_audit::read::StoredEntry;
 use medlock_audit::{Kind, Outcome};
-use medlock_domain::{Actor, HolderId, RequestId, Timestamp};
+use medlock_domain::{Actor, HolderId, RequestId, Timestamp, UserId};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -79,18 +80,18 @@ impl Request {
 
     /// Who answers for the caller.
     pub fn person(&self) -> String {
-        match &self.actor {
-            Actor::Person { user, .. } | Actor::Machine { owner: user, .. } => user.to_string(),
-            other => other.to_string(),
-        }
+        person(&self.actor).map_or_else(|| self.actor.to_string(), UserId::to_string)
     }
 
     /// Whether an accounting of disclosures has to list it (164.528(a)(1)): it left this entity, or was not for
     /// treatment, payment, operations or the patient.
     pub fn is_accountable(&self) -> bool {
         let exempt = ["treatment", "payment", "operations", "patient-request"];
-        let seen = self.mode.is_some() && self.delivered() != Delivered::Nothing;
-        seen && (self.local == Some(false) || self.purpose.as_deref().is_none_or(|p| !exempt.contains(&p)))
+        let permitted = self.mode.is_some();
+        // A model elsewhere was given it, whatever became of the answer.
+        let left = permitted && self.local != Some(true);
+        let given = permitted && self.delivered() != Delivered::Nothing;
+        left || given && self.purpose.as_deref().is_none_or(|p| !exempt.contains(&p))
     }
 
     /// For programs.
@@ -107,18 +108,43 @@ impl Request {
     }
 }
 
+/// The person who acts, or answers for the key that does.
+pub(crate) fn person(actor: &Actor) -> Option<&UserId> {
+    match actor {
+        Actor::Person { user, .. } | Actor::Machine { owner: user, .. } => Some(user),
+        _ => None,
+    }
+}
+
 /// Requests that are being put together.
-#[derive(Debug, Default)]
-pub struct Requests(BTreeMap<RequestId, Request>);
+#[derive(Debug)]
+pub struct Requests {
+    all: BTreeMap<RequestId, Request>,
+    most: usize,
+    left_out: u64,
+}
 
 impl Requests {
+    /// At most so many; more are counted.
+    pub fn up_to(most: usize) -> Self {
+        Self { all: BTreeMap::new(), most, left_out: 0 }
+    }
+
     /// Takes in an entry; one that belongs to no request, or to an administrative one, is left out.
     pub fn take(&mut self, entry: &StoredEntry) {
         let Some(id) = &entry.request else { return };
         if !matches!(entry.kind, Kind::Open | Kind::Permit | Kind::Release | Kind::Close | Kind::Denied) {
             return;
         }
-        let request = self.0.entry(id.clone()).or_insert_with(|| Request {
+        let administrative = entry.facts.word("route").is_some_and(|route| route.starts_with("/admin"));
+        if administrative || entry.facts.word("action").is_some() {
+            return;
+        }
+        if self.all.len() >= self.most && !self.all.contains_key(id) {
+            self.left_out += u64::from(entry.kind == Kind::Open);
+            return;
+        }
+        let request = self.all.entry(id.clone()).or_insert_with(|| Request {
             id: id.clone(),
             time: entry.time,
             actor: entry.actor.clone(),
@@ -137,8 +163,11 @@ impl Requests {
         });
         let word = |key| entry.facts.word(key).map(str::to_owned);
         let number = |key| entry.facts.int(key).and_then(|n| u64::try_from(n).ok());
-        let named = ["patient", "found_patients", "found_patients_2", "found_patients_3", "found_patients_4"];
-        let ids = named.iter().filter_map(|key| entry.facts.word(key)).flat_map(|word| word.split(','));
+        let ids = ["patient"]
+            .iter()
+            .chain(&FOUND_PATIENTS)
+            .filter_map(|key| entry.facts.word(key))
+            .flat_map(|word| word.split(','));
         request.patients.extend(ids.filter_map(|id| id.parse().ok()));
         request.left_out = request.left_out.max(number("patients_left_out").unwrap_or(0));
         match entry.kind {
@@ -158,19 +187,14 @@ impl Requests {
         }
     }
 
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    /// How many came that are not among them.
+    pub fn left_out(&self) -> u64 {
+        self.left_out
     }
 
     /// All of them, oldest first.
     pub fn into_sorted(self) -> Vec<Request> {
-        let mut all: Vec<Request> = self.0.into_values().collect();
+        let mut all: Vec<Request> = self.all.into_values().collect();
         all.sort_by(|a, b| (a.time, &a.id).cmp(&(b.time, &b.id)));
         all
     }
@@ -190,7 +214,8 @@ pub fn summary(requests: &[Request]) -> Value {
         person.0 += 1;
         person.1.extend(&request.patients);
         individuals.extend(&request.patients);
-        if matches!(request.delivered(), Delivered::Whole | Delivered::Part) {
+        // One whose record was not closed may have reached somebody: a breach is presumed (164.402(2)).
+        if request.delivered() != Delivered::Nothing {
             reached.extend(&request.patients);
         }
         left_out += request.left_out;

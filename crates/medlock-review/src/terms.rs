@@ -77,6 +77,9 @@ impl Field {
     }
 }
 
+/// The facts that name the patients whose record numbers were found in a request.
+pub const FOUND_PATIENTS: [&str; 4] = ["found_patients", "found_patients_2", "found_patients_3", "found_patients_4"];
+
 /// Everything that this entry is found by, each once.
 pub(crate) fn of(entry: &StoredEntry) -> Vec<(Field, String)> {
     let mut terms = vec![
@@ -108,12 +111,13 @@ pub(crate) fn of(entry: &StoredEntry) -> Vec<(Field, String)> {
     for (key, fact) in entry.facts.iter() {
         let field = match key {
             "user" | "key" | "owner" | "session" => Field::About,
+            "held_patient" => Field::About,
             "patient" => {
                 add(Field::Key, &fact.to_string());
                 Field::Patient
             }
             "owner_key" | "period" => Field::Key,
-            "found_patients" | "found_patients_2" | "found_patients_3" | "found_patients_4" => {
+            key if FOUND_PATIENTS.contains(&key) => {
                 fact.to_string().split(',').for_each(|id| add(Field::Patient, id));
                 continue;
             }

@@ -131,7 +131,11 @@ impl HolderKeys {
             open.destroyed += 1;
             open.keys.retain(|_, key| key.id != *id);
         }
-        sqlx::raw_sql("PRAGMA wal_checkpoint(TRUNCATE)").execute(&self.pool).await?;
+        // Of a reader that is in its way it tells in its answer.
+        let emptied = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&self.pool).await?;
+        if emptied.try_get::<i64, _>(0)? != 0 {
+            return Err(StoreError::Busy);
+        }
         Ok(done.rows_affected() == 1)
     }
 
@@ -197,13 +201,18 @@ mod tests {
         assert!(
             holders.get(&a.id).await.unwrap().is_none() && holders.find("patient:4411023").await.unwrap().is_none()
         );
-        assert_ne!(holders.of("patient:4411023", NOW).await.unwrap().id, a.id, "comes back as somebody new");
-        store.close().await;
         let rows = ["db", "db-wal"].map(|f| std::fs::read(dir.path().join(f)).unwrap_or_default());
         let holds =
             |id: &HolderId| rows.iter().any(|r| r.windows(id.as_str().len()).any(|w| w == id.as_str().as_bytes()));
-        assert!(holds(&b.id) && !holds(&a.id), "nothing of it is left in the file");
+        assert!(holds(&b.id) && !holds(&a.id), "nothing of it is left in the files");
         assert!(!rows.iter().any(|r| r.windows(7).any(|w| w == b"4411023")), "nobody is named");
+        assert_ne!(holders.of("patient:4411023", NOW).await.unwrap().id, a.id, "comes back as somebody new");
+        // Whoever still reads has the old pages: then it is not done.
+        let mut reading = store.pool.begin().await.unwrap();
+        sqlx::query("SELECT id FROM content_holders").fetch_all(&mut *reading).await.unwrap();
+        assert!(matches!(holders.destroy(&b.id).await, Err(StoreError::Busy)));
+        drop(reading);
+        assert!(!holders.destroy(&b.id).await.unwrap(), "its row is gone, and now the rest");
     }
 
     #[tokio::test]

@@ -73,6 +73,9 @@ pub enum StoreError {
         /// In the program.
         known: i64,
     },
+    /// Somebody still reads what was to be overwritten.
+    #[error("the database is being read, so that what was destroyed is not overwritten yet: try again")]
+    Busy,
     /// The file or its disk.
     #[error("database file: {0}")]
     Io(#[from] std::io::Error),

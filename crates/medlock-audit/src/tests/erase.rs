@@ -24,6 +24,24 @@ impl Periods for Days {
     }
 }
 
+#[test]
+fn a_days_key_is_not_kept_for_the_next_day() {
+    let keys = Keys::new();
+    let disk = keys.world.created();
+    let log = keys.open(&disk);
+    log.append_blocking(entry("one")).unwrap();
+    assert!(log.is_sealing());
+    keys.world.clock.advance_ms(DAY_MS);
+    // Nobody comes.
+    let ended = (0..100).any(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        !log.is_sealing()
+    });
+    assert!(ended);
+    log.append_blocking(entry("two")).unwrap();
+    assert!(log.is_sealing());
+}
+
 struct Keys {
     world: World,
     days: Arc<Days>,

@@ -47,12 +47,12 @@ struct Place {
 }
 
 impl Publisher {
-    /// `size`: what the `checkpoint` file covers, for which the tiles hold, or 0 to make all anew.
     /// The log has another key from now on.
     pub(crate) fn rename(&mut self, name: LogName) {
         self.name = name;
     }
 
+    /// `size`: what the `checkpoint` file covers, for which the tiles hold, or 0 to make all anew.
     pub(crate) fn new(medium: Arc<dyn Medium>, name: LogName, size: u64, witnesses: Option<Witnesses>) -> Self {
         // What is published was perhaps signed, but not in answer to us.
         let lacking = witnesses.as_ref().map(|_| "none was asked yet".to_owned());

@@ -6,6 +6,7 @@ use medlock_domain::Clock;
 use medlock_keys::keyring::load_reading_key;
 use medlock_pipeline::OnOtherPatient;
 use medlock_pipeline::admin::Sealed;
+use medlock_review::export::{Exporter, Format};
 use serde_json::{Value, json};
 use testkit::{Answer, MODEL, ORIGIN, Server};
 
@@ -169,6 +170,9 @@ async fn a_patients_content_is_erased_for_good_and_a_hold_stops_it() {
     let hold =
         post(&server, "/admin/v1/audit/holds", &token, with(json!({"patient": "48213377", "reason": "legal"}))).await;
     let number = hold.json()["hold"].as_u64().unwrap();
+    let exporter = Exporter::new(Format::Jsonl, [7; 32], ORIGIN, "0");
+    let exported: String = server.entries().iter().map(|entry| exporter.line(entry)).collect();
+    assert!(exported.contains("held_patient") && !exported.contains("hld_"), "nobody is known to a receiver");
     let listed = server.get("/admin/v1/audit/holds", &token).await.json();
     assert_eq!(listed["data"][0]["hold"], number);
     let erase = json!({"patient": "48213377", "reason": "patient-request", "note": "letter of Monday"});

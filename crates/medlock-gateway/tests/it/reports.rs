@@ -1,9 +1,11 @@
 //! What an auditor makes of the log: reconstruction, disclosures, reviews.
 
 use crate::content::{DAY_MS, NOTE, ask, post};
-use medlock_domain::Clock;
+use medlock_audit::{Entry, Kind, Outcome};
+use medlock_domain::{Clock, RequestId};
 use medlock_keys::digest::hex;
 use medlock_review::pack;
+use medlock_review::requests::Requests;
 use serde_json::{Value, json};
 use testkit::{MODEL, Server};
 
@@ -70,6 +72,21 @@ async fn disclosures_are_what_is_not_exempt() {
     assert_eq!(accounted["summary"]["requests_about_the_patient"], 2);
     assert_eq!(list(json!({"patient": "48213377", "all": "true"})).await["requests"].as_array().unwrap().len(), 2);
     assert_eq!(list(json!({"patient": "1"})).await["requests"], json!([]));
+    // A model elsewhere was given it, and failed: it has left all the same.
+    let permit = server.records("permit").remove(0);
+    let id = "req_00000000000000000000000001".parse::<RequestId>().unwrap();
+    let entry = |kind| Entry::new(kind, permit.actor.clone()).request(id.clone());
+    let patient = permit.facts.word("patient").unwrap();
+    let elsewhere = entry(Kind::Permit).word("patient", patient).word("mode", "tokenize").word("purpose", "treatment");
+    server.log().append(elsewhere.int("model_local", 0)).await.unwrap();
+    server.log().append(entry(Kind::Denied).outcome(Outcome::Failed).word("code", "model_failed")).await.unwrap();
+    let accounted = list(json!({"patient": "48213377"})).await;
+    let found = accounted["requests"].as_array().unwrap().iter().any(|r| r["request"] == id.as_str());
+    assert!(found, "{accounted}");
+    // Memory is bounded, and what is beyond is counted; administrative requests are none.
+    let mut first = Requests::up_to(1);
+    server.entries().iter().for_each(|entry| first.take(entry));
+    assert_eq!((first.left_out(), first.into_sorted().len()), (1, 1));
 }
 
 #[tokio::test]

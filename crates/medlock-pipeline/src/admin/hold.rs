@@ -199,7 +199,7 @@ impl Admin {
                 (Extent::Patient(a), Extent::Patient(b)) => a == b || self.both(a, extent).await?,
                 (held, _) => {
                     let query = extent.narrow(held.narrow(Query::new())?)?;
-                    self.index()?.count(&query).await.map_err(unfindable)? > 0
+                    self.index()?.any(&query).await.map_err(unfindable)?
                 }
             };
             if overlaps {

@@ -84,7 +84,7 @@ impl Admin {
             "summary": {
                 "requests_about_the_patient": looked_at, "listed": requests.len(),
                 "not_listed": "uses for treatment, payment, operations or the patient, inside this entity \
-                               (164.528(a)(1)); requests of which nothing was given",
+                               (164.528(a)(1)); requests that went to no model, or to our own and gave nothing",
             },
             "requests": requests.iter().map(Request::to_json).collect::<Vec<_>>(),
         }))
@@ -109,7 +109,7 @@ impl Admin {
                 return Err(AdminError::Refused(format!("more than {MOST} requests: narrow it, such as by time")));
             }
         }
-        let mut requests = Requests::default();
+        let mut requests = Requests::up_to(MOST);
         for part in ids.into_iter().collect::<Vec<_>>().chunks(AT_ONCE) {
             let values = part.iter().map(RequestId::as_str).collect::<Vec<_>>().join(",");
             let query = Query::new().with(Field::Request, &values).map_err(|e| AdminError::Refused(e.to_string()))?;

@@ -6,6 +6,7 @@ mod cef;
 mod fhir;
 mod ocsf;
 
+use crate::FOUND_PATIENTS;
 use medlock_audit::read::StoredEntry;
 use medlock_audit::{Fact, Kind, Outcome};
 use medlock_domain::Actor;
@@ -147,19 +148,15 @@ impl<'e> Seen<'e> {
                     seen.from = text.parse::<std::net::IpAddr>().ok().map(|ip| ip.to_string());
                     Value::from(text)
                 }
-                ("user" | "key" | "owner" | "session" | "patient" | "owner_key", fact) => {
+                ("user" | "key" | "owner" | "session" | "patient" | "held_patient" | "owner_key", fact) => {
                     let token = exporter.token(&fact.to_string());
-                    if !matches!(key, "patient" | "owner_key") && seen.about.is_none() {
+                    if !matches!(key, "patient" | "held_patient" | "owner_key") && seen.about.is_none() {
                         seen.about = Some(token.clone());
                     }
                     Value::from(token)
                 }
                 // Ids as well, of whomever somebody looked for.
-                (
-                    "looked_for" | "found_patients" | "found_patients_2" | "found_patients_3" | "found_patients_4"
-                    | "erased_keys",
-                    fact,
-                ) => {
+                (key, fact) if matches!(key, "looked_for" | "erased_keys") || FOUND_PATIENTS.contains(&key) => {
                     let tokens: Vec<String> = fact.to_string().split(',').map(|id| exporter.token(id)).collect();
                     Value::from(tokens.join(","))
                 }
