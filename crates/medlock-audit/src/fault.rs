@@ -76,6 +76,7 @@ struct State {
     pending: Vec<NameChange>,
     operations: u64,
     plan: Option<(u64, Fault)>,
+    broken: Option<Fault>,
     dead: bool,
     locked: bool,
 }
@@ -94,6 +95,11 @@ impl FaultDisk {
     pub fn fail_after(&self, after: u64, fault: Fault) {
         let mut state = self.state();
         state.plan = Some((state.operations + after, fault));
+    }
+
+    /// Every operation fails from now on: whichever thread comes first, none gets through.
+    pub fn fail_always(&self, fault: Fault) {
+        self.state().broken = Some(fault);
     }
 
     /// How many operations there have been that could go wrong.
@@ -145,7 +151,7 @@ impl FaultDisk {
         }
         let due = state.plan.is_some_and(|(at, _)| at == state.operations);
         state.operations += 1;
-        let fault = if due { state.plan.take().map(|(_, fault)| fault) } else { None };
+        let fault = if due { state.plan.take().map(|(_, fault)| fault) } else { state.broken };
         if fault == Some(Fault::PowerCut) {
             state.dead = true;
         }

@@ -44,6 +44,7 @@ async fn main() {
         model_local: true,
         purpose: None,
         at_least: None,
+        patient: None,
     };
     let permit = auth.authorize(&who, &ask).unwrap();
 

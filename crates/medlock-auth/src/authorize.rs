@@ -25,7 +25,8 @@ impl Auth {
             return Err(denied(DenyCode::ModelNotAllowed));
         }
         let loaded = self.loaded();
-        let who = who(p);
+        let emergency = self.0.emergencies.find(p.user(), ask.patient.as_ref(), self.now());
+        let who = Who { emergency: emergency.is_some(), ..who(p) };
         let case = Case::new(&loaded, &who, Some((&ask.model, ask.model_local)))
             .ok_or_else(|| denied(DenyCode::PolicyDenied))?;
         // A model that a policy hides does not exist, whatever else is wrong with the request.
@@ -35,9 +36,21 @@ impl Auth {
         }
         let purpose = purpose(&case, p, ask, loaded.prefers)?;
         let (mode, chat) = mode(&case, ask, purpose, loaded.prefers).map_err(|policies| {
-            let code = if with_factor(&case, p, ask, purpose) { DenyCode::MfaRequired } else { DenyCode::PolicyDenied };
+            let declared = Who { emergency: true, ..who };
+            let in_an_emergency = || {
+                let case = Case::new(&loaded, &declared, Some((&ask.model, ask.model_local)))?;
+                (purpose == Purpose::Emergency && mode(&case, ask, purpose, loaded.prefers).is_ok()).then_some(())
+            };
+            let code = match with_factor(&case, p, ask, purpose) {
+                true => DenyCode::MfaRequired,
+                false if in_an_emergency().is_some() => DenyCode::BreakGlassRequired,
+                false => DenyCode::PolicyDenied,
+            };
             Denied { code, policies }
         })?;
+        // It is what the permit is given under where that is what it is asked for.
+        let emergency = emergency.filter(|_| purpose == Purpose::Emergency);
+        let deadline = p.expires().min(self.now().plus_ms(LONGEST_REQUEST_MS));
         // Only placeholders and stand-ins can be turned back.
         let restore = match mode {
             ProtectionMode::Tokenize | ProtectionMode::Surrogate => case.ask(Action::Restore, Some(purpose)),
@@ -55,10 +68,11 @@ impl Auth {
             mode,
             may_restore,
             restore_tools: if may_restore { restore.restore_tools } else { Vec::new() },
-            deadline: p.expires().min(self.now().plus_ms(LONGEST_REQUEST_MS)),
+            deadline: emergency.as_ref().map_or(deadline, |e| deadline.min(e.expires)),
             epoch: loaded.epoch,
             policies,
             seen: p.0.seen,
+            emergency: emergency.map(|e| e.id),
         })))
     }
 
@@ -107,6 +121,9 @@ impl Auth {
         if let Some(cut) = self.cut_of(&p.actor, &p.owner, p.seen) {
             return Err(cut);
         }
+        if p.emergency.as_ref().is_some_and(|id| self.0.standing.changed_since(id.as_str(), p.seen)) {
+            return Err(Cut::EmergencyEnded);
+        }
         if p.epoch != self.policy_epoch() {
             return Err(Cut::PolicyChanged);
         }
@@ -144,7 +161,15 @@ pub(crate) fn who(p: &Principal) -> Who<'_> {
         Actor::Machine { key, .. } => key.as_str(),
         _ => p.user().as_str(),
     };
-    Who { id, person: p.is_person(), roles: p.roles(), purposes: p.purposes(), mfa: p.mfa(), from: p.0.from }
+    Who {
+        id,
+        person: p.is_person(),
+        roles: p.roles(),
+        purposes: p.purposes(),
+        mfa: p.mfa(),
+        from: p.0.from,
+        emergency: false,
+    }
 }
 
 fn denied(code: DenyCode) -> Denied {

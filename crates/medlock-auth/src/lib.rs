@@ -10,6 +10,7 @@ mod admin;
 mod authenticate;
 mod authorize;
 mod credential;
+mod emergency;
 mod error;
 mod login;
 mod password_rules;
@@ -23,6 +24,7 @@ mod throttle;
 
 pub use admin::{CreatedKey, CreatedUser, Enrolment, KeyInfo, NewKey, NewUser, SessionInfo, UserInfo, UserState};
 pub use credential::Credential;
+pub use emergency::NewEmergency;
 pub use error::{AuthError, AuthFailure, LoginFailure, PolicyMistake};
 pub use login::NewSession;
 pub use password_rules::PasswordFlaw;

@@ -193,6 +193,7 @@ impl Auth {
             purposes: &[],
             mfa: shown.step.is_some(),
             from,
+            emergency: false,
         };
         Case::new(&loaded, &who, None).is_some_and(|case| case.ask(Action::Login, None).allowed)
     }

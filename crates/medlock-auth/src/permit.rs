@@ -1,6 +1,6 @@
 //! What a decision is asked about, and what it gives. A permit can be made in this crate only.
 
-use medlock_domain::{Actor, ModelName, ProtectionMode, Purpose, Timestamp, UserId};
+use medlock_domain::{Actor, EmergencyId, HolderId, ModelName, ProtectionMode, Purpose, Timestamp, UserId};
 use std::sync::Arc;
 
 /// What is asked of a model.
@@ -24,6 +24,8 @@ pub struct Ask {
     /// The weakest protection that the caller wants. `None` is `tokenize`; raw PHI (`identified`)
     /// is only given to who asks for it, or by a policy that prefers it.
     pub at_least: Option<ProtectionMode>,
+    /// Whom the caller says it is about, as records name them.
+    pub patient: Option<HolderId>,
 }
 
 /// Leave to use one model for one request. It ends: [`crate::Auth::check`] says whether it has.
@@ -43,6 +45,7 @@ pub(crate) struct PermitParts {
     pub(crate) epoch: u64,
     pub(crate) policies: Vec<String>,
     pub(crate) seen: u64,
+    pub(crate) emergency: Option<EmergencyId>,
 }
 
 impl Permit {
@@ -81,6 +84,11 @@ impl Permit {
         self.0.deadline
     }
 
+    /// The emergency access that it was given under.
+    pub fn emergency(&self) -> Option<&EmergencyId> {
+        self.0.emergency.as_ref()
+    }
+
     /// Of which generation of policies it is.
     pub fn epoch(&self) -> u64 {
         self.0.epoch
@@ -108,6 +116,8 @@ pub enum DenyCode {
     PolicyDenied,
     /// It would be permitted with a second factor.
     MfaRequired,
+    /// It would be permitted in an emergency, which the caller has not declared.
+    BreakGlassRequired,
     /// Several purposes are possible and none was said.
     PurposeRequired,
     /// The model is not for this credential: to the caller it does not exist.
@@ -122,6 +132,7 @@ impl DenyCode {
         match self {
             Self::PolicyDenied => "policy_denied",
             Self::MfaRequired => "mfa_required",
+            Self::BreakGlassRequired => "break_glass_required",
             Self::PurposeRequired => "purpose_required",
             Self::ModelNotAllowed => "model_not_found",
             Self::Ended => "permit_ended",
@@ -138,6 +149,9 @@ pub enum Cut {
     /// The session was ended.
     #[error("the session was ended")]
     SessionEnded,
+    /// The emergency access was ended.
+    #[error("the emergency access was ended")]
+    EmergencyEnded,
     /// The policies were loaded anew.
     #[error("the policies have changed")]
     PolicyChanged,
@@ -152,6 +166,7 @@ impl Cut {
         match self {
             Self::Expired => "expired",
             Self::SessionEnded => "session_ended",
+            Self::EmergencyEnded => "emergency_ended",
             Self::PolicyChanged => "policy_changed",
             Self::Revoked => "revoked",
         }
@@ -176,11 +191,12 @@ pub enum AdminAction {
     PolicyReload,
     OwnSessions,
     OwnKeys,
+    OwnEmergency,
 }
 
 impl AdminAction {
     /// Every action there is.
-    pub const ALL: [AdminAction; 14] = [
+    pub const ALL: [AdminAction; 15] = [
         Self::UsersList,
         Self::UsersManage,
         Self::KeysList,
@@ -195,6 +211,7 @@ impl AdminAction {
         Self::PolicyReload,
         Self::OwnSessions,
         Self::OwnKeys,
+        Self::OwnEmergency,
     ];
 
     /// The word that policies and records use.
@@ -214,6 +231,7 @@ impl AdminAction {
             Self::PolicyReload => "policy:reload",
             Self::OwnSessions => "own:sessions",
             Self::OwnKeys => "own:keys",
+            Self::OwnEmergency => "own:emergency",
         }
     }
 }

@@ -87,6 +87,10 @@ random_id!(
     HolderId, "hld"
 );
 random_id!(
+    /// One use of emergency access.
+    EmergencyId, "emg"
+);
+random_id!(
     /// One request, in headers, records and error bodies.
     RequestId, "req"
 );

@@ -12,7 +12,7 @@ mod text;
 
 pub use actor::{Actor, NetworkSource};
 pub use clock::{Clock, ManualClock, Timestamp};
-pub use id::{BadId, HolderId, KeyId, ModelName, RequestId, RoleName, SessionId, UserId, Username};
+pub use id::{BadId, EmergencyId, HolderId, KeyId, ModelName, RequestId, RoleName, SessionId, UserId, Username};
 pub use mode::ProtectionMode;
 pub use patient::{BadPatient, PatientRef};
 pub use phi::{ClassCounts, Finding, PhiClass, Span};

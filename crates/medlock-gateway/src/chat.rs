@@ -145,6 +145,9 @@ fn describe(headers: &mut HeaderMap, head: &Head) {
     if let Some(agreement) = head.patient {
         insert(headers, "x-medlock-patient-agreement", agreement);
     }
+    if let Some((id, until)) = &head.emergency {
+        insert(headers, "x-medlock-emergency", &format!("{id}; until={}", until.rfc3339()));
+    }
 }
 
 fn insert(headers: &mut HeaderMap, name: &'static str, value: &str) {

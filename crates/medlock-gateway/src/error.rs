@@ -158,7 +158,10 @@ impl From<Refusal> for Fault {
             | RefusalCode::PhiBlockedOutput
             | RefusalCode::PatientMismatch
             | RefusalCode::ClientGone => StatusCode::BAD_REQUEST,
-            RefusalCode::PolicyDenied | RefusalCode::MfaRequired | RefusalCode::PermitEnded => StatusCode::FORBIDDEN,
+            RefusalCode::PolicyDenied
+            | RefusalCode::BreakGlassRequired
+            | RefusalCode::MfaRequired
+            | RefusalCode::PermitEnded => StatusCode::FORBIDDEN,
             RefusalCode::ModelNotFound => StatusCode::NOT_FOUND,
             RefusalCode::AuditUnavailable
             | RefusalCode::DetectorUnavailable

@@ -170,7 +170,7 @@ impl Metrics {
             Review::Overdue(days) => days,
             Review::Unknown => -1,
         });
-        for (sink, Progress { delivered, failing }) in deliveries.all() {
+        for (sink, Progress { delivered, failing, .. }) in deliveries.all() {
             let behind = i64::try_from(log.size().saturating_sub(delivered)).unwrap_or(i64::MAX);
             let receiver = Receiver { sink };
             self.behind.get_or_create(&receiver).set(behind);

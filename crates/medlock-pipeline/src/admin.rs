@@ -7,6 +7,7 @@
 //! it. Either way the log says who set out to do what.
 
 mod content;
+mod emergency;
 mod erase;
 mod hold;
 mod notice;
@@ -16,6 +17,7 @@ mod review;
 mod search;
 
 pub use content::Sealed;
+pub use emergency::{Declared, EmergencyRules, LONGEST_MINUTES};
 pub use erase::Backup;
 pub use hold::{Day, Hold, Scope};
 pub use notice::{Notices, Review};
@@ -34,6 +36,7 @@ use medlock_auth::{
 use medlock_domain::{Actor, KeyId, NetworkSource, RequestId, RoleName, SessionId, UserId};
 use medlock_keys::password::Secret;
 use medlock_review::Index;
+use medlock_review::delivery::Deliveries;
 use std::sync::{Arc, Mutex};
 
 /// Who does it.
@@ -112,7 +115,9 @@ pub struct Admin {
     content_keys: Option<ContentKeys>,
     backups: Vec<Backup>,
     review: ReviewRules,
-    reviewed: Arc<Mutex<Review>>,
+    emergency: EmergencyRules,
+    deliveries: Deliveries,
+    reviewed: Arc<Mutex<(Review, usize)>>,
     /// Content is held or erased by one at a time.
     keeping: Arc<tokio::sync::Mutex<()>>,
 }
@@ -127,6 +132,8 @@ impl Admin {
             content_keys: None,
             backups: Vec::new(),
             review: ReviewRules::default(),
+            emergency: EmergencyRules::default(),
+            deliveries: Deliveries::default(),
             reviewed: Arc::default(),
             keeping: Arc::default(),
         }
@@ -142,6 +149,12 @@ impl Admin {
     #[must_use]
     pub fn with_content_keys(self, keys: ContentKeys, backups: Vec<Backup>) -> Self {
         Self { content_keys: Some(keys), backups, ..self }
+    }
+
+    /// With how emergency access is used here, and whom alerts go to.
+    #[must_use]
+    pub fn with_emergencies(self, emergency: EmergencyRules, deliveries: Deliveries) -> Self {
+        Self { emergency, deliveries, ..self }
     }
 
     /// With how reviews are done here.

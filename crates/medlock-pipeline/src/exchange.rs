@@ -5,7 +5,9 @@ use crate::chat::Chat;
 use crate::generate::{Finish, Usage};
 use crate::release::Released;
 use medlock_auth::Principal;
-use medlock_domain::{ClassCounts, NetworkSource, PatientRef, PhiText, ProtectionMode, Purpose, RequestId};
+use medlock_domain::{
+    ClassCounts, EmergencyId, NetworkSource, PatientRef, PhiText, ProtectionMode, Purpose, RequestId, Timestamp,
+};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use tokio::sync::{mpsc, oneshot};
@@ -75,6 +77,7 @@ pub enum RefusalCode {
     PhiBlockedOutput,
     PatientMismatch,
     PolicyDenied,
+    BreakGlassRequired,
     MfaRequired,
     ModelNotFound,
     PermitEnded,
@@ -100,6 +103,7 @@ impl RefusalCode {
             Self::PhiBlockedOutput => "phi_blocked_output",
             Self::PatientMismatch => "patient_mismatch",
             Self::PolicyDenied => "policy_denied",
+            Self::BreakGlassRequired => "break_glass_required",
             Self::MfaRequired => "mfa_required",
             Self::ModelNotFound => "model_not_found",
             Self::PermitEnded => "permit_ended",
@@ -125,6 +129,8 @@ pub struct Head {
     /// Whether the texts are about the patient that the caller declared, if any was: `same`, `other`, or
     /// `not_found` when they name none.
     pub patient: Option<&'static str>,
+    /// The emergency access that it was permitted under, and until when it holds at most.
+    pub emergency: Option<(EmergencyId, Timestamp)>,
 }
 
 /// One step of the answer.

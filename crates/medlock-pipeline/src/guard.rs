@@ -12,7 +12,7 @@ use futures_util::FutureExt;
 use medlock_audit::Log;
 use medlock_auth::{Ask, Auth, ChatAction, DenyCode, Permit, Principal};
 use medlock_deid::{BlockedOutput, Detector, NotProtected, OnLeak, ProtectedText, Searched, Surrogates, protect_all};
-use medlock_domain::{ClassCounts, PatientRef, PhiClass, PhiText};
+use medlock_domain::{ClassCounts, HolderId, PatientRef, PhiClass, PhiText};
 use medlock_keys::digest::{Digest, sha256};
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, OnceLock};
@@ -188,7 +188,7 @@ impl Inner {
         way: &mut Way,
     ) -> Result<(), Refusal> {
         let Parsed { chat, stream } = parse(&arrival.body)?;
-        let (permit, card) = self.permit(&arrival, &chat)?;
+        let (permit, card) = self.permit(&arrival, way.recorder.declared(), &chat)?;
         let declared = arrival.patient.clone();
         drop(arrival);
         let sampling_n = chat.sampling.n;
@@ -226,11 +226,17 @@ impl Inner {
             findings: guarded.report.counts,
             mode: permit.mode(),
             patient: agreement.map(Agreement::as_str),
+            emergency: permit.emergency().map(|id| (id.clone(), permit.deadline())),
         };
         Answer { inner: self, way, permit, outlet, stream, usage: Usage::default(), head: Some(head) }.run(pieces).await
     }
 
-    fn permit(&self, arrival: &Arrival, chat: &Chat<PhiText>) -> Result<(Permit, ModelCard), Refusal> {
+    fn permit(
+        &self,
+        arrival: &Arrival,
+        patient: Option<&HolderId>,
+        chat: &Chat<PhiText>,
+    ) -> Result<(Permit, ModelCard), Refusal> {
         let not_found = || {
             Refusal::new(RefusalCode::ModelNotFound, "no model of that name can be used with this credential")
                 .param("model")
@@ -242,12 +248,18 @@ impl Inner {
             model_local: card.local,
             purpose: arrival.purpose,
             at_least: arrival.at_least,
+            patient: patient.cloned(),
         };
         let permit = self.auth.authorize(&arrival.principal, &ask).map_err(|denied| match denied.code {
             DenyCode::ModelNotAllowed => not_found(),
             DenyCode::MfaRequired => {
                 Refusal::new(RefusalCode::MfaRequired, "log in with a second factor to do this")
             }
+            DenyCode::BreakGlassRequired => Refusal::new(
+                RefusalCode::BreakGlassRequired,
+                "the purpose emergency needs emergency access that covers this patient: POST /admin/v1/break-glass, or \
+                 `medlock break-glass open`",
+            ),
             DenyCode::PurposeRequired => Refusal::new(
                 RefusalCode::PurposeRequired,
                 "say what the request is for: set the x-medlock-purpose header to one of the purposes of this credential",

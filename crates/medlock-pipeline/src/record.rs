@@ -6,10 +6,10 @@ use crate::exchange::{Arrival, Refusal, RefusalCode};
 use crate::generate::{Finish, ModelCard, Usage};
 use crate::guard::Inspection;
 use crate::patients::Patients;
-use medlock_audit::{Entry, Holder, Kind, Log, Outcome, Receipt, Unavailable};
+use medlock_audit::{Entry, Holder, HolderRole, Kind, Log, Outcome, Receipt, Unavailable};
 use medlock_auth::Permit;
 use medlock_deid::ProtectedText;
-use medlock_domain::{Actor, ClassCounts, RequestId};
+use medlock_domain::{Actor, ClassCounts, HolderId, RequestId};
 use medlock_keys::digest::Digest;
 use zeroize::Zeroizing;
 
@@ -61,6 +61,11 @@ impl Recorder {
         self.patients = patients;
     }
 
+    /// The patient that the request declares, as records name them.
+    pub(crate) fn declared(&self) -> Option<&HolderId> {
+        self.holders.iter().find(|holder| holder.role == HolderRole::Patient).map(|holder| &holder.id)
+    }
+
     /// The opaque id of the arrival's record.
     pub(crate) fn receipt(&self) -> &str {
         &self.receipt
@@ -91,6 +96,9 @@ impl Recorder {
             .word("found_classes", &report.counts.to_string())
             .content(as_json(safe, &self.patients).to_string());
         entry = self.patients.note(entry);
+        if let Some(emergency) = permit.emergency() {
+            entry = entry.word("emergency", emergency.as_str());
+        }
         if let Some(digest) = card.digest {
             entry = entry.digest("weights", digest);
         }

@@ -4,6 +4,7 @@
 //! At least once: how far a receiver is, is written down after it took a batch. A crash between the two repeats the
 //! batch and skips none.
 
+use crate::alert;
 use crate::export::Exporter;
 use medlock_audit::read::{Follow, Position};
 use medlock_audit::{Entry, Kind, Log, Outcome};
@@ -44,6 +45,8 @@ pub struct Progress {
     pub delivered: u64,
     /// Whether the last try failed.
     pub failing: bool,
+    /// It takes alerts only.
+    pub alerts: bool,
 }
 
 impl Deliveries {
@@ -108,11 +111,13 @@ pub struct Delivery {
     state: PathBuf,
     log: Log,
     deliveries: Deliveries,
+    alerts: bool,
     steady: Duration,
 }
 
 impl Delivery {
-    /// To the receiver `name`, of the log in `audit`; how far it is, is kept in `state`.
+    /// To the receiver `name`, of the log in `audit`; how far it is, is kept in `state`. With `alerts`, of the entries
+    /// only those that are one ([`crate::alert::of`]).
     pub fn new(
         name: &str,
         exporter: Exporter,
@@ -120,11 +125,12 @@ impl Delivery {
         audit: &Path,
         state: &Path,
         deliveries: Deliveries,
+        alerts: bool,
     ) -> io::Result<Self> {
         let Place { delivered, .. } = Place::read(state)?;
-        deliveries.set(name, Progress { delivered, failing: false });
+        deliveries.set(name, Progress { delivered, failing: false, alerts });
         let (audit, state) = (audit.to_owned(), state.to_owned());
-        Ok(Self { name: name.to_owned(), exporter, audit, state, log, deliveries, steady: STEADY })
+        Ok(Self { name: name.to_owned(), exporter, audit, state, log, deliveries, alerts, steady: STEADY })
     }
 
     /// Delivers until it is dropped. That it began to fail, and that it has been going on again for a while, is a
@@ -183,12 +189,15 @@ impl Delivery {
             return Err(io::Error::other("the log does not go on where this receiver is: was it put back?"));
         }
         let first = first.index;
-        let lines: Vec<String> = batch.iter().map(|(_, entry)| self.exporter.line(entry)).collect();
-        sink.take(first, &lines).await?;
+        let wanted = batch.iter().map(|(_, entry)| entry).filter(|entry| !self.alerts || alert::of(entry).is_some());
+        let lines: Vec<String> = wanted.map(|entry| self.exporter.line(entry)).collect();
+        if !lines.is_empty() {
+            sink.take(first, &lines).await?;
+        }
         let place = Place { at: next, delivered: place.delivered + batch.len() as u64 };
         let state = self.state.clone();
         tokio::task::spawn_blocking(move || place.write(&state)).await.map_err(io::Error::other)??;
-        self.deliveries.set(&self.name, Progress { delivered: place.delivered, failing: false });
+        self.deliveries.set(&self.name, Progress { delivered: place.delivered, failing: false, alerts: self.alerts });
         Ok(true)
     }
 
@@ -267,7 +276,8 @@ mod tests {
         let deliveries = Deliveries::default();
         let begin = |steady: Duration| {
             let exporter = Exporter::new(Format::Jsonl, [7; 32], "test.example/audit", "0");
-            let mut made = Delivery::new("siem", exporter, log.clone(), &audit, &state, deliveries.clone()).unwrap();
+            let mut made =
+                Delivery::new("siem", exporter, log.clone(), &audit, &state, deliveries.clone(), false).unwrap();
             made.steady = steady;
             tokio::spawn(made.run(Box::new(receiver.clone())))
         };
@@ -297,7 +307,7 @@ mod tests {
         let kinds = lines.iter().filter(|line| line.contains("\"delivery\"")).count();
         assert_eq!(kinds, 2, "one record for each change, however many tries: {lines:#?}");
         assert!(!lines.concat().contains("Jane"));
-        assert_eq!(deliveries.all()["siem"], Progress { delivered: 7, failing: false });
+        assert_eq!(deliveries.all()["siem"], Progress { delivered: 7, failing: false, alerts: false });
     }
 
     /// Fails every other time.
@@ -318,7 +328,7 @@ mod tests {
         let log = log_in(&audit);
         let exporter = Exporter::new(Format::Jsonl, [7; 32], "test.example/audit", "0");
         let deliveries = Deliveries::default();
-        let made = Delivery::new("siem", exporter, log.clone(), &audit, &state, deliveries.clone()).unwrap();
+        let made = Delivery::new("siem", exporter, log.clone(), &audit, &state, deliveries.clone(), false).unwrap();
         let running = tokio::spawn(made.run(Box::new(Flapping(0))));
         for _ in 0..200 {
             if deliveries.all()["siem"].delivered >= 2 {

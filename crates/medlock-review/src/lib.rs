@@ -4,6 +4,7 @@
 //! made again, an index that was tampered with can hide an entry but not change one, and
 //! [`Index::check`] finds out that too.
 
+pub mod alert;
 pub mod delivery;
 pub mod export;
 mod index;

@@ -78,6 +78,7 @@ impl Pack {
             Kind::AdminOutcome if action == "audit:review" => None,
             Kind::AdminOutcome if action == "audit:open-content" => Some("content_opened"),
             Kind::AdminOutcome if outcome && matches!(action, "audit:erase" | "audit:hold") => Some("content_erased"),
+            Kind::AdminOutcome if action == "own:emergency" => outcome.then_some("emergency"),
             Kind::AdminOutcome | Kind::PolicyLoaded if outcome || entry.kind == Kind::PolicyLoaded => Some("changes"),
             Kind::Denied => Some("denied"),
             Kind::Permit if entry.facts.word("purpose") == Some("emergency") => Some("emergency"),

@@ -111,7 +111,7 @@ pub(crate) fn of(entry: &StoredEntry) -> Vec<(Field, String)> {
     for (key, fact) in entry.facts.iter() {
         let field = match key {
             "user" | "key" | "owner" | "session" => Field::About,
-            "held_patient" => Field::About,
+            "held_patient" | "emergency" => Field::About,
             "patient" => {
                 add(Field::Key, &fact.to_string());
                 Field::Patient

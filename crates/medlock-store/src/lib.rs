@@ -6,6 +6,7 @@
 //! nothing. Second-factor secrets are sealed under a key that is not in the database.
 
 mod api_key;
+mod emergency;
 mod holder;
 mod mac;
 mod migrate;
@@ -14,6 +15,7 @@ mod user;
 mod vault;
 
 pub use api_key::ApiKeyRow;
+pub use emergency::EmergencyRow;
 pub use holder::{HolderKey, HolderKeys};
 pub use session::SessionRow;
 pub use user::{UserCounters, UserRow};

@@ -1,7 +1,8 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use super::*;
-use medlock_domain::{KeyId, Purpose, SessionId, Timestamp, UserId};
+use medlock_domain::{EmergencyId, HolderId, KeyId, Purpose, SessionId, Timestamp, UserId};
+use sqlx::AssertSqlSafe;
 use zeroize::Zeroizing;
 
 fn keys() -> StoreKeys {
@@ -176,4 +177,45 @@ async fn a_file_that_others_can_read_or_of_a_later_version_is_refused() {
     assert!(matches!(Store::open(&path, keys()).await, Err(StoreError::TooNew { found: 99, .. })));
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
     assert!(matches!(Store::open(&path, keys()).await, Err(StoreError::Exposed(_))));
+}
+
+#[tokio::test]
+async fn emergency_access_that_was_changed_is_none() {
+    let edits = [
+        "patient = NULL",
+        "drill = 0",
+        "expires_ms = expires_ms + 86400000",
+        "created_ms = 1",
+        "log_index = 1",
+        "id = 'emg_00000000000000000000000000'",
+    ];
+    for edit in edits {
+        let dir = tempfile::tempdir().unwrap();
+        let s = store(dir.path()).await;
+        let (u, now) = (user(), Timestamp(6));
+        s.insert_user(&u).await.unwrap();
+        let (patient, expires) = (Some(HolderId::from_random([7; 16])), Timestamp(1000));
+        let id = EmergencyId::from_random([6; 16]);
+        let user = u.id.clone();
+        let row = EmergencyRow { id, user, patient, drill: true, created: now, expires, ended: None, log_index: 9 };
+        s.insert_emergency(&row).await.unwrap();
+        assert_eq!(s.live_emergencies(now).await.unwrap()[0].as_ref().unwrap(), &row);
+        sqlx::query(AssertSqlSafe(format!("UPDATE emergencies SET {edit}"))).execute(&s.pool).await.unwrap();
+        let live = s.live_emergencies(now).await.unwrap();
+        assert!(matches!(live[..], [Err(StoreError::Tampered { .. })]), "{edit}");
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let s = store(dir.path()).await;
+    let u = user();
+    s.insert_user(&u).await.unwrap();
+    let (id, user) = (EmergencyId::from_random([6; 16]), u.id.clone());
+    let (created, expires) = (Timestamp(6), Timestamp(1000));
+    let row = EmergencyRow { id, user, patient: None, drill: false, created, expires, ended: None, log_index: 9 };
+    s.insert_emergency(&row).await.unwrap();
+    assert!(s.end_emergency(&row.id, Timestamp(7)).await.unwrap());
+    assert!(!s.end_emergency(&row.id, Timestamp(8)).await.unwrap(), "once");
+    assert!(s.live_emergencies(Timestamp(7)).await.unwrap().is_empty());
+    // Somebody who takes the end back takes nothing back.
+    sqlx::query("UPDATE emergencies SET ended_ms = NULL").execute(&s.pool).await.unwrap();
+    assert!(s.emergency(&row.id).await.is_err());
 }

@@ -2,10 +2,13 @@
 
 mod audit;
 mod deid;
+mod emergency;
 
 pub(crate) use audit::{
     Audit, AuditExport, AuditHold, AuditIndex, AuditReview, AuditSearch, AuditShow, Paper, PaperFormat, Scope, Why,
 };
+pub(crate) use emergency::BreakGlass;
+
 pub(crate) use deid::{Certify, Deid, DeidFiles, DeidVerb, Eval, Explain, Per, Required};
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
@@ -83,6 +86,9 @@ pub(crate) enum Command {
     /// Log-ins
     #[command(subcommand)]
     Session(Session),
+    /// Emergency access to models (45 CFR 164.312(a)(2)(ii))
+    #[command(subcommand)]
+    BreakGlass(BreakGlass),
     /// The keys of this installation
     #[command(subcommand)]
     Key(Key),

@@ -15,6 +15,7 @@ use medlock_keys::period::PeriodKeys;
 use medlock_pipeline::admin::Admin;
 use medlock_pipeline::content_keys::{self, ContentKeys};
 use medlock_review::Index;
+use medlock_review::delivery::Deliveries;
 use medlock_store::{Store, StoreKeys, VaultStore};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -30,6 +31,8 @@ pub(crate) struct Installation {
     /// What finds entries of the log.
     pub(crate) index: Option<Index>,
     pub(crate) content_keys: ContentKeys,
+    /// How far the receivers of the log are.
+    pub(crate) deliveries: Deliveries,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
@@ -53,7 +56,9 @@ impl Installation {
         };
         let auth = Auth::open(store.clone(), policy, clock.clone(), limits).await.doing("loading the policies")?;
         let content_keys = ContentKeys::new(store.holders(of(Data::Content)), days);
-        let mut admin = Admin::new(auth.clone(), log.clone()).with_review_rules(settings.review);
+        let deliveries = Deliveries::default();
+        let admin = Admin::new(auth.clone(), log.clone()).with_review_rules(settings.review);
+        let mut admin = admin.with_emergencies(settings.emergency, deliveries.clone());
         let index = match Index::open(&layout.audit_index(), &layout.audit()).await {
             Ok(index) => Some(index),
             // Who cannot tell what was erased or is held opens and erases nothing; requests are served.
@@ -74,7 +79,7 @@ impl Installation {
             }
         }
         let audit_dir = layout.audit();
-        Ok(Self { store, vault, log, audit_dir, auth, admin, index, content_keys, clock })
+        Ok(Self { store, vault, log, audit_dir, auth, admin, index, content_keys, deliveries, clock })
     }
 
     /// Ends in good order. Each step is tried, whatever becomes of the one before.

@@ -15,7 +15,6 @@ use medlock_model::{EngineConfig, EngineHandle, EngineInfo, Launch, Launcher, Pu
 use medlock_pipeline::admin::Admin;
 use medlock_pipeline::{EngineGenerator, Guard};
 use medlock_review::Index;
-use medlock_review::delivery::Deliveries;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -66,10 +65,9 @@ impl Server {
     ) -> Result<Self, Failure> {
         let engine = start_engine(settings, launcher, model).await?;
         let generator = EngineGenerator::new(settings.model.name.clone(), engine.clone());
-        let Installation { log, auth, admin, content_keys, clock, .. } = &installation;
+        let Installation { log, auth, admin, content_keys, deliveries, clock, .. } = &installation;
         let guard =
             Guard::new(auth.clone(), log.clone(), Arc::new(generator), detector, content_keys.clone(), settings.rules);
-        let deliveries = Deliveries::default();
         let parts = Parts {
             guard: guard.clone(),
             admin: admin.clone(),
@@ -81,7 +79,7 @@ impl Server {
         let gateway = bind(settings, parts)?;
         let address = gateway.local_addr().doing("asking where the server listens")?;
         record_start(&installation, &engine, address).await?;
-        let mut delivering = sinks::begin(settings, &installation.log, &deliveries).await?;
+        let mut delivering = sinks::begin(settings, &installation.log, &installation.deliveries).await?;
         let marks = Marks::of(&settings.marks, installation.clock.clone())?;
         delivering.spawn(marks.clone().keep(installation.log.clone()));
         let keep_days = settings.content_keep_days;

@@ -1,11 +1,13 @@
 //! The receivers of the audit log, as the settings name them: how each is reached.
 
+use crate::clock::SystemClock;
 use crate::config::{KeyRef, Settings, SinkSettings, To, Trust};
 use crate::failure::{Doing, Failure};
 use crate::https;
 use medlock_audit::{Entry, Kind, Log};
-use medlock_domain::Actor;
+use medlock_domain::{Actor, Clock as _};
 use medlock_gateway::TlsClient;
+use medlock_keys::digest::{hex, hmac_sha256};
 use medlock_keys::file::{self, read_private, write_private};
 use medlock_keys::random;
 use medlock_review::delivery::{Deliveries, Delivery, Sink};
@@ -33,6 +35,9 @@ pub(crate) fn ports(sinks: &[SinkSettings]) -> impl Iterator<Item = u16> {
 pub(crate) fn files(sinks: &[SinkSettings]) -> Vec<&Path> {
     let mut files = Vec::new();
     for sink in sinks {
+        if let Some(KeyRef::File(secret)) = &sink.secret {
+            files.push(secret.as_path());
+        }
         let (To::Tls { trust, .. } | To::Https { trust, .. }) = &sink.to else { continue };
         files.push(trust.ca.as_path());
         if let Some((cert, key)) = &trust.identity {
@@ -79,7 +84,7 @@ pub(crate) async fn begin(settings: &Settings, log: &Log, deliveries: &Deliverie
         let exporter = Exporter::new(sink.format, key, log.name().origin(), env!("CARGO_PKG_VERSION"));
         let state = state(settings, sink.name);
         let audit = settings.layout.audit();
-        let delivery = Delivery::new(sink.name, exporter, log.clone(), &audit, &state, deliveries.clone());
+        let delivery = Delivery::new(sink.name, exporter, log.clone(), &audit, &state, deliveries.clone(), sink.alerts);
         let delivery = delivery.doing(doing())?;
         let transport = transport(sink).doing(doing())?;
         let agreement = sink.agreement.as_deref().unwrap_or("none");
@@ -123,7 +128,8 @@ fn transport(sink: &SinkSettings) -> io::Result<Box<dyn Sink>> {
                 let pem = Zeroizing::new([&cert[..], b"\n", &key[..]].concat());
                 http = http.identity(reqwest::Identity::from_pem(&pem).map_err(io::Error::other)?);
             }
-            Box::new(Post { http: http.build().map_err(io::Error::other)?, url: url.clone() })
+            let secret = sink.secret.as_ref().map(KeyRef::read).transpose()?;
+            Box::new(Post { http: http.build().map_err(io::Error::other)?, url: url.clone(), secret })
         }
     })
 }
@@ -184,17 +190,30 @@ fn octet_counted(line: &str, framed: bool) -> Vec<u8> {
     bytes
 }
 
-/// Lines of JSON, posted; 2xx takes them.
+/// Lines of JSON, posted; 2xx takes them. Signed, where there is a secret: HMAC-SHA-256 over the time and the body, so
+/// that a receiver can refuse what somebody else sends, or sends again.
 struct Post {
     http: reqwest::Client,
     url: String,
+    secret: Option<Zeroizing<String>>,
+}
+
+/// `t=1795430400,v1=…`, over `1795430400.` and the body.
+fn signature(secret: &str, seconds: i64, body: &str) -> String {
+    let mac = hmac_sha256(secret.as_bytes(), &[format!("{seconds}.").as_bytes(), body.as_bytes()]);
+    format!("t={seconds},v1={}", hex(&mac))
 }
 
 #[async_trait::async_trait]
 impl Sink for Post {
     async fn take(&mut self, _first: u64, lines: &[String]) -> io::Result<()> {
-        let request = self.http.post(&self.url).header("content-type", "application/x-ndjson");
-        let answer = request.body(lines.join("\n") + "\n").send().await.map_err(|e| {
+        let body = lines.join("\n") + "\n";
+        let mut request = self.http.post(&self.url).header("content-type", "application/x-ndjson");
+        if let Some(secret) = &self.secret {
+            let seconds = SystemClock.now().seconds();
+            request = request.header("x-medlock-signature", signature(secret, seconds, &body));
+        }
+        let answer = request.body(body).send().await.map_err(|e| {
             // Without the URL, which may hold a token of the receiver's.
             io::Error::other(https::cause(&e.without_url()))
         })?;
@@ -207,7 +226,14 @@ impl Sink for Post {
 
 #[cfg(test)]
 mod tests {
-    use super::octet_counted;
+    use super::{octet_counted, signature};
+
+    #[test]
+    fn posts_are_signed_with_the_time() {
+        // echo -n '1.x' | openssl dgst -sha256 -hmac k
+        let expected = "t=1,v1=976cb87e4f568d1c0f03f32859e90af8597cf00b978ba37c229c97d3a15b8449";
+        assert_eq!(signature("k", 1, "x"), expected);
+    }
 
     #[test]
     fn a_message_is_counted_in_bytes() {

@@ -75,6 +75,7 @@ async fn stages(server: &Server, text: &impl Fn(usize) -> String, answer: &str) 
         model_local: true,
         purpose: Some(Purpose::Treatment),
         at_least: None,
+        patient: None,
     };
     print("authorise (Cedar)", time(2000, || drop(auth.authorize(&principal, &ask).unwrap())));
     let mut t = Vec::new();

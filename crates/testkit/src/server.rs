@@ -496,7 +496,7 @@ impl Server {
     /// # Panics
     /// When it was not built with [`Builder::failing_audit`].
     pub fn break_audit(&self) {
-        self.disk.as_ref().expect("built with failing_audit").fail_after(0, Fault::InputOutput);
+        self.disk.as_ref().expect("built with failing_audit").fail_always(Fault::InputOutput);
     }
 
     /// Stops it, and waits until it has. What it wrote can still be read.

@@ -37,6 +37,7 @@ impl Action {
 }
 
 /// Who asks, as policies see it.
+#[derive(Clone, Copy)]
 pub(crate) struct Who<'a> {
     /// An id, which policies do not name.
     pub(crate) id: &'a str,
@@ -45,6 +46,8 @@ pub(crate) struct Who<'a> {
     pub(crate) purposes: &'a [Purpose],
     pub(crate) mfa: bool,
     pub(crate) from: NetworkSource,
+    /// They have declared an emergency that covers this.
+    pub(crate) emergency: bool,
 }
 
 /// What the policies said.
@@ -140,6 +143,7 @@ impl<'a> Case<'a> {
             vec![("mfa".to_string(), RestrictedExpression::new_bool(mfa)), ("network".to_string(), network)];
         if let Some(p) = purpose {
             pairs.push(("purpose".to_string(), RestrictedExpression::new_string(p.as_str().into())));
+            pairs.push(("emergency".to_string(), RestrictedExpression::new_bool(self.who.emergency)));
         }
         let context = Context::from_pairs(pairs).ok()?;
         let (principal, resource) = (self.principal.clone(), self.resource.clone());

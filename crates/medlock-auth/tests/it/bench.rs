@@ -112,5 +112,6 @@ pub(crate) fn ask(purpose: Option<Purpose>) -> Ask {
         model_local: true,
         purpose,
         at_least: None,
+        patient: None,
     }
 }

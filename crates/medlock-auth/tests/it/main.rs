@@ -3,6 +3,7 @@
 
 mod admin;
 mod bench;
+mod emergency;
 mod keys;
 mod login;
 mod matrix;

@@ -2,7 +2,7 @@
 //! `BLESS=1` writes the table anew.
 
 use crate::bench::*;
-use medlock_auth::{AdminAction, Ask, Principal};
+use medlock_auth::{AdminAction, Ask, NewEmergency, Principal};
 use medlock_domain::{ProtectionMode, Purpose};
 use std::fmt::Write;
 
@@ -22,6 +22,14 @@ async fn role_by_action() {
             writeln!(table, "\n[{role}, {kind}]").unwrap();
             rows(&b, who, &mut table);
         }
+        if let Ok(permit) = b.auth.authorize_admin(&person, AdminAction::OwnEmergency) {
+            let new = NewEmergency { patient: None, lasts_ms: HOUR, drill: false };
+            b.auth.begin_emergency(&permit, new, 9).await.unwrap();
+            for (kind, who) in [("person", &person), ("key", &key)] {
+                writeln!(table, "\n[{role}, {kind}, in a declared emergency]").unwrap();
+                uses(&b, who, &mut table);
+            }
+        }
     }
     let golden = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/matrix.txt");
     if std::env::var_os("BLESS").is_some() {
@@ -32,6 +40,13 @@ async fn role_by_action() {
 }
 
 fn rows(b: &Bench, who: &Principal, table: &mut String) {
+    uses(b, who, table);
+    for action in AdminAction::ALL {
+        row(table, action.as_str(), if b.auth.authorize_admin(who, action).is_ok() { "yes" } else { "" });
+    }
+}
+
+fn uses(b: &Bench, who: &Principal, table: &mut String) {
     for local in [true, false] {
         let place = if local { "local" } else { "elsewhere" };
         for mode in ProtectionMode::ALL {
@@ -44,9 +59,6 @@ fn rows(b: &Bench, who: &Principal, table: &mut String) {
         row(table, &format!("restore {place}"), &restores.join(" "));
         let listed = b.auth.may_use(who, &ask(None).model, local);
         row(table, &format!("models:list {place}"), if listed { "yes" } else { "" });
-    }
-    for action in AdminAction::ALL {
-        row(table, action.as_str(), if b.auth.authorize_admin(who, action).is_ok() { "yes" } else { "" });
     }
 }
 

@@ -111,7 +111,7 @@ pub(crate) async fn lift(
     .await
 }
 
-fn because(object: &mut Object) -> Result<Because, Fault> {
+pub(super) fn because(object: &mut Object) -> Result<Because, Fault> {
     let reason = object.need("reason")?;
     Ok(Because { reason, note: object.text("note")?.map(Zeroizing::new), code: object.secret("otp")? })
 }

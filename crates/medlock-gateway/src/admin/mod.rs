@@ -2,6 +2,7 @@
 //! `medlock_pipeline::admin`'s; here are the shapes.
 
 pub(crate) mod content;
+pub(crate) mod emergency;
 pub(crate) mod key;
 pub(crate) mod report;
 pub(crate) mod session;

@@ -8,6 +8,7 @@ fn path(route: &Route) -> String {
     let id = match route.path {
         p if p.contains("/users/") => "usr_00000000000000000000000000",
         p if p.contains("/keys/") => "key_00000000000000000000000000",
+        p if p.contains("/break-glass/") => "emg_00000000000000000000000000",
         p if p.contains("/sessions/") => "ses_00000000000000000000000000",
         _ => testkit::MODEL,
     };
@@ -34,6 +35,8 @@ fn body(route: &Route) -> &'static str {
         ("POST", "/admin/v1/audit/reviews/{number}/sign") => {
             r#"{"verdict": "clean", "sha256": "0000000000000000000000000000000000000000000000000000000000000000"}"#
         }
+        ("POST", "/admin/v1/break-glass" | "/admin/v1/break-glass/drill") => r#"{"reason": "care"}"#,
+        ("POST", "/admin/v1/break-glass/{id}/review") => r#"{"verdict": "clean"}"#,
         ("POST", path) if path.starts_with("/admin/v1/audit/") => r#"{"reason": "legal"}"#,
         ("POST", "/v1/chat/completions") => r#"{"model": "script-1", "messages": [{"role": "user", "content": "hi"}]}"#,
         _ => "",

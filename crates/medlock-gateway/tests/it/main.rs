@@ -6,5 +6,6 @@ mod chat;
 mod connection;
 mod content;
 mod doors;
+mod emergency;
 mod reports;
 mod stream;

@@ -10,6 +10,8 @@ pub struct Notices {
     pub unwitnessed: bool,
     /// Whether the log is reviewed in time.
     pub review: Review,
+    /// Uses of emergency access that nobody reviewed in time.
+    pub emergencies_overdue: usize,
 }
 
 /// Whether the log is reviewed in time.
@@ -33,15 +35,16 @@ impl Notices {
             Review::Overdue(_) => Some("review_overdue"),
             Review::Unknown => Some("review_unknown"),
         };
-        witness.into_iter().chain(review).collect()
+        let emergencies = (self.emergencies_overdue > 0).then_some("break_glass_review_overdue");
+        witness.into_iter().chain(review).chain(emergencies).collect()
     }
 }
 
 impl Admin {
     /// As it was when somebody last looked.
     pub fn notices(&self) -> Notices {
-        let review = *self.reviewed.lock().unwrap_or_else(PoisonError::into_inner);
-        Notices { unwitnessed: !self.log.is_witnessed(), review }
+        let (review, emergencies_overdue) = *self.reviewed.lock().unwrap_or_else(PoisonError::into_inner);
+        Notices { unwitnessed: !self.log.is_witnessed(), review, emergencies_overdue }
     }
 
     /// Looks again.
@@ -54,6 +57,9 @@ impl Admin {
                 Review::Unknown
             }
         };
-        *self.reviewed.lock().unwrap_or_else(PoisonError::into_inner) = review;
+        let overdue = self.overdue_emergencies().await;
+        let overdue = overdue.inspect_err(|e| tracing::warn!(error = %e, "emergency access could not be looked at"));
+        let mut known = self.reviewed.lock().unwrap_or_else(PoisonError::into_inner);
+        *known = (review, overdue.unwrap_or(known.1));
     }
 }

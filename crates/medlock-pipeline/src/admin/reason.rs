@@ -10,6 +10,8 @@ use zeroize::Zeroizing;
 /// Why, in one word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {
+    /// Somebody needs care now (164.312(a)(2)(ii)).
+    Care,
     /// The patient asked for it (164.524, 164.526, 164.528).
     PatientRequest,
     /// Something may have gone wrong (164.308(a)(6)).
@@ -26,12 +28,13 @@ pub enum Reason {
 
 impl Reason {
     /// Every one there is.
-    pub const ALL: [Self; 6] =
-        [Self::PatientRequest, Self::Incident, Self::Review, Self::Legal, Self::Retention, Self::Other];
+    pub const ALL: [Self; 7] =
+        [Self::Care, Self::PatientRequest, Self::Incident, Self::Review, Self::Legal, Self::Retention, Self::Other];
 
     /// The word.
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Care => "care",
             Self::PatientRequest => "patient-request",
             Self::Incident => "incident",
             Self::Review => "review",
@@ -47,7 +50,7 @@ impl FromStr for Reason {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let found = Self::ALL.into_iter().find(|reason| reason.as_str() == text);
-        found.ok_or("one of patient-request, incident, review, legal, retention, other")
+        found.ok_or("one of care, patient-request, incident, review, legal, retention, other")
     }
 }
 

@@ -6,10 +6,10 @@ use crate::failure::Failure;
 use crate::installation::Installation;
 use crate::lock::RunLock;
 use medlock_auth::{Enrolment, LocalOperator, NewKey, NewUser};
-use medlock_domain::{KeyId, PatientRef, RequestId, RoleName, SessionId, UserId, Username};
+use medlock_domain::{EmergencyId, KeyId, PatientRef, RequestId, RoleName, SessionId, UserId, Username};
 use medlock_keys::digest::Digest;
 use medlock_keys::password::Secret;
-use medlock_pipeline::admin::{AdminError, Because, By, Scope, Sealed, States, Verdict};
+use medlock_pipeline::admin::{AdminError, Because, By, Declared, Scope, Sealed, States, Verdict};
 use serde_json::Value;
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
@@ -82,6 +82,32 @@ impl Local {
     pub(super) async fn holds(&self) -> Result<Vec<Value>, Failure> {
         let holds = self.installation.admin.holds(self.by()).await.map_err(failure)?;
         Ok(holds.iter().map(|hold| hold.to_json()).collect())
+    }
+
+    pub(super) async fn break_glass(&self, declared: Declared, because: &Because) -> Result<Value, Failure> {
+        self.installation.admin.break_glass(self.by(), declared, because).await.map_err(failure)
+    }
+
+    pub(super) async fn emergencies(&self) -> Result<Vec<Value>, Failure> {
+        self.installation.admin.list_emergencies(self.by()).await.map_err(failure)
+    }
+
+    pub(super) async fn end_emergency(&self, id: &EmergencyId) -> Result<(), Failure> {
+        self.installation.admin.end_emergency(self.by(), id).await.map_err(failure)
+    }
+
+    pub(super) async fn review_emergency(
+        &self,
+        id: &EmergencyId,
+        verdict: Verdict,
+        note: Option<&str>,
+    ) -> Result<(), Failure> {
+        let reviewed = self.installation.admin.review_emergency(self.by(), id, verdict, note).await;
+        reviewed.map(drop).map_err(failure)
+    }
+
+    pub(super) async fn drill(&self, because: &Because) -> Result<Value, Failure> {
+        self.installation.admin.drill(self.by(), because).await.map_err(failure)
     }
 
     pub(super) async fn users(&self) -> Result<Vec<UserView>, Failure> {

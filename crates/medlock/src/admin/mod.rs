@@ -16,10 +16,10 @@ use crate::failure::Failure;
 use crate::lock::{self, Holder};
 use crate::prompt;
 use local::Local;
-use medlock_domain::{KeyId, PatientRef, RequestId, RoleName, SessionId, UserId, Username};
+use medlock_domain::{EmergencyId, KeyId, PatientRef, RequestId, RoleName, SessionId, UserId, Username};
 use medlock_keys::digest::Digest;
 use medlock_keys::password::Secret;
-use medlock_pipeline::admin::{Because, Scope, Sealed, States, Verdict};
+use medlock_pipeline::admin::{Because, Declared, Scope, Sealed, States, Verdict};
 use reqwest::Method;
 use serde_json::Value;
 use zeroize::Zeroizing;
@@ -133,6 +133,47 @@ impl Office {
         match self {
             Office::Remote(c) => remote::list(c, "/admin/v1/audit/holds").await,
             Office::Local(l) => l.holds().await,
+        }
+    }
+
+    /// Declares an emergency of whoever is logged in.
+    pub(crate) async fn break_glass(&self, declared: Declared, because: &Because) -> Result<Value, Failure> {
+        match self {
+            Office::Remote(c) => remote::break_glass(c, &declared, because).await,
+            Office::Local(l) => l.break_glass(declared, because).await,
+        }
+    }
+
+    pub(crate) async fn emergencies(&self) -> Result<Vec<Value>, Failure> {
+        match self {
+            Office::Remote(c) => remote::list(c, remote::BREAK_GLASS).await,
+            Office::Local(l) => l.emergencies().await,
+        }
+    }
+
+    pub(crate) async fn end_emergency(&self, id: &EmergencyId) -> Result<(), Failure> {
+        match self {
+            Office::Remote(c) => remote::act(c, &format!("{}/{id}/end", remote::BREAK_GLASS)).await,
+            Office::Local(l) => l.end_emergency(id).await,
+        }
+    }
+
+    pub(crate) async fn review_emergency(
+        &self,
+        id: &EmergencyId,
+        verdict: Verdict,
+        note: Option<&str>,
+    ) -> Result<(), Failure> {
+        match self {
+            Office::Remote(c) => remote::review_emergency(c, id, verdict, note).await,
+            Office::Local(l) => l.review_emergency(id, verdict, note).await,
+        }
+    }
+
+    pub(crate) async fn drill(&self, because: &Because) -> Result<Value, Failure> {
+        match self {
+            Office::Remote(c) => remote::drill(c, because).await,
+            Office::Local(l) => l.drill(because).await,
         }
     }
 

@@ -3,13 +3,15 @@
 use super::client::Client;
 use super::view::{Factor, Found, MadeKey, MadeUser, NewKeyAsk, PackAsk, strings};
 use crate::failure::{Doing, Failure};
-use medlock_domain::{PatientRef, RequestId, RoleName, UserId, Username};
+use medlock_domain::{EmergencyId, PatientRef, RequestId, RoleName, UserId, Username};
 use medlock_keys::digest::{Digest, hex};
 use medlock_keys::password::Secret;
-use medlock_pipeline::admin::{Because, Scope, Sealed, States, Verdict};
+use medlock_pipeline::admin::{Because, Declared, Scope, Sealed, States, Verdict};
 use reqwest::Method;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
+
+pub(super) const BREAK_GLASS: &str = "/admin/v1/break-glass";
 
 const SHAPE: &str = "reading the server's answer (is it of another version?)";
 
@@ -70,6 +72,29 @@ pub(super) async fn hold(client: &Client, scope: &Scope, because: &Because) -> R
 
 pub(super) async fn lift_hold(client: &Client, number: u64, because: &Because) -> Result<(), Failure> {
     post(client, &format!("holds/{number}/lift"), why(because)).await.map(drop)
+}
+
+pub(super) async fn break_glass(client: &Client, declared: &Declared, because: &Because) -> Result<Value, Failure> {
+    let mut body = why(because);
+    body.extend(object([
+        ("patient", declared.patient.as_ref().map(PatientRef::canonical).into()),
+        ("minutes", declared.minutes.into()),
+    ]));
+    client.ask(Method::POST, BREAK_GLASS, Some(&Value::Object(body))).await
+}
+
+pub(super) async fn review_emergency(
+    client: &Client,
+    id: &EmergencyId,
+    verdict: Verdict,
+    note: Option<&str>,
+) -> Result<(), Failure> {
+    let body = Value::Object(object([("verdict", verdict.as_str().into()), ("note", note.into())]));
+    client.ask(Method::POST, &format!("{BREAK_GLASS}/{id}/review"), Some(&body)).await.map(drop)
+}
+
+pub(super) async fn drill(client: &Client, because: &Because) -> Result<Value, Failure> {
+    client.ask(Method::POST, &format!("{BREAK_GLASS}/drill"), Some(&Value::Object(why(because)))).await
 }
 
 async fn post(client: &Client, verb: &str, body: Map<String, Value>) -> Result<Value, Failure> {

@@ -229,7 +229,7 @@ pub(crate) struct Scope {
 /// Why somebody does it.
 #[derive(Debug, Args)]
 pub(crate) struct Why {
-    /// patient-request, incident, review, legal, retention or other
+    /// care, patient-request, incident, review, legal, retention or other
     #[arg(long, value_name = "WORD")]
     pub(crate) reason: Reason,
     /// In your own words; sealed in the log

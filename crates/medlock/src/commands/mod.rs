@@ -9,6 +9,7 @@ mod audit_report;
 mod audit_search;
 mod audit_show;
 mod audit_tail;
+mod break_glass;
 mod check_config;
 mod deid;
 mod init;
@@ -49,6 +50,7 @@ pub(crate) fn run(command: Command, context: Context) -> Result<(), Failure> {
         Command::Deid(args) => deid::run(*args, &context),
         Command::User(verb) => block_on(user::run(verb, &context)),
         Command::Token(verb) => block_on(token::run(verb, &context)),
+        Command::BreakGlass(verb) => block_on(break_glass::run(verb, &context)),
         Command::Session(verb) => block_on(session::run(verb, &context)),
         Command::Key(verb) => key::run(&verb, &context),
         Command::Completions { shell } => paper::completions(shell, context.terminal),

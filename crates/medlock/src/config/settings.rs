@@ -8,7 +8,7 @@ use medlock_deid::{OnLeak, Preset};
 use medlock_domain::ModelName;
 use medlock_gateway::Limits;
 use medlock_keys::file::read_private;
-use medlock_pipeline::admin::{Backup, ReviewRules};
+use medlock_pipeline::admin::{Backup, EmergencyRules, LONGEST_MINUTES, ReviewRules};
 use medlock_pipeline::{OnOtherPatient, Rules};
 use medlock_review::pack::Hours;
 use std::fmt;
@@ -38,6 +38,7 @@ pub(crate) struct Settings {
     pub(crate) content_keep_days: u32,
     pub(crate) backups: Vec<Backup>,
     pub(crate) review: ReviewRules,
+    pub(crate) emergency: EmergencyRules,
     pub(crate) sinks: Vec<SinkSettings>,
     pub(crate) marks: MarkSettings,
     /// Every setting as text, with where it comes from: for `check-config`.
@@ -180,7 +181,7 @@ pub(super) fn judge(raw: Raw, base: &Path) -> Result<Settings, Vec<Mistake>> {
     };
     let detector = detector(&mut j, &data);
     let witnesses = witnesses(&mut j, &data);
-    let review = review(&mut j);
+    let (review, emergency) = (review(&mut j), emergency(&mut j));
     let sinks = sinks(&mut j, &data);
     let marks = marks(&mut j, &data);
     let production = j.word("profile", "trial", &[("trial", false), ("production", true)]);
@@ -217,6 +218,7 @@ pub(super) fn judge(raw: Raw, base: &Path) -> Result<Settings, Vec<Mistake>> {
         content_keep_days,
         backups,
         review,
+        emergency,
         sinks,
         marks,
         resolved,
@@ -318,6 +320,13 @@ fn review(j: &mut Judge) -> ReviewRules {
         j.conflict("audit.review.hours_from", "is not before audit.review.hours_to");
     }
     ReviewRules { every_days, hours: Hours { from, to } }
+}
+
+fn emergency(j: &mut Judge) -> EmergencyRules {
+    let shipped = EmergencyRules::default();
+    let minutes = j.number("break_glass.minutes", i64::from(shipped.minutes), 1..=i64::from(LONGEST_MINUTES)) as u32;
+    let review_hours = j.number("break_glass.review_hours", i64::from(shipped.review_hours), 1..=24 * 30) as u32;
+    EmergencyRules { minutes, review_hours }
 }
 
 /// `nightly 35, offsite 400`.

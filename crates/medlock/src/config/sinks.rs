@@ -10,6 +10,10 @@ use std::path::{Path, PathBuf};
 pub(crate) struct SinkSettings {
     pub(crate) name: &'static str,
     pub(crate) format: Format,
+    /// It is told of alerts only.
+    pub(crate) alerts: bool,
+    /// What posts to it are signed with.
+    pub(crate) secret: Option<KeyRef>,
     pub(crate) to: To,
     /// Under which agreement it is a business associate, if it is somebody else.
     pub(crate) agreement: Option<String>,
@@ -57,6 +61,8 @@ fn sink(j: &mut Judge, name: &str, data: &Path) -> Option<SinkSettings> {
     let formats = Format::ALL.map(|f| (f.as_str(), f));
     let format = j.word(key("format"), "ocsf", &formats);
     let ours = j.word(key("receiver"), "outside", &[("outside", false), ("ours", true)]);
+    let alerts = j.word(key("only"), "everything", &[("everything", false), ("alerts", true)]);
+    let secret = j.take(key("secret"), "\"file:PATH\" or \"env:NAME\"", |v| key_ref(v, data));
     let agreement = j.word_of(key("agreement"), "the reference of an agreement, such as \"BAA-2026-17\"");
     let ca = j.maybe_path(key("ca"), data);
     let cert = j.maybe_path(key("client_cert"), data);
@@ -95,6 +101,9 @@ fn sink(j: &mut Judge, name: &str, data: &Path) -> Option<SinkSettings> {
         }
         Place::Https(port) => To::Https { url: url.clone(), port, trust: trust(j)? },
     };
+    if secret.is_some() && !matches!(to, To::Https { .. }) {
+        j.conflict(key("secret"), "signs what is posted to https://, and nothing else");
+    }
     if agreement.is_none() && !ours && !matches!(to, To::Dir(_)) {
         j.conflict(
             key("url"),
@@ -102,7 +111,7 @@ fn sink(j: &mut Judge, name: &str, data: &Path) -> Option<SinkSettings> {
              \"ours\" if it is part of the same entity",
         );
     }
-    Some(SinkSettings { name: name.to_owned().leak(), format, to, agreement })
+    Some(SinkSettings { name: name.to_owned().leak(), format, alerts, secret, to, agreement })
 }
 
 enum Place {

@@ -89,6 +89,6 @@ fn ask(data: &Path, address: &str, key: &str) -> String {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the server under test has the real clock")]
-fn now() -> i64 {
+pub(crate) fn now() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() as i64
 }

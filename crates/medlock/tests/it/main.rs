@@ -5,6 +5,7 @@ mod command_line;
 mod content;
 mod deid;
 mod deid_files;
+mod emergency;
 mod offline;
 #[cfg(feature = "onnx")]
 mod onnx;

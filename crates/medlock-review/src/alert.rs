@@ -1,0 +1,25 @@
+//! What somebody should be told of at once. Alerts are records: what is told is in the log first, and is told at least
+//! once.
+
+use medlock_audit::read::StoredEntry;
+use medlock_audit::{Kind, Outcome};
+
+/// Why this entry is an alert, in a word; `None` when it is none.
+pub fn of(entry: &StoredEntry) -> Option<&'static str> {
+    let word = |key| entry.facts.word(key);
+    match entry.kind {
+        Kind::AdminIntent if word("verb") == Some("break_glass_drill") => Some("break_glass_drill"),
+        Kind::AdminOutcome if entry.outcome == Outcome::Ok => match word("verb")? {
+            "break_glass" => Some("break_glass"),
+            "break_glass_overdue" => Some("break_glass_overdue"),
+            "erase_again" => Some("erased_keys_were_back"),
+            _ => None,
+        },
+        Kind::LoginFailed if word("why") == Some("locked") => Some("locked_out"),
+        Kind::LogRead if word("with") == Some("verify") && entry.outcome != Outcome::Ok => Some("log_not_intact"),
+        Kind::Recovery => Some("log_recovered"),
+        Kind::EngineDown => Some("engine_down"),
+        Kind::Delivery if entry.outcome != Outcome::Ok => Some("delivery_failing"),
+        _ => None,
+    }
+}
