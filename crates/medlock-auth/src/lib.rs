@@ -29,6 +29,6 @@ pub use error::{AuthError, AuthFailure, LoginFailure, PolicyMistake};
 pub use login::NewSession;
 pub use password_rules::PasswordFlaw;
 pub use permit::{AdminAction, AdminPermit, Ask, ChatAction, Cut, Denied, DenyCode, LocalOperator, Permit};
-pub use policy::{PolicySource, PolicyText, Reloaded};
+pub use policy::{Answer, BadQuestion, Matrix, PolicySource, PolicyText, Question, Reloaded, Trial};
 pub use principal::Principal;
 pub use service::{Auth, SessionLimits};

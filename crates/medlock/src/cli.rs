@@ -3,11 +3,13 @@
 mod audit;
 mod deid;
 mod emergency;
+mod policy;
 
 pub(crate) use audit::{
     Audit, AuditExport, AuditHold, AuditIndex, AuditReview, AuditSearch, AuditShow, Paper, PaperFormat, Scope, Why,
 };
 pub(crate) use emergency::BreakGlass;
+pub(crate) use policy::{Explain as PolicyQuestion, Policy};
 
 pub(crate) use deid::{Certify, Deid, DeidFiles, DeidVerb, Eval, Explain, Per, Required};
 
@@ -86,6 +88,9 @@ pub(crate) enum Command {
     /// Log-ins
     #[command(subcommand)]
     Session(Session),
+    /// Who may do what: the policies
+    #[command(subcommand)]
+    Policy(Policy),
     /// Emergency access to models (45 CFR 164.312(a)(2)(ii))
     #[command(subcommand)]
     BreakGlass(BreakGlass),

@@ -2,9 +2,11 @@
 
 mod decide;
 mod load;
+mod trial;
 
 pub(crate) use decide::{Action, Case, Verdict, Who};
 pub(crate) use load::Loaded;
+pub use trial::{Answer, BadQuestion, Matrix, Question, Trial};
 
 use crate::error::AuthError;
 use medlock_keys::digest::Digest;
@@ -55,7 +57,10 @@ const SHIPPED: [(&str, &str); 7] = [
 
 impl PolicySource {
     /// The texts, in the order of their names.
-    pub(crate) async fn texts(&self) -> Result<Vec<PolicyText>, AuthError> {
+    ///
+    /// # Errors
+    /// When the files cannot be read.
+    pub async fn texts(&self) -> Result<Vec<PolicyText>, AuthError> {
         let mut texts = match self {
             Self::Shipped => SHIPPED.map(|(name, text)| PolicyText { name: name.into(), text: text.into() }).to_vec(),
             Self::Texts(texts) => texts.clone(),

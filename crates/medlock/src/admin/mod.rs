@@ -136,6 +136,14 @@ impl Office {
         }
     }
 
+    /// Lets the server read its policies anew; the generation that is in force then.
+    pub(crate) async fn reload_policy(&self) -> Result<u64, Failure> {
+        match self {
+            Office::Remote(c) => remote::reload_policy(c).await,
+            Office::Local(_) => Err(Failure::error("no server runs: it reads its policies when it starts")),
+        }
+    }
+
     /// Declares an emergency of whoever is logged in.
     pub(crate) async fn break_glass(&self, declared: Declared, because: &Because) -> Result<Value, Failure> {
         match self {

@@ -74,6 +74,11 @@ pub(super) async fn lift_hold(client: &Client, number: u64, because: &Because) -
     post(client, &format!("holds/{number}/lift"), why(because)).await.map(drop)
 }
 
+pub(super) async fn reload_policy(client: &Client) -> Result<u64, Failure> {
+    let mut answer = client.ask(Method::POST, "/admin/v1/policy/reload", None).await?;
+    read(answer["epoch"].take())
+}
+
 pub(super) async fn break_glass(client: &Client, declared: &Declared, because: &Because) -> Result<Value, Failure> {
     let mut body = why(because);
     body.extend(object([

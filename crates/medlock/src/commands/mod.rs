@@ -16,6 +16,7 @@ mod init;
 mod key;
 mod model;
 mod paper;
+mod policy;
 mod serve;
 mod session;
 mod token;
@@ -50,6 +51,7 @@ pub(crate) fn run(command: Command, context: Context) -> Result<(), Failure> {
         Command::Deid(args) => deid::run(*args, &context),
         Command::User(verb) => block_on(user::run(verb, &context)),
         Command::Token(verb) => block_on(token::run(verb, &context)),
+        Command::Policy(verb) => block_on(policy::run(verb, &context)),
         Command::BreakGlass(verb) => block_on(break_glass::run(verb, &context)),
         Command::Session(verb) => block_on(session::run(verb, &context)),
         Command::Key(verb) => key::run(&verb, &context),

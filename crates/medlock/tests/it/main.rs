@@ -9,6 +9,7 @@ mod emergency;
 mod offline;
 #[cfg(feature = "onnx")]
 mod onnx;
+mod policy;
 mod quickstart;
 mod serving;
 mod sinks;

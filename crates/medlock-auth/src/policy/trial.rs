@@ -1,0 +1,171 @@
+//! Policies looked at before they are in force: whether they are right, what they would say, and what they would say
+//! otherwise than others.
+
+use super::{Action, Case, Loaded, PolicySource, Verdict, Who};
+use crate::error::AuthError;
+use crate::permit::AdminAction;
+use medlock_domain::{ModelName, NetworkSource, ProtectionMode, Purpose, RoleName};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr};
+
+/// Policies that pass strict validation, in force nowhere.
+pub struct Trial(Loaded);
+
+/// What somebody might ask.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Question {
+    /// Their roles.
+    pub roles: Vec<RoleName>,
+    /// A program with an API key, made for every purpose; else a person.
+    pub program: bool,
+    /// They have shown a second factor.
+    pub mfa: bool,
+    /// From where.
+    pub from: NetworkSource,
+    /// What they would do, in the word that policies use.
+    pub action: String,
+    /// What for, of what uses a model.
+    pub purpose: Option<Purpose>,
+    /// The model runs in our own engine.
+    pub local: bool,
+    /// They have declared an emergency that covers this.
+    pub emergency: bool,
+}
+
+impl Default for Question {
+    /// A person of no role with a second factor, about a model of ours.
+    fn default() -> Self {
+        Self {
+            roles: Vec::new(),
+            program: false,
+            mfa: true,
+            from: NetworkSource(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+            action: String::new(),
+            purpose: None,
+            local: true,
+            emergency: false,
+        }
+    }
+}
+
+/// What the policies say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// Whether it is permitted.
+    pub allowed: bool,
+    /// The `@id` of each policy that decided, sorted; none where nothing speaks of it, which denies.
+    pub policies: Vec<String>,
+}
+
+/// Why a question cannot be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BadQuestion {
+    /// There is no such action.
+    #[error("there is no such action")]
+    Action,
+    /// What uses a model has a purpose.
+    #[error("this uses a model: say what for")]
+    NoPurpose,
+    /// What uses no model has none.
+    #[error("this uses no model, and has no purpose")]
+    Purpose,
+}
+
+/// Who, what, on what: allowed or not.
+pub type Matrix = BTreeMap<String, bool>;
+
+impl Trial {
+    /// Loads and validates.
+    ///
+    /// # Errors
+    /// [`AuthError::Policy`] with every mistake in them.
+    pub async fn of(source: &PolicySource) -> Result<Self, AuthError> {
+        Ok(Self(Loaded::new(&source.texts().await?, 0).map_err(AuthError::Policy)?))
+    }
+
+    /// How many policies there are.
+    pub fn len(&self) -> usize {
+        self.0.set.num_of_policies()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The roles that they speak of.
+    pub fn roles(&self) -> &BTreeSet<RoleName> {
+        &self.0.roles
+    }
+
+    /// Every action that policies can speak of.
+    pub fn actions() -> Vec<&'static str> {
+        actions().map(Action::as_str).collect()
+    }
+
+    /// What they say to a question.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn ask(&self, question: &Question) -> Result<Answer, BadQuestion> {
+        let action = actions().find(|action| action.as_str() == question.action).ok_or(BadQuestion::Action)?;
+        match (uses_a_model(action), question.purpose) {
+            (true, None) => return Err(BadQuestion::NoPurpose),
+            (false, Some(_)) => return Err(BadQuestion::Purpose),
+            _ => {}
+        }
+        let Verdict { allowed, policies, .. } = self.verdict(action, question);
+        Ok(Answer { allowed, policies })
+    }
+
+    fn verdict(&self, action: Action, question: &Question) -> Verdict {
+        let Question { roles, program, mfa, from, purpose, local, emergency, .. } = question;
+        let id = if *program { "key_trial" } else { "usr_trial" };
+        let (person, from, emergency) = (!program, *from, *emergency);
+        let who = Who { id, person, roles, purposes: &Purpose::ALL, mfa: *mfa, from, emergency };
+        let Ok(model) = "trial".parse::<ModelName>() else { return Verdict::default() };
+        let about = matches!(action, Action::ModelsList) || uses_a_model(action);
+        let case = Case::new(&self.0, &who, about.then_some((&model, *local)));
+        case.map_or_else(Verdict::default, |case| case.ask(action, *purpose))
+    }
+
+    /// What they say to every question there is about one of these roles, from one place.
+    pub fn matrix(&self, roles: &BTreeSet<RoleName>) -> Matrix {
+        let mut matrix = Matrix::new();
+        for role in roles {
+            for (kind, program, mfa) in
+                [("person", false, true), ("person without second factor", false, false), ("key", true, false)]
+            {
+                let asked = Question { roles: vec![role.clone()], program, mfa, ..Question::default() };
+                for action in actions() {
+                    let mut set = |what: &str, question: &Question| {
+                        let allowed = self.verdict(action, question).allowed;
+                        matrix.insert(format!("{role}, {kind}: {}{what}", action.as_str()), allowed);
+                    };
+                    if !uses_a_model(action) {
+                        set("", &asked);
+                        continue;
+                    }
+                    for purpose in Purpose::ALL {
+                        for (place, local) in [("", true), (", elsewhere", false)] {
+                            for (state, emergency) in [("", false), (", in a declared emergency", true)] {
+                                let question = Question { purpose: Some(purpose), local, emergency, ..asked.clone() };
+                                set(&format!(" for {purpose}{place}{state}"), &question);
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        matrix
+    }
+}
+
+fn actions() -> impl Iterator<Item = Action> {
+    let uses = ProtectionMode::ALL.into_iter().map(Action::Chat).chain([Action::Restore]);
+    uses.chain([Action::ModelsList, Action::Login]).chain(AdminAction::ALL.into_iter().map(Action::Admin))
+}
+
+fn uses_a_model(action: Action) -> bool {
+    matches!(action, Action::Chat(_) | Action::Restore)
+}

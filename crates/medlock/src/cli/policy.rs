@@ -1,0 +1,73 @@
+//! `medlock policy`.
+
+use clap::{Args, Subcommand, ValueHint};
+use medlock_domain::{Purpose, RoleName};
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Policy {
+    /// Write the shipped policies into a directory, to begin with
+    Init {
+        /// Where; it is made, and no file in it is written over
+        #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+        dir: PathBuf,
+    },
+    /// Look for mistakes in policies; exits 1 when there are some
+    Check {
+        /// The `*.cedar` files of this directory [default: those that are configured]
+        #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+        dir: Option<PathBuf>,
+    },
+    /// Ask the cases of a file, and compare; exits 1 when the policies say otherwise
+    Test {
+        /// Cases: [[case]] with name, roles, action, and expect = "allow" or "deny"; key, mfa, purpose, elsewhere,
+        /// emergency and from where they matter
+        #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+        cases: PathBuf,
+        /// The policies [default: those that are configured]
+        #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+        dir: Option<PathBuf>,
+    },
+    /// What other policies would decide otherwise than those in force; exits 1 when there is something
+    Diff {
+        /// The others
+        #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+        dir: PathBuf,
+    },
+    /// What the policies say to one question, and which of them
+    Explain(Explain),
+    /// Let the running server read its policies anew; those with mistakes do not come into force
+    Reload,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Explain {
+    /// A role; may be given several times
+    #[arg(long = "role", value_name = "ROLE", required = true)]
+    pub(crate) roles: Vec<RoleName>,
+    /// What they would do, such as chat:tokenize, restore, audit:read
+    #[arg(long, value_name = "ACTION")]
+    pub(crate) action: String,
+    /// What for, of what uses a model
+    #[arg(long, value_name = "PURPOSE")]
+    pub(crate) purpose: Option<Purpose>,
+    /// A program with an API key, not a person
+    #[arg(long)]
+    pub(crate) key: bool,
+    /// Without a second factor
+    #[arg(long)]
+    pub(crate) no_mfa: bool,
+    /// The model runs elsewhere, not in our own engine
+    #[arg(long)]
+    pub(crate) elsewhere: bool,
+    /// They have declared an emergency that covers it
+    #[arg(long)]
+    pub(crate) emergency: bool,
+    /// From this address
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    pub(crate) from: IpAddr,
+    /// The policies [default: those that are configured]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) dir: Option<PathBuf>,
+}

@@ -1,0 +1,196 @@
+//! `medlock policy`.
+
+use super::Context;
+use crate::admin::Office;
+use crate::cli::{Policy, PolicyQuestion};
+use crate::config;
+use crate::failure::{Doing, Failure};
+use medlock_auth::{Answer, AuthError, PolicySource, Question, Trial};
+use medlock_domain::{NetworkSource, Purpose, RoleName};
+use serde::Deserialize;
+use serde_json::json;
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::Path;
+
+pub(crate) async fn run(verb: Policy, context: &Context) -> Result<(), Failure> {
+    let terminal = context.terminal;
+    match verb {
+        Policy::Init { dir } => init(&dir, context).await,
+        Policy::Check { dir } => {
+            let trial = trial(&source(dir.as_deref(), context)?).await?;
+            let roles: Vec<&str> = trial.roles().iter().map(RoleName::as_str).collect();
+            if terminal.json {
+                terminal.json(json!({ "policies": trial.len(), "roles": roles }));
+            } else {
+                terminal.out(format!("{} {} policies, about {}", terminal.good("good"), trial.len(), roles.join(", ")));
+            }
+            Ok(())
+        }
+        Policy::Test { cases, dir } => test(&cases, &source(dir.as_deref(), context)?, context).await,
+        Policy::Diff { dir } => diff(&source(None, context)?, &PolicySource::Directory(dir), context).await,
+        Policy::Explain(question) => explain(question, context).await,
+        Policy::Reload => {
+            let epoch = Office::with(&context.whereabouts, async |office| office.reload_policy().await).await?;
+            terminal.note(format!("in force; this is generation {epoch}, and permits of earlier ones are cut"));
+            Ok(())
+        }
+    }
+}
+
+fn source(dir: Option<&Path>, context: &Context) -> Result<PolicySource, Failure> {
+    let configured = || Ok(config::load(&context.whereabouts)?.policy_dir);
+    let dir = dir.map_or_else(configured, |dir| Ok::<_, Failure>(Some(dir.to_owned())))?;
+    Ok(dir.map_or(PolicySource::Shipped, PolicySource::Directory))
+}
+
+/// Mistakes are what somebody looks for: a 1.
+async fn trial(source: &PolicySource) -> Result<Trial, Failure> {
+    Trial::of(source).await.map_err(|e| match e {
+        AuthError::Policy(_) => Failure::denied(e.to_string()),
+        e => Failure::Error(e.to_string()),
+    })
+}
+
+async fn init(dir: &Path, context: &Context) -> Result<(), Failure> {
+    fs::create_dir_all(dir).doing(format!("making {}", dir.display()))?;
+    for text in PolicySource::Shipped.texts().await.doing("reading the shipped policies")? {
+        let path = dir.join(&text.name);
+        let made = OpenOptions::new().write(true).create_new(true).open(&path);
+        made.and_then(|mut file| file.write_all(text.text.as_bytes())).doing(format!("writing {}", path.display()))?;
+    }
+    context
+        .terminal
+        .note(format!("change them, `medlock policy check {0}`, then set dir = \"{0}\" under [policy]", dir.display()));
+    Ok(())
+}
+
+async fn diff(now: &PolicySource, then: &PolicySource, context: &Context) -> Result<(), Failure> {
+    let (now, then) = (trial(now).await?, trial(then).await?);
+    let roles = now.roles() | then.roles();
+    let (now, then) = (now.matrix(&roles), then.matrix(&roles));
+    let changed: Vec<(&str, bool)> = then
+        .iter()
+        .filter(|(question, allowed)| now.get(*question) != Some(*allowed))
+        .map(|(question, allowed)| (question.as_str(), *allowed))
+        .collect();
+    let terminal = context.terminal;
+    let of = |wanted: bool| -> Vec<&str> { changed.iter().filter(|(_, a)| *a == wanted).map(|(q, _)| *q).collect() };
+    if terminal.json {
+        terminal.json(json!({ "permits": of(true), "denies": of(false) }));
+    } else {
+        of(true).iter().for_each(|question| terminal.out(format!("+ {question}")));
+        of(false).iter().for_each(|question| terminal.out(format!("- {question}")));
+    }
+    match changed.len() {
+        0 => {
+            terminal.note("they decide alike, about every role, action and purpose (networks were not compared)");
+            Ok(())
+        }
+        n => Err(Failure::denied(format!("{n} decisions differ"))),
+    }
+}
+
+async fn explain(asked: PolicyQuestion, context: &Context) -> Result<(), Failure> {
+    let PolicyQuestion { roles, action, purpose, key, no_mfa, elsewhere, emergency, from, dir } = asked;
+    let trial = trial(&source(dir.as_deref(), context)?).await?;
+    let mfa = !no_mfa && !key;
+    let (from, local) = (NetworkSource(from), !elsewhere);
+    let question = Question { roles, program: key, mfa, from, action, purpose, local, emergency };
+    let Answer { allowed, policies } = answer(&trial, &question)?;
+    let terminal = context.terminal;
+    if terminal.json {
+        terminal.json(json!({ "allowed": allowed, "policies": policies }));
+    } else {
+        let word = if allowed { terminal.good("permitted") } else { "denied".to_owned() };
+        let by = if policies.is_empty() { "no policy speaks of it".to_owned() } else { policies.join(", ") };
+        terminal.out(format!("{word} ({by})"));
+    }
+    Ok(())
+}
+
+fn answer(trial: &Trial, question: &Question) -> Result<Answer, Failure> {
+    if let Some(role) = question.roles.iter().find(|role| !trial.roles().contains(*role)) {
+        let known: Vec<&str> = trial.roles().iter().map(RoleName::as_str).collect();
+        return Err(Failure::error(format!("no policy speaks of the role {role}; there are {}", known.join(", "))));
+    }
+    trial.ask(question).map_err(|e| match e {
+        medlock_auth::BadQuestion::Action => Failure::error(format!("{e}; there are {}", Trial::actions().join(", "))),
+        e => Failure::error(e.to_string()),
+    })
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Cases {
+    case: Vec<Case>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Case {
+    name: String,
+    roles: Vec<String>,
+    action: String,
+    expect: Expect,
+    purpose: Option<String>,
+    #[serde(default)]
+    key: bool,
+    /// By default as it is where nothing is amiss: shown by people, and not by programs.
+    mfa: Option<bool>,
+    #[serde(default)]
+    elsewhere: bool,
+    #[serde(default)]
+    emergency: bool,
+    from: Option<IpAddr>,
+}
+
+#[derive(Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+enum Expect {
+    Allow,
+    Deny,
+}
+
+impl Case {
+    fn question(&self) -> Result<Question, Failure> {
+        let bad = |e: medlock_domain::BadId| Failure::error(format!("{}: {e}", self.name));
+        Ok(Question {
+            roles: self.roles.iter().map(|role| role.parse()).collect::<Result<_, _>>().map_err(bad)?,
+            program: self.key,
+            mfa: self.mfa.unwrap_or(!self.key),
+            from: NetworkSource(self.from.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))),
+            action: self.action.clone(),
+            purpose: self.purpose.as_deref().map(str::parse::<Purpose>).transpose().map_err(bad)?,
+            local: !self.elsewhere,
+            emergency: self.emergency,
+        })
+    }
+}
+
+async fn test(file: &Path, source: &PolicySource, context: &Context) -> Result<(), Failure> {
+    let text = fs::read_to_string(file).doing(format!("reading {}", file.display()))?;
+    let Cases { case } = toml::from_str(&text).doing(format!("reading {}", file.display()))?;
+    let (trial, terminal) = (trial(source).await?, context.terminal);
+    let mut wrong = 0;
+    for case in &case {
+        let named = |e: Failure| Failure::error(format!("{}: {e}", case.name));
+        let Answer { allowed, policies } = answer(&trial, &case.question()?).map_err(named)?;
+        let right = allowed == (case.expect == Expect::Allow);
+        wrong += usize::from(!right);
+        let said = if allowed { "allow" } else { "deny" };
+        if terminal.json {
+            terminal.json(json!({ "case": case.name, "right": right, "said": said, "policies": policies }));
+        } else if !right {
+            terminal.out(format!("WRONG  {}: the policies say {said} ({})", case.name, policies.join(", ")));
+        }
+    }
+    match wrong {
+        0 => {
+            terminal.note(format!("{} cases, all as expected", case.len()));
+            Ok(())
+        }
+        n => Err(Failure::denied(format!("{n} of {} cases are not as expected", case.len()))),
+    }
+}
