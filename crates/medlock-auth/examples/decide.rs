@@ -45,6 +45,7 @@ async fn main() {
         purpose: None,
         at_least: None,
         patient: None,
+        relation: Default::default(),
     };
     let permit = auth.authorize(&who, &ask).unwrap();
 

@@ -1,7 +1,9 @@
 //! From a [`Principal`] and a question to a [`Permit`].
 
 use crate::error::AuthError;
-use crate::permit::{AdminAction, AdminPermit, Ask, ChatAction, Cut, Denied, DenyCode, Holder, Permit, PermitParts};
+use crate::permit::{
+    AdminAction, AdminPermit, Ask, ChatAction, Cut, Denied, DenyCode, Holder, Permit, PermitParts, Relation,
+};
 use crate::policy::{Action, Case, Verdict, Who};
 use crate::principal::Principal;
 use crate::service::Auth;
@@ -26,7 +28,7 @@ impl Auth {
         }
         let loaded = self.loaded();
         let emergency = self.0.emergencies.find(p.user(), ask.patient.as_ref(), self.now());
-        let who = Who { emergency: emergency.is_some(), ..who(p) };
+        let who = Who { emergency: emergency.is_some(), relation: ask.relation, ..who(p) };
         let case = Case::new(&loaded, &who, Some((&ask.model, ask.model_local)))
             .ok_or_else(|| denied(DenyCode::PolicyDenied))?;
         // A model that a policy hides does not exist, whatever else is wrong with the request.
@@ -36,14 +38,16 @@ impl Auth {
         }
         let purpose = purpose(&case, p, ask, loaded.prefers)?;
         let (mode, chat) = mode(&case, ask, purpose, loaded.prefers).map_err(|policies| {
-            let declared = Who { emergency: true, ..who };
-            let in_an_emergency = || {
-                let case = Case::new(&loaded, &declared, Some((&ask.model, ask.model_local)))?;
-                (purpose == Purpose::Emergency && mode(&case, ask, purpose, loaded.prefers).is_ok()).then_some(())
+            let were = |who: Who<'_>| {
+                let case = Case::new(&loaded, &who, Some((&ask.model, ask.model_local)));
+                case.is_some_and(|case| mode(&case, ask, purpose, loaded.prefers).is_ok())
             };
             let code = match with_factor(&case, p, ask, purpose) {
                 true => DenyCode::MfaRequired,
-                false if in_an_emergency().is_some() => DenyCode::BreakGlassRequired,
+                false if purpose == Purpose::Emergency && were(Who { emergency: true, ..who }) => {
+                    DenyCode::BreakGlassRequired
+                }
+                false if were(Who { relation: Relation::Related, ..who }) => DenyCode::PatientScopeRequired,
                 false => DenyCode::PolicyDenied,
             };
             Denied { code, policies }
@@ -73,6 +77,7 @@ impl Auth {
             policies,
             seen: p.0.seen,
             emergency: emergency.map(|e| e.id),
+            relation: ask.relation,
         })))
     }
 
@@ -169,6 +174,7 @@ pub(crate) fn who(p: &Principal) -> Who<'_> {
         mfa: p.mfa(),
         from: p.0.from,
         emergency: false,
+        relation: Relation::Unasked,
     }
 }
 

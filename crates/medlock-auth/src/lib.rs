@@ -28,7 +28,7 @@ pub use emergency::NewEmergency;
 pub use error::{AuthError, AuthFailure, LoginFailure, PolicyMistake};
 pub use login::NewSession;
 pub use password_rules::PasswordFlaw;
-pub use permit::{AdminAction, AdminPermit, Ask, ChatAction, Cut, Denied, DenyCode, LocalOperator, Permit};
+pub use permit::{AdminAction, AdminPermit, Ask, ChatAction, Cut, Denied, DenyCode, LocalOperator, Permit, Relation};
 pub use policy::{Answer, BadQuestion, Matrix, PolicySource, PolicyText, Question, Reloaded, Trial};
 pub use principal::Principal;
 pub use service::{Auth, SessionLimits};

@@ -4,6 +4,7 @@
 use crate::authenticate::unavailable;
 use crate::credential;
 use crate::error::{AuthFailure, LoginFailure};
+use crate::permit::Relation;
 use crate::policy::{Action, Case, Who};
 use crate::principal::Principal;
 use crate::service::Auth;
@@ -194,6 +195,7 @@ impl Auth {
             mfa: shown.step.is_some(),
             from,
             emergency: false,
+            relation: Relation::Unasked,
         };
         Case::new(&loaded, &who, None).is_some_and(|case| case.ask(Action::Login, None).allowed)
     }

@@ -1,6 +1,7 @@
 //! What a decision is asked about, and what it gives. A permit can be made in this crate only.
 
 use medlock_domain::{Actor, EmergencyId, HolderId, ModelName, ProtectionMode, Purpose, Timestamp, UserId};
+use std::str::FromStr;
 use std::sync::Arc;
 
 /// What is asked of a model.
@@ -26,6 +27,49 @@ pub struct Ask {
     pub at_least: Option<ProtectionMode>,
     /// Whom the caller says it is about, as records name them.
     pub patient: Option<HolderId>,
+    /// Whether the caller treats them.
+    pub relation: Relation,
+}
+
+/// What the caller is to the patient that a request declares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Relation {
+    /// Nobody keeps account of it here.
+    #[default]
+    Unasked,
+    /// They treat the patient.
+    Related,
+    /// They do not.
+    Unrelated,
+    /// No patient was declared.
+    Undeclared,
+    /// It could not be found out.
+    Unknown,
+}
+
+impl Relation {
+    /// Each of them.
+    pub const ALL: [Self; 5] = [Self::Unasked, Self::Related, Self::Unrelated, Self::Undeclared, Self::Unknown];
+
+    /// The word in policies and records.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unasked => "unasked",
+            Self::Related => "related",
+            Self::Unrelated => "unrelated",
+            Self::Undeclared => "undeclared",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl FromStr for Relation {
+    type Err = &'static str;
+
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        let found = Self::ALL.into_iter().find(|relation| relation.as_str() == word);
+        found.ok_or("a relation is related, unrelated, undeclared, unknown or unasked")
+    }
 }
 
 /// Leave to use one model for one request. It ends: [`crate::Auth::check`] says whether it has.
@@ -46,6 +90,7 @@ pub(crate) struct PermitParts {
     pub(crate) policies: Vec<String>,
     pub(crate) seen: u64,
     pub(crate) emergency: Option<EmergencyId>,
+    pub(crate) relation: Relation,
 }
 
 impl Permit {
@@ -84,6 +129,11 @@ impl Permit {
         self.0.deadline
     }
 
+    /// What the caller is to the patient that the request declares.
+    pub fn relation(&self) -> Relation {
+        self.0.relation
+    }
+
     /// The emergency access that it was given under.
     pub fn emergency(&self) -> Option<&EmergencyId> {
         self.0.emergency.as_ref()
@@ -116,6 +166,8 @@ pub enum DenyCode {
     PolicyDenied,
     /// It would be permitted with a second factor.
     MfaRequired,
+    /// It would be permitted for a patient whom the caller treats.
+    PatientScopeRequired,
     /// It would be permitted in an emergency, which the caller has not declared.
     BreakGlassRequired,
     /// Several purposes are possible and none was said.
@@ -132,6 +184,7 @@ impl DenyCode {
         match self {
             Self::PolicyDenied => "policy_denied",
             Self::MfaRequired => "mfa_required",
+            Self::PatientScopeRequired => "patient_scope_required",
             Self::BreakGlassRequired => "break_glass_required",
             Self::PurposeRequired => "purpose_required",
             Self::ModelNotAllowed => "model_not_found",

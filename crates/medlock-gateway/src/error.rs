@@ -159,6 +159,7 @@ impl From<Refusal> for Fault {
             | RefusalCode::PatientMismatch
             | RefusalCode::ClientGone => StatusCode::BAD_REQUEST,
             RefusalCode::PolicyDenied
+            | RefusalCode::PatientScopeRequired
             | RefusalCode::BreakGlassRequired
             | RefusalCode::MfaRequired
             | RefusalCode::PermitEnded => StatusCode::FORBIDDEN,

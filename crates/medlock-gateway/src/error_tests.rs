@@ -28,6 +28,7 @@ fn every_refusal_has_its_published_status() {
         (C::UnsupportedValue, "400 invalid_request_error unsupported_value retry=false after=-"),
         (C::ContextLengthExceeded, "400 invalid_request_error context_length_exceeded retry=false after=-"),
         (C::PurposeRequired, "400 invalid_request_error purpose_required retry=false after=-"),
+        (C::PatientScopeRequired, "403 permission_error patient_scope_required retry=false after=-"),
         (C::BreakGlassRequired, "403 permission_error break_glass_required retry=false after=-"),
         (C::PatientMismatch, "400 invalid_request_error patient_mismatch retry=false after=-"),
         (C::PhiBlockedInput, "400 invalid_request_error phi_blocked_input retry=false after=-"),

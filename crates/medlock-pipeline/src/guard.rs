@@ -7,6 +7,7 @@ use crate::generate::{Finish, GenerateError, Generator, ModelCard, Piece, Usage}
 use crate::outlet::Outlet;
 use crate::patients::{self, Agreement, OnOtherPatient, Patients};
 use crate::record::{Decided, Recorder};
+use crate::relationships::{Relationships, relation};
 use crate::release::Window;
 use futures_util::FutureExt;
 use medlock_audit::Log;
@@ -37,6 +38,7 @@ struct Inner {
     /// The digest of everything that the detector decides by.
     rules: OnceLock<Digest>,
     keys: ContentKeys,
+    relationships: Option<Arc<dyn Relationships>>,
     safe: Rules,
     /// Requests under way.
     running: watch::Sender<usize>,
@@ -68,10 +70,11 @@ impl Guard {
         generator: Arc<dyn Generator>,
         detector: &'static Detector,
         keys: ContentKeys,
+        relationships: Option<Arc<dyn Relationships>>,
         safe: Rules,
     ) -> Self {
         let (rules, running) = (OnceLock::new(), watch::Sender::new(0));
-        Self(Arc::new(Inner { auth, log, generator, detector, rules, keys, safe, running }))
+        Self(Arc::new(Inner { auth, log, generator, detector, rules, keys, relationships, safe, running }))
     }
 
     /// Whether requests can be served.
@@ -188,7 +191,7 @@ impl Inner {
         way: &mut Way,
     ) -> Result<(), Refusal> {
         let Parsed { chat, stream } = parse(&arrival.body)?;
-        let (permit, card) = self.permit(&arrival, way.recorder.declared(), &chat)?;
+        let (permit, card) = self.permit(&arrival, way.recorder.declared(), &chat).await?;
         let declared = arrival.patient.clone();
         drop(arrival);
         let sampling_n = chat.sampling.n;
@@ -231,7 +234,7 @@ impl Inner {
         Answer { inner: self, way, permit, outlet, stream, usage: Usage::default(), head: Some(head) }.run(pieces).await
     }
 
-    fn permit(
+    async fn permit(
         &self,
         arrival: &Arrival,
         patient: Option<&HolderId>,
@@ -249,12 +252,18 @@ impl Inner {
             purpose: arrival.purpose,
             at_least: arrival.at_least,
             patient: patient.cloned(),
+            relation: relation(self.relationships.as_deref(), &arrival.principal, arrival.patient.as_ref()).await,
         };
         let permit = self.auth.authorize(&arrival.principal, &ask).map_err(|denied| match denied.code {
             DenyCode::ModelNotAllowed => not_found(),
             DenyCode::MfaRequired => {
                 Refusal::new(RefusalCode::MfaRequired, "log in with a second factor to do this")
             }
+            DenyCode::PatientScopeRequired => Refusal::new(
+                RefusalCode::PatientScopeRequired,
+                "declare with the x-medlock-patient header a patient whom you treat; in an emergency, declare that \
+                 (POST /admin/v1/break-glass)",
+            ),
             DenyCode::BreakGlassRequired => Refusal::new(
                 RefusalCode::BreakGlassRequired,
                 "the purpose emergency needs emergency access that covers this patient: POST /admin/v1/break-glass, or \

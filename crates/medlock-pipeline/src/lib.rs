@@ -23,6 +23,7 @@ mod guard;
 mod outlet;
 mod patients;
 mod record;
+mod relationships;
 mod release;
 
 pub use content_keys::ContentKeys;
@@ -31,4 +32,5 @@ pub use exchange::{Arrival, Delivery, Event, Exchange, Head, Parsed, Refusal, Re
 pub use generate::{Finish, GenerateError, Generator, ModelCard, Piece, Usage};
 pub use guard::{Guard, Readiness, Rules};
 pub use patients::OnOtherPatient;
+pub use relationships::Relationships;
 pub use release::Released;

@@ -7,7 +7,7 @@ use crate::generate::{Finish, ModelCard, Usage};
 use crate::guard::Inspection;
 use crate::patients::Patients;
 use medlock_audit::{Entry, Holder, HolderRole, Kind, Log, Outcome, Receipt, Unavailable};
-use medlock_auth::Permit;
+use medlock_auth::{Permit, Relation};
 use medlock_deid::ProtectedText;
 use medlock_domain::{Actor, ClassCounts, HolderId, RequestId};
 use medlock_keys::digest::Digest;
@@ -96,6 +96,9 @@ impl Recorder {
             .word("found_classes", &report.counts.to_string())
             .content(as_json(safe, &self.patients).to_string());
         entry = self.patients.note(entry);
+        if permit.relation() != Relation::Unasked {
+            entry = entry.word("relation", permit.relation().as_str());
+        }
         if let Some(emergency) = permit.emergency() {
             entry = entry.word("emergency", emergency.as_str());
         }

@@ -44,6 +44,8 @@ pub(crate) fn confine(settings: &Settings, ports: &[u16]) -> Option<medlock_engi
         read.extend([witnesses.policy.as_path(), &witnesses.ca]);
     }
     read.extend(sinks::files(&settings.sinks));
+    // Its directory: whoever writes it puts another file in its place.
+    read.extend(settings.relationships.as_deref().and_then(Path::parent));
     if !ports.is_empty() {
         read.extend(RESOLVER.map(Path::new));
     }

@@ -20,6 +20,7 @@ mod marks;
 mod progress;
 mod prompt;
 mod quickstart;
+mod relationships;
 mod server;
 mod show;
 mod signals;

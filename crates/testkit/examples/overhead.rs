@@ -76,6 +76,7 @@ async fn stages(server: &Server, text: &impl Fn(usize) -> String, answer: &str) 
         purpose: Some(Purpose::Treatment),
         at_least: None,
         patient: None,
+        relation: Default::default(),
     };
     print("authorise (Cedar)", time(2000, || drop(auth.authorize(&principal, &ask).unwrap())));
     let mut t = Vec::new();

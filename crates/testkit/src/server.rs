@@ -16,7 +16,7 @@ use medlock_keys::period::PeriodKeys;
 use medlock_keys::seal::DataKey;
 use medlock_pipeline::admin::{Admin, By};
 use medlock_pipeline::content_keys::{self, ContentKeys};
-use medlock_pipeline::{Guard, OnOtherPatient, Rules};
+use medlock_pipeline::{Guard, OnOtherPatient, Relationships, Rules};
 use medlock_review::Index;
 use medlock_review::delivery::Deliveries;
 use medlock_store::{Store, StoreKeys};
@@ -48,6 +48,7 @@ pub struct Builder {
     script: Script,
     detector: &'static Detector,
     rules: Rules,
+    relationships: Option<Arc<dyn Relationships>>,
     failing: bool,
 }
 
@@ -60,6 +61,7 @@ impl Default for Builder {
             script,
             detector,
             rules: Rules { on_leak: OnLeak::Redact, on_other_patient: OnOtherPatient::Flag },
+            relationships: None,
             failing: false,
         }
     }
@@ -98,6 +100,13 @@ impl Builder {
     #[must_use]
     pub fn on_other_patient(mut self, what: OnOtherPatient) -> Self {
         self.rules.on_other_patient = what;
+        self
+    }
+
+    /// With an account of who treats whom.
+    #[must_use]
+    pub fn relationships(mut self, kept: Arc<dyn Relationships>) -> Self {
+        self.relationships = Some(kept);
         self
     }
 
@@ -140,6 +149,7 @@ impl Builder {
             Arc::new(self.script.clone()),
             self.detector,
             content_keys.clone(),
+            self.relationships,
             self.rules,
         );
         let ca = DevCa::create().expect("a CA");

@@ -1,7 +1,7 @@
 //! One question to the policies.
 
 use super::load::{Loaded, tools};
-use crate::permit::AdminAction;
+use crate::permit::{AdminAction, Relation};
 use cedar_policy::{
     Context, Decision, Entities, Entity, EntityId, EntityTypeName, EntityUid, Request, RestrictedExpression,
 };
@@ -48,6 +48,8 @@ pub(crate) struct Who<'a> {
     pub(crate) from: NetworkSource,
     /// They have declared an emergency that covers this.
     pub(crate) emergency: bool,
+    /// What they are to the patient that it is about.
+    pub(crate) relation: Relation,
 }
 
 /// What the policies said.
@@ -144,6 +146,8 @@ impl<'a> Case<'a> {
         if let Some(p) = purpose {
             pairs.push(("purpose".to_string(), RestrictedExpression::new_string(p.as_str().into())));
             pairs.push(("emergency".to_string(), RestrictedExpression::new_bool(self.who.emergency)));
+            let relation = RestrictedExpression::new_string(self.who.relation.as_str().into());
+            pairs.push(("relation".to_string(), relation));
         }
         let context = Context::from_pairs(pairs).ok()?;
         let (principal, resource) = (self.principal.clone(), self.resource.clone());

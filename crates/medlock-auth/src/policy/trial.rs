@@ -3,7 +3,7 @@
 
 use super::{Action, Case, Loaded, PolicySource, Verdict, Who};
 use crate::error::AuthError;
-use crate::permit::AdminAction;
+use crate::permit::{AdminAction, Relation};
 use medlock_domain::{ModelName, NetworkSource, ProtectionMode, Purpose, RoleName};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
@@ -30,6 +30,8 @@ pub struct Question {
     pub local: bool,
     /// They have declared an emergency that covers this.
     pub emergency: bool,
+    /// What they are to the patient that it is about.
+    pub relation: Relation,
 }
 
 impl Default for Question {
@@ -44,6 +46,7 @@ impl Default for Question {
             purpose: None,
             local: true,
             emergency: false,
+            relation: Relation::Unasked,
         }
     }
 }
@@ -119,10 +122,10 @@ impl Trial {
     }
 
     fn verdict(&self, action: Action, question: &Question) -> Verdict {
-        let Question { roles, program, mfa, from, purpose, local, emergency, .. } = question;
+        let Question { roles, program, mfa, from, purpose, local, emergency, relation, .. } = question;
         let id = if *program { "key_trial" } else { "usr_trial" };
         let (person, from, emergency) = (!program, *from, *emergency);
-        let who = Who { id, person, roles, purposes: &Purpose::ALL, mfa: *mfa, from, emergency };
+        let who = Who { id, person, roles, purposes: &Purpose::ALL, mfa: *mfa, from, emergency, relation: *relation };
         let Ok(model) = "trial".parse::<ModelName>() else { return Verdict::default() };
         let about = matches!(action, Action::ModelsList) || uses_a_model(action);
         let case = Case::new(&self.0, &who, about.then_some((&model, *local)));
@@ -149,8 +152,15 @@ impl Trial {
                     for purpose in Purpose::ALL {
                         for (place, local) in [("", true), (", elsewhere", false)] {
                             for (state, emergency) in [("", false), (", in a declared emergency", true)] {
-                                let question = Question { purpose: Some(purpose), local, emergency, ..asked.clone() };
-                                set(&format!(" for {purpose}{place}{state}"), &question);
+                                for relation in Relation::ALL {
+                                    let of = Question { purpose: Some(purpose), local, ..asked.clone() };
+                                    let whose = match relation {
+                                        Relation::Unasked => String::new(),
+                                        relation => format!(", of a patient {}", relation.as_str()),
+                                    };
+                                    let question = Question { emergency, relation, ..of };
+                                    set(&format!(" for {purpose}{place}{state}{whose}"), &question);
+                                }
                             }
                         }
                     }

@@ -113,5 +113,6 @@ pub(crate) fn ask(purpose: Option<Purpose>) -> Ask {
         purpose,
         at_least: None,
         patient: None,
+        relation: Default::default(),
     }
 }

@@ -1,7 +1,11 @@
 //! Emergency access: declared, used, ended, reviewed, exercised.
 
 use crate::content::{NOTE, code, post};
+use medlock_auth::Principal;
+use medlock_domain::PatientRef;
+use medlock_pipeline::Relationships;
 use serde_json::{Value, json};
+use std::sync::Arc;
 use testkit::{Answer, MODEL, Server};
 
 const HOUR_MS: i64 = 3600 * 1000;
@@ -122,4 +126,49 @@ async fn a_drill_confers_nothing_and_fails_where_nobody_is_told() {
     assert_eq!((outcome.facts.word("verb"), outcome.outcome.as_str()), (Some("break_glass_drill"), "failed"));
     assert_eq!(ask(&server, &token, None).await.code(), "break_glass_required");
     assert_eq!(server.get(PATH, &token).await.json()["data"], json!([]), "it was none");
+}
+
+/// The clinician treats one patient; about one nothing can be found out.
+struct OneOfTheirs;
+
+#[async_trait::async_trait]
+impl Relationships for OneOfTheirs {
+    async fn treats(&self, who: &Principal, patient: &PatientRef) -> Result<bool, String> {
+        match patient.canonical() {
+            "666" => Err("the other system is down".to_owned()),
+            number => Ok(number == "48213377" && who.roles().iter().any(|role| role.as_str() == "clinician")),
+        }
+    }
+}
+
+#[tokio::test]
+async fn where_relationships_are_kept_care_is_for_ones_own_patients_or_in_an_emergency() {
+    let server = Server::builder().relationships(Arc::new(OneOfTheirs)).start().await;
+    let ask_for = async |token: &str, purpose: &str, patient: Option<&str>| {
+        let body = json!({"model": MODEL, "messages": [{"role": "user", "content": "A cough?"}]}).to_string();
+        let mut headers = vec![("x-medlock-purpose", purpose)];
+        headers.extend(patient.map(|patient| ("x-medlock-patient", patient)));
+        let answer = server.request("POST", "/v1/chat/completions", token, &headers, body.into()).await;
+        if answer.status == 200 { "ok".to_owned() } else { answer.code() }
+    };
+    let token = server.session("clinician").await;
+    assert_eq!(ask_for(&token, "treatment", Some("Patient/48213377")).await, "ok");
+    assert_eq!(server.records("permit")[0].facts.word("relation"), Some("related"));
+    for not_theirs in [Some("5550001"), Some("666"), None] {
+        assert_eq!(ask_for(&token, "treatment", not_theirs).await, "patient_scope_required", "{not_theirs:?}");
+    }
+    // What is not about one patient needs none; about one who is not theirs it stays shut.
+    assert_eq!(ask_for(&token, "operations", None).await, "ok");
+    assert_eq!(ask_for(&token, "operations", Some("5550001")).await, "patient_scope_required");
+    // A key that they answer for has their patients, and no more.
+    let key = server.key("clinician");
+    assert_eq!(ask_for(&key, "treatment", Some("48213377")).await, "ok");
+    assert_eq!(ask_for(&key, "treatment", Some("5550001")).await, "patient_scope_required");
+    // The glass is broken for one of the others, also while nothing can be found out.
+    for patient in ["5550001", "666"] {
+        assert_eq!(ask_for(&token, "emergency", Some(patient)).await, "break_glass_required");
+        assert_eq!(declare(&server, &token, json!({"patient": patient})).await.status, 200);
+        assert_eq!(ask_for(&token, "emergency", Some(patient)).await, "ok");
+        assert_eq!(ask_for(&token, "treatment", Some(patient)).await, "patient_scope_required", "not under its name");
+    }
 }

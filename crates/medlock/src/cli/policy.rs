@@ -1,6 +1,7 @@
 //! `medlock policy`.
 
 use clap::{Args, Subcommand, ValueHint};
+use medlock_auth::Relation;
 use medlock_domain::{Purpose, RoleName};
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -64,6 +65,9 @@ pub(crate) struct Explain {
     /// They have declared an emergency that covers it
     #[arg(long)]
     pub(crate) emergency: bool,
+    /// What they are to the patient: related, unrelated, undeclared, unknown, or unasked
+    #[arg(long, value_name = "WORD", default_value = "unasked")]
+    pub(crate) relation: Relation,
     /// From this address
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
     pub(crate) from: IpAddr,

@@ -5,7 +5,7 @@ use crate::admin::Office;
 use crate::cli::{Policy, PolicyQuestion};
 use crate::config;
 use crate::failure::{Doing, Failure};
-use medlock_auth::{Answer, AuthError, PolicySource, Question, Trial};
+use medlock_auth::{Answer, AuthError, PolicySource, Question, Relation, Trial};
 use medlock_domain::{NetworkSource, Purpose, RoleName};
 use serde::Deserialize;
 use serde_json::json;
@@ -93,11 +93,11 @@ async fn diff(now: &PolicySource, then: &PolicySource, context: &Context) -> Res
 }
 
 async fn explain(asked: PolicyQuestion, context: &Context) -> Result<(), Failure> {
-    let PolicyQuestion { roles, action, purpose, key, no_mfa, elsewhere, emergency, from, dir } = asked;
+    let PolicyQuestion { roles, action, purpose, key, no_mfa, elsewhere, emergency, relation, from, dir } = asked;
     let trial = trial(&source(dir.as_deref(), context)?).await?;
     let mfa = !no_mfa && !key;
     let (from, local) = (NetworkSource(from), !elsewhere);
-    let question = Question { roles, program: key, mfa, from, action, purpose, local, emergency };
+    let question = Question { roles, program: key, mfa, from, action, purpose, local, emergency, relation };
     let Answer { allowed, policies } = answer(&trial, &question)?;
     let terminal = context.terminal;
     if terminal.json {
@@ -144,6 +144,7 @@ struct Case {
     #[serde(default)]
     emergency: bool,
     from: Option<IpAddr>,
+    relation: Option<String>,
 }
 
 #[derive(Deserialize, PartialEq, Eq)]
@@ -165,6 +166,11 @@ impl Case {
             purpose: self.purpose.as_deref().map(str::parse::<Purpose>).transpose().map_err(bad)?,
             local: !self.elsewhere,
             emergency: self.emergency,
+            relation: self
+                .relation
+                .as_deref()
+                .map_or(Ok(Relation::Unasked), str::parse)
+                .map_err(|e: &str| Failure::error(format!("{}: {e}", self.name)))?,
         })
     }
 }

@@ -39,6 +39,8 @@ pub(crate) struct Settings {
     pub(crate) backups: Vec<Backup>,
     pub(crate) review: ReviewRules,
     pub(crate) emergency: EmergencyRules,
+    /// Who treats whom.
+    pub(crate) relationships: Option<PathBuf>,
     pub(crate) sinks: Vec<SinkSettings>,
     pub(crate) marks: MarkSettings,
     /// Every setting as text, with where it comes from: for `check-config`.
@@ -179,6 +181,7 @@ pub(super) fn judge(raw: Raw, base: &Path) -> Result<Settings, Vec<Mistake>> {
             &[("flag", OnOtherPatient::Flag), ("deny", OnOtherPatient::Deny)],
         ),
     };
+    let relationships = j.maybe_path("patient.relationships", &data);
     let detector = detector(&mut j, &data);
     let witnesses = witnesses(&mut j, &data);
     let (review, emergency) = (review(&mut j), emergency(&mut j));
@@ -219,6 +222,7 @@ pub(super) fn judge(raw: Raw, base: &Path) -> Result<Settings, Vec<Mistake>> {
         backups,
         review,
         emergency,
+        relationships,
         sinks,
         marks,
         resolved,

@@ -19,7 +19,12 @@ fn a_security_officer_opens_holds_and_erases() {
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
     let config = data.join("medlock.toml");
     let text = fs::read_to_string(&config).unwrap().replace("127.0.0.1:8443", &address);
+    // Another system writes it, beside the data.
+    let on_duty = tempfile::tempdir().unwrap();
+    let treats = on_duty.path().join("treats.csv");
+    fs::write(&treats, "dr-lee, 48213377\n").unwrap();
     let content = "[audit.content]\nbackups = \"nightly 35\"\n";
+    let content = format!("{content}[patient]\nrelationships = {:?}\n", treats.to_str().unwrap());
     fs::write(&config, format!("{text}dir = {:?}\n{content}", models.to_str().unwrap())).unwrap();
     let add = ["user", "add", "officer", "--role", "security-officer", "--json"];
     let officer = medlock(data, "a passphrase for officers\n", &add).code(0).json();
@@ -31,7 +36,11 @@ fn a_security_officer_opens_holds_and_erases() {
     let key = medlock(data, "", &create).code(0).out;
 
     let mut server = Serving::start(data, &["serve"], " serving ");
-    let request = ask(data, &address, key.trim());
+    let (status, request) = ask(data, &address, key.trim());
+    assert_eq!(status, 200);
+    fs::write(on_duty.path().join("new"), "dr-lee, 5550001\n").unwrap();
+    fs::rename(on_duty.path().join("new"), &treats).unwrap();
+    assert_eq!(ask(data, &address, key.trim()).0, 403, "not theirs any more");
     // One code each, in the order of their time steps.
     let code = |step: i64| officer.code_at(now() + 30 * step);
     let input = format!("a passphrase for officers\n{}\n", code(-1));
@@ -71,8 +80,8 @@ fn a_security_officer_opens_holds_and_erases() {
     assert!(medlock(data, "48213377\n", &erase).code(1).err.contains("no such"), "they are nobody now");
 }
 
-/// Asks about a patient; the request's id.
-fn ask(data: &Path, address: &str, key: &str) -> String {
+/// Asks about a patient; the status, and the request's id.
+fn ask(data: &Path, address: &str, key: &str) -> (u16, String) {
     let _already = medlock_gateway::provider().install_default();
     let ca = reqwest::Certificate::from_pem(&fs::read(data.join("tls/ca.pem")).unwrap()).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -83,8 +92,7 @@ fn ask(data: &Path, address: &str, key: &str) -> String {
         let request = client.post(format!("https://{address}/v1/chat/completions")).bearer_auth(key);
         let request = request.header("x-medlock-patient", "MRN 48213377").header("content-type", "application/json");
         let answer = request.body(body.to_string()).send().await.unwrap();
-        assert_eq!(answer.status(), 200);
-        answer.headers()["x-request-id"].to_str().unwrap().to_owned()
+        (answer.status().as_u16(), answer.headers()["x-request-id"].to_str().unwrap().to_owned())
     })
 }
 

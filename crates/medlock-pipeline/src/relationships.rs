@@ -1,0 +1,34 @@
+//! Who treats whom (45 CFR 164.502(b), minimum necessary; 164.312(a)(1)).
+
+use medlock_auth::{Principal, Relation};
+use medlock_domain::PatientRef;
+
+/// Keeps account of who treats whom.
+#[async_trait::async_trait]
+pub trait Relationships: Send + Sync + 'static {
+    /// Whether this person, or the one who answers for this key, treats the patient.
+    ///
+    /// # Errors
+    /// When it cannot be found out, in words that name nobody.
+    async fn treats(&self, who: &Principal, patient: &PatientRef) -> Result<bool, String>;
+}
+
+/// What the caller is to the patient that they declare.
+pub(crate) async fn relation(
+    kept: Option<&dyn Relationships>,
+    who: &Principal,
+    patient: Option<&PatientRef>,
+) -> Relation {
+    match (kept, patient) {
+        (None, _) => Relation::Unasked,
+        (Some(_), None) => Relation::Undeclared,
+        (Some(kept), Some(patient)) => match kept.treats(who, patient).await {
+            Ok(true) => Relation::Related,
+            Ok(false) => Relation::Unrelated,
+            Err(why) => {
+                tracing::error!(why, "it is not known who treats whom");
+                Relation::Unknown
+            }
+        },
+    }
+}
