@@ -83,6 +83,7 @@ pub(crate) struct Metrics {
     audit_healthy: Gauge,
     audit_unwitnessed: Gauge,
     review_overdue: Gauge,
+    emergencies_overdue: Gauge,
     behind: Family<Receiver, Gauge>,
     failing: Family<Receiver, Gauge>,
 }
@@ -104,6 +105,7 @@ impl Metrics {
             audit_healthy: Gauge::default(),
             audit_unwitnessed: Gauge::default(),
             review_overdue: Gauge::default(),
+            emergencies_overdue: Gauge::default(),
             behind: Family::default(),
             failing: Family::default(),
             registry: Registry::default(),
@@ -127,6 +129,8 @@ impl Metrics {
         let unwitnessed = "1 while no witness is asked: tamper-evident below root only";
         registry.register("audit_unwitnessed", unwitnessed, metrics.audit_unwitnessed.clone());
         let overdue = "Days that the next review of the audit log is overdue";
+        let emergencies = "Uses of emergency access that nobody reviewed in time";
+        registry.register("break_glass_reviews_overdue", emergencies, metrics.emergencies_overdue.clone());
         registry.register("audit_review_overdue_days", overdue, metrics.review_overdue.clone());
         let behind = "Entries of the audit log that a receiver does not have yet";
         registry.register("audit_sink_behind_entries", behind, metrics.behind.clone());
@@ -165,6 +169,7 @@ impl Metrics {
         self.audit_entries.set(i64::try_from(log.size()).unwrap_or(i64::MAX));
         self.audit_healthy.set(i64::from(log.healthy()));
         self.audit_unwitnessed.set(i64::from(notices.unwitnessed));
+        self.emergencies_overdue.set(i64::try_from(notices.emergencies_overdue).unwrap_or(i64::MAX));
         self.review_overdue.set(match notices.review {
             Review::InTime => 0,
             Review::Overdue(days) => days,

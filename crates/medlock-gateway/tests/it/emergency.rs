@@ -89,6 +89,7 @@ async fn it_is_reviewed_by_somebody_else_and_what_is_not_makes_the_next_one_shor
     server.admin().look_around().await;
     let notes = server.send("GET", "/readyz", &[], vec![]).await.json()["notes"].to_string();
     assert!(notes.contains("break_glass_review_overdue"), "{notes}");
+    assert!(server.metrics().await.contains("medlock_break_glass_reviews_overdue 1"));
     let said =
         |verb: &str| server.records("admin_outcome").iter().filter(|e| e.facts.word("verb") == Some(verb)).count();
     assert_eq!(said("break_glass_overdue"), 1, "said once");
