@@ -2,6 +2,7 @@
 
 use crate::config::{Limits, Parts};
 use crate::metrics::Metrics;
+use crate::quota::Quotas;
 use crate::throttle::Throttle;
 use crate::wire::Bounds;
 use medlock_audit::Log;
@@ -24,6 +25,7 @@ pub(crate) struct App {
     pub(crate) limits: Limits,
     pub(crate) metrics: Metrics,
     pub(crate) throttle: Throttle,
+    pub(crate) quotas: Quotas,
     pub(crate) chats: Arc<Semaphore>,
 }
 
@@ -40,6 +42,7 @@ impl App {
             limits,
             metrics: Metrics::new(),
             throttle: Throttle::new(limits.failed_auth_per_minute),
+            quotas: Quotas::new(limits.requests_per_minute, limits.requests_at_once),
             chats: Arc::new(Semaphore::new(limits.in_flight)),
         }
     }

@@ -24,8 +24,14 @@ pub(crate) async fn completions(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Fault> {
-    let Wishes { patient, purpose, at_least } = match wishes(&headers) {
-        Ok(wishes) => wishes,
+    let place = app.quotas.take(caller.principal.actor(), app.clock.now()).map_err(|over| {
+        if !over.first {
+            app.noise(caller.asked.from, "rate_limited");
+        }
+        HttpFault::OverQuota(over)
+    });
+    let (place, Wishes { patient, purpose, at_least }) = match place.and_then(|place| Ok((place, wishes(&headers)?))) {
+        Ok(both) => both,
         Err(fault) => {
             body::waste(&headers, body).await;
             return Err(fault.into());
@@ -33,7 +39,7 @@ pub(crate) async fn completions(
     };
     let body = body::read(&headers, body, app.limits.body_bytes, app.limits.body_timeout).await?;
     let slot = app.chats.clone().try_acquire_owned().map_err(|_| HttpFault::TooManyRequests)?;
-    let counted = Counted::new(app.clone(), slot, caller.asked.clone());
+    let counted = Counted::new(app.clone(), slot, place, caller.asked.clone());
     let arrival = Arrival {
         request: caller.asked.request.clone(),
         principal: caller.principal,
@@ -99,7 +105,10 @@ fn streamed(
     counted: Counted,
 ) -> Response {
     let stream = wire::Stream::new(answer, wanted.n, wanted.include_usage, head.findings.clone());
+    let mut headers = HeaderMap::new();
+    counted.describe(&mut headers);
     let mut response = Response::new(Body::new(AnswerBody::streamed(stream, events, delivery, counted)));
+    response.headers_mut().extend(headers);
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"));
     headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
@@ -123,7 +132,10 @@ async fn whole(
             Gathered::Failed(refusal) => break refusal.into(),
             Gathered::Whole { body, text_bytes, removed } => {
                 counted.ended(text_bytes, &removed);
+                let mut headers = HeaderMap::new();
+                counted.describe(&mut headers);
                 let mut response = Response::new(Body::new(AnswerBody::whole(body, text_bytes, delivery, counted)));
+                response.headers_mut().extend(headers);
                 let headers = response.headers_mut();
                 headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
                 describe(headers, head);

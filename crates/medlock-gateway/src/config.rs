@@ -48,6 +48,10 @@ pub struct Limits {
     pub connections: usize,
     /// Chat requests at work.
     pub in_flight: usize,
+    /// Chat requests of one caller (a key, or a person over all sessions) in a minute; 0: as many as they like.
+    pub requests_per_minute: u32,
+    /// Chat requests of one caller at work; 0: as many as they like.
+    pub requests_at_once: u32,
     /// Failed attempts to authenticate from one source in a minute, before they are answered 429.
     pub failed_auth_per_minute: u32,
     /// Time that requests get to end when the server stops.
@@ -66,6 +70,8 @@ impl Default for Limits {
             write_timeout: Duration::from_secs(60),
             connections: 1024,
             in_flight: 64,
+            requests_per_minute: 0,
+            requests_at_once: 0,
             failed_auth_per_minute: 60,
             drain: Duration::from_secs(30),
         }

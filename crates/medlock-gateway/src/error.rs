@@ -1,6 +1,7 @@
 //! The one place where a reason becomes a status. Codes are those of `docs/ERRORS.md`; nothing in
 //! an error repeats what a caller sent.
 
+use crate::quota::Over;
 use axum::response::{IntoResponse, Response};
 use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use hyper::{HeaderMap, StatusCode};
@@ -21,6 +22,7 @@ pub(crate) enum HttpFault {
     BadHeader { name: &'static str, expected: &'static str },
     TooManyAttempts { retry_after_s: u32 },
     TooManyRequests,
+    OverQuota(Over),
 }
 
 /// A refusal on its way to the client. Handlers return it; the front door writes it out, because
@@ -250,6 +252,12 @@ impl From<HttpFault> for Fault {
             HttpFault::TooManyAttempts { retry_after_s } => {
                 Self::new(S::TOO_MANY_REQUESTS, "rate_limit_exceeded", "too many failed attempts from this network")
                     .after(retry_after_s)
+            }
+            HttpFault::OverQuota(Over { retry_after_s, first }) => {
+                let what = "more requests than this credential may make now: wait, or ask the administrator";
+                let fault = Self::new(S::TOO_MANY_REQUESTS, "rate_limit_exceeded", what).after(retry_after_s);
+                // One record tells of it; those that follow are counted.
+                if first { fault } else { fault.recorded() }
             }
             HttpFault::TooManyRequests => {
                 Self::new(S::SERVICE_UNAVAILABLE, "capacity", "too many requests are at work; try again").after(1)

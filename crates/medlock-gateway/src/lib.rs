@@ -22,6 +22,7 @@ mod health;
 mod metrics;
 mod metrics_server;
 mod models;
+mod quota;
 mod routes;
 mod server;
 mod sniff;

@@ -7,5 +7,6 @@ mod connection;
 mod content;
 mod doors;
 mod emergency;
+mod limits;
 mod reports;
 mod stream;

@@ -372,6 +372,9 @@ fn limits(j: &mut Judge) -> Limits {
         messages: number("limits.messages", shipped.messages, 1, 65_536) as usize,
         connections: number("limits.connections", shipped.connections, 1, 65_536) as usize,
         in_flight: number("limits.in_flight", shipped.in_flight, 1, 4096) as usize,
+        requests_per_minute: number("limits.requests_per_minute", shipped.requests_per_minute as usize, 0, 1_000_000)
+            as u32,
+        requests_at_once: number("limits.requests_at_once", shipped.requests_at_once as usize, 0, 4096) as u32,
         failed_auth_per_minute: number(
             "limits.failed_auth_per_minute",
             shipped.failed_auth_per_minute as usize,

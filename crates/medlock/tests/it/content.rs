@@ -49,10 +49,11 @@ fn a_security_officer_opens_holds_and_erases() {
     assert!(found.contains(&request) && !found.contains("48213377"), "{found}");
     let reading = data.join("keys/audit-reading.key");
     let open = ["audit", "open", &request, "--reading-key", reading.to_str().unwrap(), "--reason", "review"];
-    let opened = medlock(data, &format!("{}\n", code(0)), &open).code(0).out;
+    let once = format!("{}\n", code(0));
+    let opened = medlock(data, &once, &open).code(0).out;
     assert!(opened.contains("What came") && opened.contains("48213377"), "{opened}");
     assert!(opened.contains("What the model saw") && opened.contains("MRN-1"), "{opened}");
-    let used = medlock(data, &format!("{}\n", code(0)), &open).code(1);
+    let used = medlock(data, &once, &open).code(1);
     assert!(used.err.contains("used before") && used.out.is_empty(), "{}", used.err);
     let hold = ["audit", "hold", "add", "--owner", &lee, "--reason", "legal", "--json"];
     let number = medlock(data, &format!("{}\n", code(1)), &hold).code(0).json()["hold"].to_string();
