@@ -9,7 +9,7 @@ use medlock_pipeline::admin::Verdict;
 pub(crate) enum BreakGlass {
     /// Declare an emergency: for a while, requests with the purpose `emergency` are permitted to you
     ///
-    /// Takes a reason and a one-time code. The security officer is alerted, and somebody else reviews it afterwards.
+    /// Takes a reason and a one-time code. Who receives alerts is told at once, and somebody else reviews it afterwards.
     Open {
         /// For this patient only, whom requests then have to declare; - reads it from stdin
         #[arg(long, value_name = "PATIENT")]
