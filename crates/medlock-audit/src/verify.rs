@@ -17,7 +17,7 @@ use std::sync::mpsc;
 use std::thread;
 
 /// Segments that are made ready at once, at most: each is up to 64 MB.
-const AHEAD: usize = 4;
+const AHEAD: usize = 2;
 
 /// What a log that holds together holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
