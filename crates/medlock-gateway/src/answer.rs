@@ -7,7 +7,6 @@ use crate::front::Asked;
 use crate::metrics::{Direction, InFlight};
 use crate::quota::Place;
 use crate::wire::{self, Ended, Frame, KEEP_ALIVE, Step};
-use hyper::HeaderMap;
 use hyper::body::{Body, Bytes};
 use medlock_domain::ClassCounts;
 use medlock_pipeline::{Delivery, Event};
@@ -28,19 +27,14 @@ pub(crate) struct Counted {
     app: Arc<App>,
     asked: Asked,
     _slot: OwnedSemaphorePermit,
-    place: Place,
+    _place: Place,
     _in_flight: InFlight,
 }
 
 impl Counted {
     pub(crate) fn new(app: Arc<App>, slot: OwnedSemaphorePermit, place: Place, asked: Asked) -> Self {
         let in_flight = app.metrics.chat();
-        Self { app, asked, _slot: slot, place, _in_flight: in_flight }
-    }
-
-    /// What is left to the caller, in headers.
-    pub(crate) fn describe(&self, headers: &mut HeaderMap) {
-        self.place.describe(headers);
+        Self { app, asked, _slot: slot, _place: place, _in_flight: in_flight }
     }
 
     /// The first text is about to go.

@@ -39,6 +39,7 @@ pub(crate) async fn completions(
     };
     let body = body::read(&headers, body, app.limits.body_bytes, app.limits.body_timeout).await?;
     let slot = app.chats.clone().try_acquire_owned().map_err(|_| HttpFault::TooManyRequests)?;
+    let left = place.left();
     let counted = Counted::new(app.clone(), slot, place, caller.asked.clone());
     let arrival = Arrival {
         request: caller.asked.request.clone(),
@@ -62,11 +63,12 @@ pub(crate) async fn completions(
     let wanted = told.try_recv().map_err(|_| Fault::internal())?;
     app.metrics.found(&head.findings, Direction::In);
     let answer = Answer::new(&caller.asked.request, app.clock.now(), wanted.model.clone());
-    if wanted.stream {
-        Ok(streamed(&head, answer, &wanted, events, delivery, counted))
-    } else {
-        whole(&head, answer, &wanted, events, delivery, counted).await
-    }
+    let mut response = match wanted.stream {
+        true => streamed(&head, answer, &wanted, events, delivery, counted),
+        false => whole(&head, answer, &wanted, events, delivery, counted).await?,
+    };
+    left.into_iter().flatten().for_each(|(name, value)| insert(response.headers_mut(), name, &value));
+    Ok(response)
 }
 
 /// What the caller's headers ask for.
@@ -105,10 +107,7 @@ fn streamed(
     counted: Counted,
 ) -> Response {
     let stream = wire::Stream::new(answer, wanted.n, wanted.include_usage, head.findings.clone());
-    let mut headers = HeaderMap::new();
-    counted.describe(&mut headers);
     let mut response = Response::new(Body::new(AnswerBody::streamed(stream, events, delivery, counted)));
-    response.headers_mut().extend(headers);
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"));
     headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
@@ -132,10 +131,7 @@ async fn whole(
             Gathered::Failed(refusal) => break refusal.into(),
             Gathered::Whole { body, text_bytes, removed } => {
                 counted.ended(text_bytes, &removed);
-                let mut headers = HeaderMap::new();
-                counted.describe(&mut headers);
                 let mut response = Response::new(Body::new(AnswerBody::whole(body, text_bytes, delivery, counted)));
-                response.headers_mut().extend(headers);
                 let headers = response.headers_mut();
                 headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
                 describe(headers, head);

@@ -1,8 +1,6 @@
 //! What one caller may ask of the models: so many requests in a minute, so many at once. Counted by the generic cell
 //! rate algorithm (ITU-T I.371): one number a caller, no window at whose edge twice as much gets through.
 
-use hyper::HeaderMap;
-use hyper::header::{HeaderName, HeaderValue};
 use medlock_domain::{Actor, Timestamp};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -123,20 +121,15 @@ fn caller(actor: &Actor) -> String {
 }
 
 impl Place {
-    /// Tells the caller, in the headers that OpenAI's clients read.
-    pub(crate) fn describe(&self, headers: &mut HeaderMap) {
-        let Some(Left { limit, remaining, reset_ms }) = self.left else { return };
+    /// What is left to the caller after it, in the headers that OpenAI's clients read.
+    pub(crate) fn left(&self) -> Option<[(&'static str, String); 3]> {
+        let Left { limit, remaining, reset_ms } = self.left?;
         let reset = if reset_ms < 1000 { format!("{reset_ms}ms") } else { format!("{}s", (reset_ms + 999) / 1000) };
-        let values = [
+        Some([
             ("x-ratelimit-limit-requests", limit.to_string()),
             ("x-ratelimit-remaining-requests", remaining.to_string()),
             ("x-ratelimit-reset-requests", reset),
-        ];
-        for (name, value) in values {
-            if let Ok(value) = HeaderValue::from_str(&value) {
-                headers.insert(HeaderName::from_static(name), value);
-            }
-        }
+        ])
     }
 }
 
@@ -185,13 +178,8 @@ mod tests {
         assert!(quotas.take(&key(1), now).is_err());
         drop(first);
         assert!(quotas.take(&key(1), now).is_ok());
-        let mut headers = HeaderMap::new();
-        first_left(&quotas).describe(&mut headers);
-        assert!(headers.is_empty(), "nothing is said of what is not limited");
-    }
-
-    fn first_left(quotas: &Quotas) -> Place {
-        quotas.take(&key(9), Timestamp(0)).ok().unwrap()
+        let unlimited = quotas.take(&key(9), now).ok().unwrap().left();
+        assert_eq!(unlimited, None, "nothing is said of what is not limited");
     }
 
     #[test]

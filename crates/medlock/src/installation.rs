@@ -12,11 +12,12 @@ use medlock_auth::{Auth, PolicySource, SessionLimits};
 use medlock_domain::{Clock, Timestamp};
 use medlock_keys::keyring::{Data, Keyring};
 use medlock_keys::period::PeriodKeys;
-use medlock_pipeline::admin::Admin;
+use medlock_pipeline::admin::{Admin, AdminError};
 use medlock_pipeline::content_keys::{self, ContentKeys};
 use medlock_review::Index;
 use medlock_review::delivery::Deliveries;
 use medlock_store::{Store, StoreKeys, VaultStore};
+use std::fmt::Display;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -58,26 +59,36 @@ impl Installation {
         let content_keys = ContentKeys::new(store.holders(of(Data::Content)), days);
         let deliveries = Deliveries::default();
         let admin = Admin::new(auth.clone(), log.clone()).with_review_rules(settings.review);
-        let mut admin = admin.with_emergencies(settings.emergency, deliveries.clone());
+        let admin = admin.with_emergencies(settings.emergency, deliveries.clone());
+        let mut admin = admin.with_content_keys(content_keys.clone(), settings.backups.clone());
+        // Who cannot tell what was erased or is held opens and erases nothing; requests are served, and an emergency can
+        // be declared.
+        let without = |why: &dyn Display| {
+            tracing::warn!(error = %why, "nothing can be found, opened or erased in the audit log");
+            None
+        };
         let index = match Index::open(&layout.audit_index(), &layout.audit()).await {
-            Ok(index) => Some(index),
-            // Who cannot tell what was erased or is held opens and erases nothing; requests are served.
-            Err(e) => {
-                tracing::warn!(error = %e, "nothing can be found, opened or erased in the audit log");
-                None
+            Err(e) => without(&e),
+            Ok(index) => {
+                let finding = admin.clone().with_index(index.clone());
+                // What was erased stays erased, whatever backup was put back.
+                match finding.keep_erased().await {
+                    // It does not fit the log.
+                    Err(e @ AdminError::Refused(_)) => without(&e),
+                    again => {
+                        let again = again.doing("looking for keys that were destroyed")?;
+                        if again > 0 {
+                            tracing::warn!(
+                                keys = again,
+                                "keys that had been destroyed were there again: destroyed again"
+                            );
+                        }
+                        admin = finding;
+                        Some(index)
+                    }
+                }
             }
         };
-        if let Some(index) = &index {
-            admin = admin.with_index(index.clone()).with_content_keys(content_keys.clone(), settings.backups.clone());
-            // What was erased stays erased, whatever backup was put back.
-            let again = admin.keep_erased().await.doing("looking for keys that were destroyed")?;
-            if again > 0 {
-                tracing::warn!(
-                    keys = again,
-                    "keys that had been destroyed were there again; they were destroyed again"
-                );
-            }
-        }
         let audit_dir = layout.audit();
         Ok(Self { store, vault, log, audit_dir, auth, admin, index, content_keys, deliveries, clock })
     }

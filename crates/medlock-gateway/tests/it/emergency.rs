@@ -59,7 +59,7 @@ async fn an_emergency_is_declared_covers_its_patient_and_ends_by_itself() {
 }
 
 #[tokio::test]
-async fn ending_it_cuts_what_runs_under_it() {
+async fn its_holder_or_a_security_officer_ends_it_and_nobody_else() {
     let server = Server::start().await;
     let token = server.session("clinician").await;
     let id = declare(&server, &token, json!({})).await.json()["id"].as_str().unwrap().to_owned();

@@ -120,15 +120,21 @@ impl Admin {
         };
         let begun = self.begin(by, &[AdminAction::OwnEmergency], VERB, |entry| because.note(facts(entry))).await?;
         let new = NewEmergency { patient: patient.clone(), lasts_ms: i64::from(minutes) * MINUTE_MS, drill: false };
-        let made = self.auth.begin_emergency(&begun.permit, new, begun.index).await;
-        let made = self
-            .finish(by, begun, made, |entry, made| {
-                facts(entry)
-                    .word("emergency", made.id.as_str())
-                    .word("reason", because.reason.as_str())
-                    .int("until", made.expires.0)
-            })
-            .await?;
+        let (permit, index) = (begun.permit.clone(), begun.index);
+        let made = self.auth.begin_emergency(&permit, new, index).await;
+        let id = made.as_ref().map(|made| made.id.clone()).ok();
+        let recorded = self.finish(by, begun, made, |entry, made| {
+            facts(entry)
+                .word("emergency", made.id.as_str())
+                .word("reason", because.reason.as_str())
+                .int("until", made.expires.0)
+        });
+        let recorded = recorded.await;
+        if let (Err(_), Some(id)) = (&recorded, &id) {
+            // What is not in the log would be reviewed by nobody.
+            self.auth.end_emergency(&permit, id, index).await.map_err(refusal)?;
+        }
+        let made = recorded?;
         Ok(json!({
             "id": made.id.as_str(), "until": made.expires.rfc3339(), "minutes": minutes,
             "patient": patient.as_ref().map(HolderId::as_str),
@@ -200,8 +206,8 @@ impl Admin {
         Ok(self.log.append(entry).await?.index())
     }
 
-    /// Exercises it: declares one that confers nothing, sees that it confers nothing and that every receiver of alerts is
-    /// told, and ends it. What came of it is a record.
+    /// Exercises it: declares one that confers nothing, sees that every receiver of alerts is told, and ends it. What
+    /// came of it is a record.
     pub async fn drill(&self, by: By<'_>, because: &Because) -> Result<Value, AdminError> {
         const VERB: &str = "break_glass_drill";
         by_a_person(by)?;

@@ -49,3 +49,27 @@ fn a_clinician_breaks_the_glass_and_somebody_is_told() {
     assert_eq!(server.stop("-TERM"), 0);
     medlock(&data, "", &["audit", "verify"]).code(0);
 }
+
+#[test]
+fn an_emergency_can_be_declared_though_the_index_of_the_log_is_broken() {
+    let Some(models) = models() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path();
+    medlock(data, "", &["init"]).code(0);
+    let config = data.join("medlock.toml");
+    let text = fs::read_to_string(&config).unwrap().replace("127.0.0.1:8443", "127.0.0.1:0");
+    fs::write(&config, format!("{text}dir = {:?}\n", models.to_str().unwrap())).unwrap();
+    let add = ["user", "add", "dr-lee", "--role", "clinician", "--json"];
+    let lee = medlock(data, "a passphrase for clinicians\n", &add).code(0).json();
+    let totp = TotpSecret::from_base32(lee["totp_secret"].as_str().unwrap()).unwrap();
+    let index = data.join("audit-index.db");
+    assert!(index.exists());
+    fs::write(&index, "not a database").unwrap();
+    let mut server = Serving::start(data, &["serve"], " serving ");
+    let input = format!("a passphrase for clinicians\n{}\n", totp.code_at(now() - 30));
+    medlock(data, &input, &["session", "login", "dr-lee"]).code(0);
+    let open = ["break-glass", "open", "--reason", "care", "--patient", "48213377", "--json"];
+    let made = medlock(data, &format!("{}\n", totp.code_at(now())), &open).code(0).json();
+    assert!(made["id"].as_str().unwrap().starts_with("emg_"), "{made}");
+    assert_eq!(server.stop("-TERM"), 0);
+}
