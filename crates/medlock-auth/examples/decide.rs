@@ -32,6 +32,7 @@ async fn main() {
         roles: vec!["service".parse().unwrap()],
         purposes: vec![Purpose::Treatment],
         models: Vec::new(),
+        networks: Vec::new(),
         expires: Timestamp(1_800_000_000_000).plus_ms(86_400_000),
     };
     let key = auth.create_key(&operator.permit(AdminAction::KeysManage), new, 0).await.unwrap();

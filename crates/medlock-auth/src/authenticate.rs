@@ -51,6 +51,9 @@ impl Auth {
         if now >= row.expires {
             return Err(AuthFailure::Expired);
         }
+        if !row.networks.is_empty() && !row.networks.iter().any(|n| n.contains(from)) {
+            return Err(AuthFailure::WrongNetwork);
+        }
         let owner = self.enabled(&row.owner).await?;
         self.key_used(&id, now);
         // A role that the owner has lost is lost to the key.
@@ -63,6 +66,7 @@ impl Auth {
             purposes: row.purposes,
             models: row.models,
             mfa: false,
+            fresh: false,
             from,
             expires: row.expires,
             seen,
@@ -91,7 +95,8 @@ impl Auth {
             roles: user.roles,
             purposes: Purpose::ALL.to_vec(),
             models: Vec::new(),
-            mfa: live.mfa,
+            mfa: live.mfa.is_some(),
+            fresh: live.mfa.is_some_and(|at| self.now() < at.plus_ms(self.0.limits.fresh_ms)),
             from,
             expires: live.expires(),
             seen,
@@ -108,7 +113,9 @@ impl Auth {
             return Err(AuthFailure::Revoked);
         }
         let live = Live::of(&row, &self.0.limits);
-        self.0.sessions.insert(*token, live.clone());
+        if !self.0.sessions.insert(*token, live.clone()) {
+            return Err(AuthFailure::Unknown); // renewed between look-up and insertion
+        }
         if self.0.standing.changed_since(live.id.as_str(), 0) {
             // A session is noted only when it ends. This one ended between look-up and insertion,
             // or its end could not be written and the row still says that it is alive.

@@ -109,8 +109,15 @@ impl Auth {
         let case = Case::new(&loaded, &who, None).ok_or_else(|| denied(DenyCode::PolicyDenied))?;
         let verdict = case.ask(Action::Admin(action), None);
         if !verdict.allowed {
-            let mfa = !p.mfa() && p.is_person() && case.ask_with(Action::Admin(action), None, true).allowed;
-            let code = if mfa { DenyCode::MfaRequired } else { DenyCode::PolicyDenied };
+            let fresh = Who { mfa: true, fresh: true, ..who };
+            let only_a_factor = p.is_person()
+                && !p.fresh()
+                && Case::new(&loaded, &fresh, None).is_some_and(|c| c.ask(Action::Admin(action), None).allowed);
+            let code = match only_a_factor {
+                true if p.mfa() => DenyCode::StepUpRequired,
+                true => DenyCode::MfaRequired,
+                false => DenyCode::PolicyDenied,
+            };
             return Err(Denied { code, policies: verdict.policies });
         }
         let holder = Holder { user: p.user().clone(), deadline: p.expires(), epoch: loaded.epoch, seen: p.0.seen };
@@ -172,6 +179,7 @@ pub(crate) fn who(p: &Principal) -> Who<'_> {
         roles: p.roles(),
         purposes: p.purposes(),
         mfa: p.mfa(),
+        fresh: p.fresh(),
         from: p.0.from,
         emergency: false,
         relation: Relation::Unasked,

@@ -28,6 +28,8 @@ pub enum AuthFailure {
     Revoked,
     /// The person is shut out, or is the owner of the key and shut out.
     Disabled,
+    /// The key is not to be used from there.
+    WrongNetwork,
     /// Too many failures in a row: the authenticator is off until somebody with the right resets it.
     Locked,
     /// Too many failures lately: later.
@@ -49,6 +51,7 @@ impl AuthFailure {
             Self::Expired => "expired",
             Self::Revoked => "revoked",
             Self::Disabled => "disabled",
+            Self::WrongNetwork => "wrong_network",
             Self::Locked => "locked",
             Self::Throttled => "throttled",
             Self::Unavailable => "unavailable",

@@ -4,6 +4,7 @@
 use crate::authenticate::unavailable;
 use crate::credential;
 use crate::error::{AuthFailure, LoginFailure};
+use crate::factor::{Factor, Shown};
 use crate::permit::Relation;
 use crate::policy::{Action, Case, Who};
 use crate::principal::Principal;
@@ -12,7 +13,6 @@ use crate::sessions::Live;
 use medlock_domain::{NetworkSource, SessionId, Timestamp, UserId, Username};
 use medlock_keys::password::{self, Secret};
 use medlock_keys::random;
-use medlock_keys::totp::TotpSecret;
 use medlock_store::{SessionRow, UserCounters, UserRow};
 use std::sync::atomic::Ordering;
 
@@ -26,6 +26,8 @@ const QUEUE: usize = 32;
 pub struct NewSession {
     /// Who.
     pub principal: Principal,
+    /// The second factor that was shown.
+    pub factor: Option<Factor>,
     /// What the session is continued with; shown once.
     pub token: Secret,
     /// Its name.
@@ -67,57 +69,27 @@ impl Auth {
             self.0.throttle.not_tried(&attempt);
             return Err(fail(AuthFailure::Throttled));
         };
-        let step = self.code_step(found.as_ref(), otp.as_ref());
-        let shown = match judge(found, counters, right, step) {
-            Ok(shown) => shown,
+        let shown = self.shown(found.as_ref(), otp.as_ref()).await.map_err(fail)?;
+        let (user, shown) = match judge(found, counters, right, shown) {
+            Ok(both) => both,
             Err(failure) => {
                 self.count_failure(failure, id.clone());
                 return Err(fail(failure));
             }
         };
-        if let Some(step) = shown.step {
-            let fresh = self.0.store.accept_totp_step(&shown.user.id, step).await;
-            if !fresh.map_err(|e| fail(unavailable(e)))? {
-                self.count_failure(AuthFailure::ReplayedCode, id.clone());
-                return Err(fail(AuthFailure::ReplayedCode));
-            }
+        if let Some(shown) = &shown
+            && !self.use_up(&user.id, shown).await.map_err(fail)?
+        {
+            self.count_failure(AuthFailure::ReplayedCode, id.clone());
+            return Err(fail(AuthFailure::ReplayedCode));
         }
-        if !self.may_log_in(&shown, from) {
+        let factor = shown.map(|s| s.factor());
+        if !self.may_log_in(&user, factor.is_some(), from) {
             return Err(fail(AuthFailure::NoFactor));
         }
-        let session = self.begin(shown, from, seen).await.map_err(fail)?;
+        let session = self.begin(user, factor, from, seen).await.map_err(fail)?;
         self.0.throttle.succeeded(&attempt);
         Ok(session)
-    }
-
-    /// Somebody who is logged in shows their second factor again, before something that wants it fresh. Each code
-    /// counts once.
-    ///
-    /// # Errors
-    /// When they are a program, have no factor, or the code is wrong, used already or tried too often.
-    pub async fn step_up(&self, principal: &Principal, code: &Secret) -> Result<(), AuthFailure> {
-        if !principal.is_person() {
-            return Err(AuthFailure::NoFactor);
-        }
-        let (name, from, now) = (principal.username().as_str(), principal.0.from, self.now());
-        let attempt = self.0.throttle.begin(name, from, now).ok_or(AuthFailure::Throttled)?;
-        let user = self.0.store.user(principal.user()).await.map_err(unavailable)?;
-        let user = user.filter(|u| !u.disabled).ok_or(AuthFailure::Disabled)?;
-        let counters = self.0.store.user_counters(&user.id).await.map_err(unavailable)?;
-        if counters.is_none_or(|c| c.failures >= FAILURES_DISABLE) {
-            return Err(AuthFailure::Locked);
-        }
-        let secret = secret_of(&user).ok_or(AuthFailure::NoFactor)?;
-        let failure = match secret.matching_step(code.expose(), now.seconds()) {
-            None => AuthFailure::WrongCode,
-            Some(step) if self.0.store.accept_totp_step(&user.id, step).await.map_err(unavailable)? => {
-                self.0.throttle.succeeded(&attempt);
-                return Ok(());
-            }
-            Some(_) => AuthFailure::ReplayedCode,
-        };
-        self.count_failure(failure, Some(user.id));
-        Err(failure)
     }
 
     /// `None` when too many are waiting already.
@@ -159,17 +131,8 @@ impl Auth {
         .ok()
     }
 
-    /// The time step whose code this is; the same work for nobody.
-    fn code_step(&self, user: Option<&UserRow>, otp: Option<&Secret>) -> Option<i64> {
-        let enrolled = user.and_then(secret_of);
-        let secret = enrolled.as_ref().unwrap_or(&self.0.nobody);
-        let code = otp.map_or("", Secret::expose);
-        let step = secret.matching_step(code, self.now().seconds());
-        step.filter(|_| enrolled.is_some())
-    }
-
     /// Behind the answer: writing takes time that a name without an account would not.
-    fn count_failure(&self, failure: AuthFailure, user: Option<UserId>) {
+    pub(crate) fn count_failure(&self, failure: AuthFailure, user: Option<UserId>) {
         let counts = matches!(failure, AuthFailure::WrongPassword | AuthFailure::WrongCode | AuthFailure::ReplayedCode);
         let (true, Some(id)) = (counts, user) else { return };
         let auth = self.clone();
@@ -184,15 +147,15 @@ impl Auth {
         });
     }
 
-    fn may_log_in(&self, shown: &Shown, from: NetworkSource) -> bool {
+    fn may_log_in(&self, user: &UserRow, mfa: bool, from: NetworkSource) -> bool {
         let loaded = self.loaded();
-        let user = &shown.user;
         let who = Who {
             id: user.id.as_str(),
             person: true,
             roles: &user.roles,
             purposes: &[],
-            mfa: shown.step.is_some(),
+            mfa,
+            fresh: mfa,
             from,
             emergency: false,
             relation: Relation::Unasked,
@@ -200,18 +163,24 @@ impl Auth {
         Case::new(&loaded, &who, None).is_some_and(|case| case.ask(Action::Login, None).allowed)
     }
 
-    async fn begin(&self, shown: Shown, from: NetworkSource, seen: u64) -> Result<NewSession, AuthFailure> {
+    async fn begin(
+        &self,
+        user: UserRow,
+        factor: Option<Factor>,
+        from: NetworkSource,
+        seen: u64,
+    ) -> Result<NewSession, AuthFailure> {
         let now = self.now();
         let (token, token_hash) = credential::new_token();
         let limits = self.0.limits;
         let row = SessionRow {
             id: SessionId::from_random(random::bytes()),
-            user: shown.user.id.clone(),
+            user: user.id.clone(),
             token_hash,
             created: now,
             idle_ms: limits.idle_ms,
             absolute_expires: now.plus_ms(limits.absolute_ms),
-            mfa: shown.step.map(|_| now),
+            mfa: factor.map(|_| now),
             ended: None,
             last_seen: now,
         };
@@ -224,9 +193,10 @@ impl Auth {
             return Err(AuthFailure::Disabled);
         }
         let live = Live::of(&row, &limits);
-        self.0.sessions.insert(token_hash, live.clone());
+        let _new = self.0.sessions.insert(token_hash, live.clone());
         Ok(NewSession {
-            principal: self.person(shown.user, &live, from, seen),
+            principal: self.person(user, &live, from, seen),
+            factor,
             token,
             session: row.id,
             idle_expires: now.plus_ms(limits.idle_ms),
@@ -243,19 +213,13 @@ impl Drop for GiveBack {
     }
 }
 
-/// Somebody whose password, and whose code if they have a factor, was right.
-struct Shown {
-    user: UserRow,
-    step: Option<i64>,
-}
-
 /// Only after all the work has been done.
 fn judge(
     user: Option<UserRow>,
     counters: Option<UserCounters>,
     password_right: bool,
-    step: Option<i64>,
-) -> Result<Shown, AuthFailure> {
+    shown: Option<Shown>,
+) -> Result<(UserRow, Option<Shown>), AuthFailure> {
     let user = user.ok_or(AuthFailure::Unknown)?;
     if counters.is_none_or(|c| c.failures >= FAILURES_DISABLE) {
         return Err(AuthFailure::Locked);
@@ -266,13 +230,8 @@ fn judge(
     if !password_right {
         return Err(AuthFailure::WrongPassword);
     }
-    if user.totp.is_some() && step.is_none() {
+    if user.totp.is_some() && shown.is_none() {
         return Err(AuthFailure::WrongCode);
     }
-    Ok(Shown { user, step })
-}
-
-fn secret_of(user: &UserRow) -> Option<TotpSecret> {
-    let bytes: [u8; 20] = user.totp.as_ref()?.as_slice().try_into().ok()?;
-    Some(TotpSecret::from_bytes(bytes))
+    Ok((user, shown))
 }

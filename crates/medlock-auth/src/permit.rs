@@ -166,6 +166,8 @@ pub enum DenyCode {
     PolicyDenied,
     /// It would be permitted with a second factor.
     MfaRequired,
+    /// It would be permitted with a second factor shown within the last minutes.
+    StepUpRequired,
     /// It would be permitted for a patient whom the caller treats.
     PatientScopeRequired,
     /// It would be permitted in an emergency, which the caller has not declared.
@@ -184,6 +186,7 @@ impl DenyCode {
         match self {
             Self::PolicyDenied => "policy_denied",
             Self::MfaRequired => "mfa_required",
+            Self::StepUpRequired => "step_up_required",
             Self::PatientScopeRequired => "patient_scope_required",
             Self::BreakGlassRequired => "break_glass_required",
             Self::PurposeRequired => "purpose_required",
@@ -244,12 +247,13 @@ pub enum AdminAction {
     PolicyReload,
     OwnSessions,
     OwnKeys,
+    OwnCredentials,
     OwnEmergency,
 }
 
 impl AdminAction {
     /// Every action there is.
-    pub const ALL: [AdminAction; 15] = [
+    pub const ALL: [AdminAction; 16] = [
         Self::UsersList,
         Self::UsersManage,
         Self::KeysList,
@@ -264,6 +268,7 @@ impl AdminAction {
         Self::PolicyReload,
         Self::OwnSessions,
         Self::OwnKeys,
+        Self::OwnCredentials,
         Self::OwnEmergency,
     ];
 
@@ -284,6 +289,7 @@ impl AdminAction {
             Self::PolicyReload => "policy:reload",
             Self::OwnSessions => "own:sessions",
             Self::OwnKeys => "own:keys",
+            Self::OwnCredentials => "own:credentials",
             Self::OwnEmergency => "own:emergency",
         }
     }

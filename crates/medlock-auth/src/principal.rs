@@ -18,6 +18,8 @@ pub(crate) struct PrincipalParts {
     /// Empty: all that policy allows.
     pub(crate) models: Vec<ModelName>,
     pub(crate) mfa: bool,
+    /// Shown within the last minutes.
+    pub(crate) fresh: bool,
     pub(crate) from: NetworkSource,
     pub(crate) expires: Timestamp,
     /// How far the table of changes had got before the credential was looked up.
@@ -53,6 +55,11 @@ impl Principal {
     /// Whether a second factor was shown.
     pub fn mfa(&self) -> bool {
         self.0.mfa
+    }
+
+    /// Whether it was shown within the last minutes ([`crate::SessionLimits::fresh_ms`]).
+    pub fn fresh(&self) -> bool {
+        self.0.fresh
     }
 
     /// Whether it is a person in a session, and not a program.

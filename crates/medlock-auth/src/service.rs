@@ -2,6 +2,7 @@
 
 use crate::emergency::Emergencies;
 use crate::error::AuthError;
+use crate::factor::Nobody;
 use crate::permit::AdminAction;
 use crate::permit::AdminPermit;
 use crate::policy::{Loaded, PolicySource, Reloaded};
@@ -10,7 +11,6 @@ use crate::standing::Standing;
 use crate::throttle::Throttle;
 use medlock_domain::{Clock, KeyId, Timestamp};
 use medlock_keys::digest::Digest;
-use medlock_keys::totp::TotpSecret;
 use medlock_store::Store;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
@@ -25,12 +25,14 @@ pub struct SessionLimits {
     pub idle_ms: i64,
     /// In all.
     pub absolute_ms: i64,
+    /// For so long a second factor counts as fresh.
+    pub fresh_ms: i64,
 }
 
 impl Default for SessionLimits {
-    /// 15 minutes and 12 hours.
+    /// 15 minutes, 12 hours, and five minutes.
     fn default() -> Self {
-        Self { idle_ms: 15 * 60 * 1000, absolute_ms: 12 * 60 * 60 * 1000 }
+        Self { idle_ms: 15 * 60 * 1000, absolute_ms: 12 * 60 * 60 * 1000, fresh_ms: 5 * 60 * 1000 }
     }
 }
 
@@ -51,8 +53,7 @@ pub(crate) struct Inner {
     /// Argon2 takes 19 MiB and a core: two at a time, and a short queue.
     pub(crate) hashing: Semaphore,
     pub(crate) hashing_queue: AtomicUsize,
-    /// Whom a log-in under a name that does not exist is checked against.
-    pub(crate) nobody: TotpSecret,
+    pub(crate) nobody: Nobody,
     /// One change of people, keys or policies at a time.
     pub(crate) changing: tokio::sync::Mutex<()>,
     keys_used: Mutex<HashMap<KeyId, Timestamp>>,
@@ -91,7 +92,7 @@ impl Auth {
             throttle: Throttle::default(),
             hashing: Semaphore::new(2),
             hashing_queue: AtomicUsize::new(0),
-            nobody: TotpSecret::generate(),
+            nobody: Nobody::new(),
             changing: tokio::sync::Mutex::new(()),
             keys_used: Mutex::new(HashMap::new()),
             last_flush: AtomicI64::new(now.0),

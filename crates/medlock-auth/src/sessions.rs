@@ -1,9 +1,15 @@
 //! Sessions that are alive, by the digest of their token. Last use is true here and behind in the
 //! database; what a crash loses of it only ends a session earlier.
 
-use crate::service::SessionLimits;
-use medlock_domain::{SessionId, Timestamp, UserId};
+use crate::authenticate::unavailable;
+use crate::credential;
+use crate::error::AuthFailure;
+use crate::factor::Factor;
+use crate::principal::Principal;
+use crate::service::{Auth, SessionLimits};
+use medlock_domain::{Actor, SessionId, Timestamp, UserId};
 use medlock_keys::digest::Digest;
+use medlock_keys::password::Secret;
 use medlock_store::SessionRow;
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -18,7 +24,8 @@ pub(crate) struct Live {
     pub(crate) last_seen: Timestamp,
     pub(crate) idle_ms: i64,
     pub(crate) absolute: Timestamp,
-    pub(crate) mfa: bool,
+    /// When a second factor was last shown in it.
+    pub(crate) mfa: Option<Timestamp>,
     /// Used since it was last written down.
     dirty: bool,
 }
@@ -32,7 +39,7 @@ impl Live {
             // A limit that was made shorter holds for what exists already.
             idle_ms: row.idle_ms.min(limits.idle_ms),
             absolute: row.absolute_expires.min(row.created.plus_ms(limits.absolute_ms)),
-            mfa: row.mfa.is_some(),
+            mfa: row.mfa,
             dirty: false,
         }
     }
@@ -48,8 +55,23 @@ impl LiveSessions {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn insert(&self, token: Digest, live: Live) {
-        self.lock().entry(token).or_insert(live);
+    /// False when the session is here under another token, which has taken the place of this one.
+    pub(crate) fn insert(&self, token: Digest, live: Live) -> bool {
+        let mut map = self.lock();
+        if map.iter().any(|(t, l)| l.id == live.id && *t != token) {
+            return false;
+        }
+        map.entry(token).or_insert(live);
+        true
+    }
+
+    /// Another token for the session, in which a second factor was shown at `mfa`. `None` when it is not here.
+    fn renew(&self, id: &SessionId, token: Digest, mfa: Timestamp) -> Option<Live> {
+        let mut map = self.lock();
+        let old = map.iter().find(|(_, l)| l.id == *id).map(|(t, _)| *t)?;
+        let live = Live { mfa: Some(mfa), ..map.remove(&old)? };
+        map.insert(token, live.clone());
+        Some(live)
     }
 
     /// The session, as it is; not a use of it.
@@ -88,5 +110,36 @@ impl LiveSessions {
             used.push((live.id.clone(), live.last_seen));
         }
         (used, over)
+    }
+}
+
+/// A session that goes on under another token.
+#[derive(Debug)]
+pub struct Renewed {
+    /// What it is continued with from now on; shown once.
+    pub token: Secret,
+    /// The factor that was shown.
+    pub factor: Factor,
+    /// It ends then if it is not used.
+    pub idle_expires: Timestamp,
+    /// Until then the factor counts as fresh.
+    pub fresh_until: Timestamp,
+}
+
+impl Auth {
+    /// A second factor is shown again (step-up): for some minutes it counts as fresh. The session goes on under another
+    /// token; the old one is worth nothing from then on.
+    ///
+    /// # Errors
+    /// As [`Auth::show_factor`]; or the session ended meanwhile.
+    pub async fn step_up(&self, principal: &Principal, code: &Secret) -> Result<Renewed, AuthFailure> {
+        let Actor::Person { session, .. } = principal.actor().clone() else { return Err(AuthFailure::NoFactor) };
+        let factor = self.show_factor(principal, code).await?;
+        let (token, digest) = credential::new_token();
+        let now = self.now();
+        let written = self.0.store.renew_session(&session, digest, now).await.map_err(unavailable)?;
+        let live = self.0.sessions.renew(&session, digest, now).filter(|_| written).ok_or(AuthFailure::Revoked)?;
+        let fresh_until = now.plus_ms(self.0.limits.fresh_ms);
+        Ok(Renewed { token, factor, idle_expires: live.expires(), fresh_until })
     }
 }

@@ -210,6 +210,11 @@ impl From<AdminError> for Fault {
             AdminError::MfaRequired => {
                 Self::new(StatusCode::FORBIDDEN, "mfa_required", "log in with a second factor to do this")
             }
+            AdminError::StepUpRequired => Self::new(
+                StatusCode::FORBIDDEN,
+                "step_up_required",
+                "show your second factor again to do this: POST /admin/v1/step-up",
+            ),
             AdminError::NotFound(what) => Self::not_found(what),
             AdminError::Refused(why) => Self::new(StatusCode::BAD_REQUEST, "invalid_value", why),
             AdminError::AuditUnavailable => return Self::audit_unavailable(),

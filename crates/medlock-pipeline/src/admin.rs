@@ -30,8 +30,9 @@ use crate::content_keys::ContentKeys;
 
 use medlock_audit::{Entry, Kind, Log, Outcome, Unavailable};
 use medlock_auth::{
-    AdminAction, AdminPermit, Auth, AuthError, AuthFailure, CreatedKey, CreatedUser, DenyCode, Enrolment, KeyInfo,
-    LocalOperator, LoginFailure, NewKey, NewSession, NewUser, Principal, Reloaded, SessionInfo, UserInfo,
+    AdminAction, AdminPermit, Auth, AuthError, AuthFailure, CreatedKey, CreatedUser, DenyCode, Enrolment, Factor,
+    KeyInfo, LocalOperator, LoginFailure, NewKey, NewSession, NewUser, Principal, Reloaded, Renewed, SessionInfo,
+    UserInfo,
 };
 use medlock_domain::{Actor, KeyId, NetworkSource, RequestId, RoleName, SessionId, UserId};
 use medlock_keys::password::Secret;
@@ -74,6 +75,9 @@ pub enum AdminError {
     /// Policy wants a second factor for it. Recorded.
     #[error("a second factor is needed for this")]
     MfaRequired,
+    /// Policy wants a second factor that was shown just now. Recorded.
+    #[error("a second factor has to be shown again for this")]
+    StepUpRequired,
     /// There is no such thing, or not for this caller.
     #[error("no such {0}")]
     NotFound(&'static str),
@@ -183,6 +187,7 @@ impl Admin {
             Ok(session) => {
                 let entry = Entry::new(Kind::LoginOk, session.principal.actor().clone())
                     .request(request.clone())
+                    .word("factor", session.factor.map_or("none", Factor::as_str))
                     .word("from", &from.0.to_string());
                 if self.log.append(entry).await.is_err() {
                     // The session has not been given to anybody, and now never will be.
@@ -220,6 +225,25 @@ impl Admin {
                 });
             }
         }
+    }
+
+    /// The caller shows their second factor again: for some minutes it counts as fresh, and their session goes on under
+    /// another token.
+    pub async fn step_up(
+        &self,
+        principal: &Principal,
+        code: &Secret,
+        request: &RequestId,
+    ) -> Result<Renewed, AdminError> {
+        const VERB: &str = "step_up";
+        let (by, action) = (By::Caller(principal, request), AdminAction::OwnSessions);
+        let renewed = match self.auth.step_up(principal, code).await {
+            Ok(renewed) => renewed,
+            Err(failure) => return Err(self.factor_refused(by, action, VERB, failure).await?),
+        };
+        let entry = by.entry(Kind::AdminOutcome, action, VERB).word("factor", renewed.factor.as_str());
+        self.log.append(entry).await?;
+        Ok(renewed)
     }
 
     /// Ends the caller's own session. Done first: an end that is not recorded is still better than
@@ -298,18 +322,48 @@ impl Admin {
         self.finish(by, begun, made, |e, _| e).await
     }
 
+    /// Gives the caller new recovery codes; those they had are worth nothing from then on.
+    pub async fn new_recovery_codes(&self, by: By<'_>) -> Result<Vec<Secret>, AdminError> {
+        let begun = self.begin(by, &[AdminAction::OwnCredentials], "new_recovery_codes", |e| e).await?;
+        let made = self.auth.new_recovery_codes(&begun.permit, begun.index).await;
+        self.finish(by, begun, made, |e, codes| e.int("codes", codes.len() as i64)).await
+    }
+
     /// Makes an API key.
     pub async fn create_key(&self, by: By<'_>, key: NewKey) -> Result<CreatedKey, AdminError> {
-        let (owner, roles, purposes, models) =
-            (key.owner.clone(), self.known(&key.roles), join(&key.purposes), key.models.len() as i64);
+        let (owner, roles, purposes, models, networks) = (
+            key.owner.clone(),
+            self.known(&key.roles),
+            join(&key.purposes),
+            key.models.len() as i64,
+            key.networks.len() as i64,
+        );
         let begun = self
             .begin(by, &[AdminAction::KeysManage], "create_key", |e| {
-                e.word("owner", owner.as_str()).word("roles", &roles).word("purposes", &purposes).int("models", models)
+                e.word("owner", owner.as_str())
+                    .word("roles", &roles)
+                    .word("purposes", &purposes)
+                    .int("models", models)
+                    .int("networks", networks)
             })
             .await?;
         let made = self.auth.create_key(&begun.permit, key, begun.index).await;
         self.finish(by, begun, made, |e, created| e.word("key", created.id.as_str()).int("expires", created.expires.0))
             .await
+    }
+
+    /// Makes a key in place of another, which goes on for `overlap_ms`.
+    pub async fn rotate_key(&self, by: By<'_>, key: &KeyId, overlap_ms: i64) -> Result<CreatedKey, AdminError> {
+        let begun = self
+            .begin(by, &[AdminAction::KeysManage, AdminAction::OwnCredentials], "rotate_key", |e| {
+                e.word("key", key.as_str()).int("overlap_ms", overlap_ms)
+            })
+            .await?;
+        let made = self.auth.rotate_key(&begun.permit, key, overlap_ms, begun.index).await;
+        self.finish(by, begun, made, |e, created| {
+            e.word("key", key.as_str()).word("new_key", created.id.as_str()).int("expires", created.expires.0)
+        })
+        .await
     }
 
     /// What keys there are.
@@ -409,7 +463,9 @@ impl Admin {
         if let Err(error) = &done {
             let why = match error {
                 AdminError::NotFound(_) => "not_found",
-                AdminError::Refused(_) | AdminError::Denied | AdminError::MfaRequired => "refused",
+                AdminError::Refused(_) | AdminError::Denied | AdminError::MfaRequired | AdminError::StepUpRequired => {
+                    "refused"
+                }
                 AdminError::AuditUnavailable | AdminError::Failed => "internal",
             };
             let entry = by.entry(Kind::AdminOutcome, permit.action(), verb).outcome(Outcome::Failed).word("why", why);
@@ -429,8 +485,10 @@ impl Admin {
                 By::Caller(principal, _) => match self.auth.authorize_admin(principal, *action) {
                     Ok(permit) => return Ok(permit),
                     Err(denied) => {
-                        if denied.code == DenyCode::MfaRequired {
-                            refused = AdminError::MfaRequired;
+                        match denied.code {
+                            DenyCode::MfaRequired => refused = AdminError::MfaRequired,
+                            DenyCode::StepUpRequired => refused = AdminError::StepUpRequired,
+                            _ => {}
                         }
                         policies = denied.policies.join(",");
                     }

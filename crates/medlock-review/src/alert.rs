@@ -15,6 +15,7 @@ pub fn of(entry: &StoredEntry) -> Option<&'static str> {
             "erase_again" => Some("erased_keys_were_back"),
             _ => None,
         },
+        Kind::LoginOk if word("factor") == Some("recovery_code") => Some("recovery_code_used"),
         Kind::LoginFailed if word("why") == Some("locked") => Some("locked_out"),
         Kind::LogRead if word("with") == Some("verify") && entry.outcome != Outcome::Ok => Some("log_not_intact"),
         Kind::Recovery => Some("log_recovered"),

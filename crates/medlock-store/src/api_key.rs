@@ -2,7 +2,7 @@
 
 use crate::mac::Columns;
 use crate::{Store, StoreError, join, split};
-use medlock_domain::{KeyId, ModelName, Purpose, RoleName, Timestamp, UserId};
+use medlock_domain::{KeyId, ModelName, Network, Purpose, RoleName, Timestamp, UserId};
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
@@ -25,6 +25,8 @@ pub struct ApiKeyRow {
     pub purposes: Vec<Purpose>,
     /// Models that it may use; empty is all that policy allows.
     pub models: Vec<ModelName>,
+    /// Where it may be used from; empty is anywhere.
+    pub networks: Vec<Network>,
     /// When it was made.
     pub created: Timestamp,
     /// When it ends.
@@ -41,8 +43,9 @@ impl Store {
     /// Adds a key.
     pub async fn insert_key(&self, key: &ApiKeyRow) -> Result<(), StoreError> {
         sqlx::query(
-            "INSERT INTO api_keys (id, owner, name, secret_hash, roles, purposes, models, created_ms, expires_ms,
-             revoked_ms, log_index, mac) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+            "INSERT INTO api_keys (id, owner, name, secret_hash, roles, purposes, models, networks, created_ms,
+             expires_ms, revoked_ms, log_index, mac)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
         )
         .bind(key.id.as_str())
         .bind(key.owner.as_str())
@@ -51,6 +54,7 @@ impl Store {
         .bind(join(&key.roles))
         .bind(join(&key.purposes))
         .bind(join(&key.models))
+        .bind(join(&key.networks))
         .bind(key.created.0)
         .bind(key.expires.0)
         .bind(key.revoked.map(|t| t.0))
@@ -65,7 +69,8 @@ impl Store {
     pub async fn update_key(&self, key: &ApiKeyRow) -> Result<bool, StoreError> {
         let done = sqlx::query(
             "UPDATE api_keys SET owner = $2, name = $3, secret_hash = $4, roles = $5, purposes = $6, models = $7,
-             created_ms = $8, expires_ms = $9, revoked_ms = $10, log_index = $11, mac = $12 WHERE id = $1",
+             networks = $8, created_ms = $9, expires_ms = $10, revoked_ms = $11, log_index = $12, mac = $13
+             WHERE id = $1",
         )
         .bind(key.id.as_str())
         .bind(key.owner.as_str())
@@ -74,6 +79,7 @@ impl Store {
         .bind(join(&key.roles))
         .bind(join(&key.purposes))
         .bind(join(&key.models))
+        .bind(join(&key.networks))
         .bind(key.created.0)
         .bind(key.expires.0)
         .bind(key.revoked.map(|t| t.0))
@@ -119,6 +125,7 @@ impl Store {
             roles: split(&row.try_get::<String, _>("roles")?).ok_or_else(tampered)?,
             purposes: split(&row.try_get::<String, _>("purposes")?).ok_or_else(tampered)?,
             models: split(&row.try_get::<String, _>("models")?).ok_or_else(tampered)?,
+            networks: split(&row.try_get::<String, _>("networks")?).ok_or_else(tampered)?,
             created: Timestamp(row.try_get("created_ms")?),
             expires: Timestamp(row.try_get("expires_ms")?),
             revoked: row.try_get::<Option<i64>, _>("revoked_ms")?.map(Timestamp),
@@ -134,7 +141,7 @@ impl Store {
 }
 
 fn columns(key: &ApiKeyRow) -> Columns {
-    Columns::of(TABLE)
+    let columns = Columns::of(TABLE)
         .text(key.id.as_str())
         .text(key.owner.as_str())
         .text(&key.name)
@@ -145,5 +152,7 @@ fn columns(key: &ApiKeyRow) -> Columns {
         .int(key.created.0)
         .int(key.expires.0)
         .maybe_int(key.revoked.map(|t| t.0))
-        .int(key.log_index as i64)
+        .int(key.log_index as i64);
+    // Rows from before there were networks have a MAC without them, and none.
+    if key.networks.is_empty() { columns } else { columns.text("networks").text(&join(&key.networks)) }
 }

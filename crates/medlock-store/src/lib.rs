@@ -10,6 +10,7 @@ mod emergency;
 mod holder;
 mod mac;
 mod migrate;
+mod recovery;
 mod session;
 mod user;
 mod vault;

@@ -8,6 +8,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0002_vault.sql"),
     include_str!("../migrations/0003_holders.sql"),
     include_str!("../migrations/0004_emergency.sql"),
+    include_str!("../migrations/0005_factors.sql"),
 ];
 
 pub(crate) async fn run(pool: &SqlitePool) -> Result<(), StoreError> {

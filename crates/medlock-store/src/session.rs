@@ -80,6 +80,28 @@ impl Store {
         rows.iter().map(|r| self.read_session(r)).collect()
     }
 
+    /// Gives a session another token, because a second factor was shown in it at `mfa`; false when there is none of
+    /// that name or it has been ended.
+    pub async fn renew_session(
+        &self,
+        id: &SessionId,
+        token_hash: [u8; 32],
+        mfa: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let Some(mut s) = self.session(id).await?.filter(|s| s.ended.is_none()) else { return Ok(false) };
+        (s.token_hash, s.mfa) = (token_hash, Some(mfa));
+        let done = sqlx::query(
+            "UPDATE sessions SET token_hash = $2, mfa_ms = $3, mac = $4 WHERE id = $1 AND ended_ms IS NULL",
+        )
+        .bind(id.as_str())
+        .bind(&token_hash[..])
+        .bind(mfa.0)
+        .bind(self.keys.mac.make(&columns(&s)))
+        .execute(&self.pool)
+        .await?;
+        Ok(done.rows_affected() == 1)
+    }
+
     /// Flushes the last use.
     pub async fn touch_session(&self, id: &SessionId, at: Timestamp) -> Result<(), StoreError> {
         sqlx::query("UPDATE sessions SET last_seen_ms = $2 WHERE id = $1 AND last_seen_ms < $2")

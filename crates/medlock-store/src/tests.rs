@@ -2,7 +2,7 @@
 
 use super::*;
 use medlock_domain::{EmergencyId, HolderId, KeyId, Purpose, SessionId, Timestamp, UserId};
-use sqlx::AssertSqlSafe;
+use sqlx::{AssertSqlSafe, Row};
 use zeroize::Zeroizing;
 
 fn keys() -> StoreKeys {
@@ -35,6 +35,7 @@ fn key(owner: &UserId) -> ApiKeyRow {
         roles: vec!["service".parse().unwrap()],
         purposes: vec![Purpose::Treatment],
         models: vec![],
+        networks: vec!["192.0.2.0/24".parse().unwrap()],
         created: Timestamp(5),
         expires: Timestamp(50),
         revoked: None,
@@ -104,6 +105,8 @@ async fn every_column_that_confers_authority_is_covered() {
         "UPDATE api_keys SET roles = 'admin'",
         "UPDATE api_keys SET purposes = 'research'",
         "UPDATE api_keys SET models = 'm'",
+        "UPDATE api_keys SET networks = ''",
+        "UPDATE api_keys SET networks = '0.0.0.0/0'",
         "UPDATE api_keys SET expires_ms = 999",
         "UPDATE api_keys SET revoked_ms = 1",
         "UPDATE api_keys SET log_index = 1",
@@ -218,4 +221,42 @@ async fn emergency_access_that_was_changed_is_none() {
     // Somebody who takes the end back takes nothing back.
     sqlx::query("UPDATE emergencies SET ended_ms = NULL").execute(&s.pool).await.unwrap();
     assert!(s.emergency(&row.id).await.is_err());
+}
+
+#[tokio::test]
+async fn a_recovery_code_counts_once_and_only_as_it_was_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let (s, u) = (store(dir.path()).await, user());
+    s.insert_user(&u).await.unwrap();
+    s.replace_recovery_codes(&u.id, &[[1; 32], [2; 32]], 9).await.unwrap();
+    assert!(s.has_recovery_code(&u.id, &[1; 32]).await.unwrap());
+    assert!(s.use_recovery_code(&u.id, &[1; 32]).await.unwrap());
+    assert!(!s.use_recovery_code(&u.id, &[1; 32]).await.unwrap());
+    assert_eq!(s.recovery_codes_left(&u.id).await.unwrap(), 1);
+    sqlx::query("UPDATE recovery_codes SET hash = $1").bind(&[3u8; 32][..]).execute(&s.pool).await.unwrap();
+    assert!(matches!(s.has_recovery_code(&u.id, &[3; 32]).await, Err(StoreError::Tampered { .. })));
+}
+
+#[tokio::test]
+async fn a_key_from_before_there_were_networks_is_still_a_key() {
+    let dir = tempfile::tempdir().unwrap();
+    let (s, u) = (store(dir.path()).await, user());
+    s.insert_user(&u).await.unwrap();
+    let old = ApiKeyRow { networks: Vec::new(), ..key(&u.id) };
+    s.insert_key(&old).await.unwrap();
+    // Its MAC as it was made then: no more columns than there were.
+    let columns = crate::mac::Columns::of("api_keys")
+        .text(old.id.as_str())
+        .text(old.owner.as_str())
+        .text("ehr")
+        .bytes(&[7; 32])
+        .text("service")
+        .text("treatment")
+        .text("")
+        .int(5)
+        .int(50)
+        .maybe_int(None)
+        .int(10);
+    let made: Vec<u8> = sqlx::query("SELECT mac FROM api_keys").fetch_one(&s.pool).await.unwrap().try_get(0).unwrap();
+    assert_eq!(made, s.keys.mac.make(&columns));
 }

@@ -14,7 +14,7 @@ pub(crate) use policy::{Explain as PolicyQuestion, Policy};
 pub(crate) use deid::{Certify, Deid, DeidFiles, DeidVerb, Eval, Explain, Per, Required};
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
-use medlock_domain::{KeyId, ModelName, Purpose, RoleName, SessionId, Username};
+use medlock_domain::{KeyId, ModelName, Network, Purpose, RoleName, SessionId, Username};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -250,9 +250,20 @@ pub(crate) enum Token {
         /// A model that it may use; without, all that policy allows
         #[arg(long = "model", value_name = "MODEL")]
         models: Vec<ModelName>,
+        /// A network that it may be used from, such as 192.0.2.0/24; without, any
+        #[arg(long = "network", value_name = "NETWORK")]
+        networks: Vec<Network>,
         /// When it ends
         #[arg(long, value_name = "DAYS", default_value_t = 90, value_parser = clap::value_parser!(u16).range(1..=365))]
         days: u16,
+    },
+    /// Make a key that may what this one may, in its place; it is shown once
+    Rotate {
+        /// Its id
+        id: KeyId,
+        /// So long the old one goes on
+        #[arg(long, value_name = "HOURS", default_value_t = 24, value_parser = clap::value_parser!(u16).range(0..=720))]
+        overlap_hours: u16,
     },
     /// Every key: never the secrets
     List,
@@ -276,6 +287,14 @@ pub(crate) enum Session {
         #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
         otp_file: Option<PathBuf>,
     },
+    /// Show your second factor again, before what wants it fresh
+    StepUp {
+        /// Take the one-time code from this file's first line instead of a prompt
+        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        otp_file: Option<PathBuf>,
+    },
+    /// Have new recovery codes; those you had are worth nothing from then on
+    RecoveryCodes,
     /// Log out
     Logout,
     /// Every session

@@ -54,6 +54,7 @@ impl Installation {
         let limits = SessionLimits {
             idle_ms: settings.session_idle_minutes * 60_000,
             absolute_ms: settings.session_absolute_hours * 3_600_000,
+            fresh_ms: settings.session_fresh_minutes * 60_000,
         };
         let auth = Auth::open(store.clone(), policy, clock.clone(), limits).await.doing("loading the policies")?;
         let content_keys = ContentKeys::new(store.holders(of(Data::Content)), days);

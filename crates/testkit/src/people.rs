@@ -65,6 +65,7 @@ pub(crate) async fn key(
         roles: vec![role.parse::<RoleName>().expect("a role")],
         purposes: vec![if role == "researcher" { Purpose::Research } else { Purpose::Treatment }],
         models: Vec::new(),
+        networks: Vec::new(),
         expires: clock.now().plus_ms(ms),
     };
     let created = admin.create_key(By::Operator(&operator), key).await.expect("a key can be made");

@@ -5,7 +5,7 @@ use crate::credential;
 use crate::error::AuthError;
 use crate::permit::{AdminAction, AdminPermit};
 use crate::service::Auth;
-use medlock_domain::{KeyId, ModelName, Purpose, RoleName, Timestamp, UserId};
+use medlock_domain::{KeyId, ModelName, Network, Purpose, RoleName, Timestamp, UserId};
 use medlock_keys::password::Secret;
 use medlock_store::ApiKeyRow;
 
@@ -24,6 +24,8 @@ pub struct NewKey {
     pub purposes: Vec<Purpose>,
     /// Which models it may use; none is all that policy allows.
     pub models: Vec<ModelName>,
+    /// Where it may be used from; none is anywhere.
+    pub networks: Vec<Network>,
     /// When it ends: within a year.
     pub expires: Timestamp,
 }
@@ -56,6 +58,8 @@ pub struct KeyInfo {
     pub purposes: Vec<Purpose>,
     /// Which models it may use; none is all that policy allows.
     pub models: Vec<ModelName>,
+    /// Where it may be used from; none is anywhere.
+    pub networks: Vec<Network>,
     /// When it was made.
     pub created: Timestamp,
     /// When it ends.
@@ -82,7 +86,9 @@ impl Auth {
         if new.expires <= now || new.expires > now.plus_ms(YEAR_MS) {
             return Err(AuthError::BadExpiry);
         }
-        let (mut purposes, mut models) = (new.purposes, new.models);
+        let (mut purposes, mut models, mut networks) = (new.purposes, new.models, new.networks);
+        networks.sort();
+        networks.dedup();
         purposes.sort();
         purposes.dedup();
         models.sort();
@@ -107,6 +113,7 @@ impl Auth {
             roles,
             purposes,
             models,
+            networks,
             created: now,
             expires: new.expires,
             revoked: None,
@@ -115,6 +122,49 @@ impl Auth {
         };
         self.0.store.insert_key(&row).await.map_err(taken("key"))?;
         Ok(CreatedKey { id: row.id, secret, expires: row.expires })
+    }
+
+    /// Makes a key that may what this one may, in its place: anybody's, or with `own:credentials` one's own. The old one
+    /// goes on for `overlap_ms`, so that programs can change over; the new one lasts as long as the old one did.
+    ///
+    /// # Errors
+    /// [`AuthError::NotFound`] when there is none of that name that is alive.
+    pub async fn rotate_key(
+        &self,
+        by: &AdminPermit,
+        key: &KeyId,
+        overlap_ms: i64,
+        log_index: u64,
+    ) -> Result<CreatedKey, AuthError> {
+        self.usable(by, &[AdminAction::KeysManage, AdminAction::OwnCredentials])?;
+        let (auth, by, key) = (self.clone(), by.clone(), key.clone());
+        Self::whole(async move {
+            let _one_at_a_time = auth.0.changing.lock().await;
+            let now = auth.now();
+            let alive = |r: &ApiKeyRow| r.revoked.is_none() && r.expires > now;
+            let row = auth.0.store.key(&key).await?;
+            let row = row.filter(|r| alive(r) && sees(&by, AdminAction::KeysManage, &r.owner));
+            let mut old = row.ok_or(AuthError::NotFound("key"))?;
+            let owner = auth.existing(&old.owner).await?;
+            if owner.disabled {
+                return Err(AuthError::OwnerDisabled);
+            }
+            if !old.roles.iter().all(|r| owner.roles.contains(r)) {
+                return Err(AuthError::RolesBeyondOwner);
+            }
+            let (id, secret, secret_hash) = credential::new_key();
+            let expires = now.plus_ms((old.expires.0 - old.created.0).clamp(1, YEAR_MS));
+            let new = ApiKeyRow { id, secret_hash, created: now, expires, log_index, last_used: None, ..old.clone() };
+            // The new one first: a crash between leaves two keys that are known, never none.
+            auth.0.store.insert_key(&new).await.map_err(taken("key"))?;
+            (old.expires, old.log_index) = (old.expires.min(now.plus_ms(overlap_ms.max(0))), log_index);
+            auth.0.store.update_key(&old).await?;
+            if old.expires <= now {
+                auth.0.standing.note(key.as_str(), now);
+            }
+            Ok(CreatedKey { id: new.id, secret, expires: new.expires })
+        })
+        .await
     }
 
     /// All keys, or with `own:keys` one's own; oldest first.
@@ -134,6 +184,7 @@ impl Auth {
             roles: row.roles,
             purposes: row.purposes,
             models: row.models,
+            networks: row.networks,
             created: row.created,
             expires: row.expires,
             revoked: row.revoked,

@@ -2,6 +2,7 @@
 
 use super::taken;
 use crate::error::AuthError;
+use crate::factor;
 use crate::login::FAILURES_DISABLE;
 use crate::password_rules;
 use crate::permit::{AdminAction, AdminPermit};
@@ -28,12 +29,21 @@ pub struct NewUser {
     pub roles: Vec<RoleName>,
 }
 
-/// The shared secret of one-time codes: shown once, to the person whom it belongs to.
+/// The shared secret of one-time codes, and what helps who has lost it: shown once, to the person whom it belongs to.
 pub struct Enrolment {
     /// In base 32, to be typed.
     pub secret: Zeroizing<String>,
     /// The same, to be scanned.
     pub otpauth_url: Zeroizing<String>,
+    /// Each stands in for a one-time code, once.
+    pub recovery_codes: Vec<Secret>,
+}
+
+impl Enrolment {
+    /// The recovery codes as text.
+    pub fn codes(&self) -> Vec<&str> {
+        self.recovery_codes.iter().map(Secret::expose).collect()
+    }
 }
 
 impl std::fmt::Debug for Enrolment {
@@ -79,6 +89,8 @@ pub struct UserInfo {
     pub state: UserState,
     /// Whether they have a second factor.
     pub has_factor: bool,
+    /// Recovery codes that are left.
+    pub recovery_codes: u32,
     /// When they were added.
     pub created: Timestamp,
 }
@@ -93,7 +105,6 @@ impl Auth {
         let roles = self.known_roles(new.roles)?;
         let password_phc = self.new_hash(&new.username, new.password).await?;
         let totp = TotpSecret::generate();
-        let enrolment = enrolment(&totp, &new.username);
         let row = UserRow {
             id: UserId::from_random(random::bytes()),
             username: new.username,
@@ -106,6 +117,7 @@ impl Auth {
         };
         let _one_at_a_time = self.0.changing.lock().await;
         self.0.store.insert_user(&row).await.map_err(taken("user"))?;
+        let enrolment = self.enrolment(&totp, &row).await?;
         Ok(CreatedUser { id: row.id, username: row.username, roles: row.roles, enrolment })
     }
 
@@ -124,8 +136,9 @@ impl Auth {
                 _ => UserState::Enabled,
             };
             let has_factor = user.totp.is_some();
+            let recovery_codes = self.0.store.recovery_codes_left(&user.id).await?;
             let UserRow { id, username, roles, created, .. } = user;
-            list.push(UserInfo { id, username, roles, state, has_factor, created });
+            list.push(UserInfo { id, username, roles, state, has_factor, recovery_codes, created });
         }
         Ok(list)
     }
@@ -171,7 +184,26 @@ impl Auth {
         let bytes = sealed_bytes(&totp);
         let row = self.change(by, user, log_index, Sessions::End, |row| row.totp = Some(bytes)).await?;
         self.lift(&row).await?;
-        Ok(enrolment(&totp, &row.username))
+        self.enrolment(&totp, &row).await
+    }
+
+    /// Gives whoever holds the permit new recovery codes of their own in place of those they had.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn new_recovery_codes(&self, by: &AdminPermit, log_index: u64) -> Result<Vec<Secret>, AuthError> {
+        self.usable(by, &[AdminAction::OwnCredentials])?;
+        let holder = by.holder.as_ref().ok_or(AuthError::NotFound("user"))?;
+        let (codes, digests) = factor::new_recovery_codes(&holder.user);
+        self.0.store.replace_recovery_codes(&holder.user, &digests, log_index).await?;
+        Ok(codes)
+    }
+
+    async fn enrolment(&self, totp: &TotpSecret, row: &UserRow) -> Result<Enrolment, AuthError> {
+        let (recovery_codes, digests) = factor::new_recovery_codes(&row.id);
+        self.0.store.replace_recovery_codes(&row.id, &digests, row.log_index).await?;
+        let otpauth_url = totp.otpauth_url(ISSUER, row.username.as_str());
+        Ok(Enrolment { secret: totp.base32(), otpauth_url, recovery_codes })
     }
 
     /// Gives a person a new password, and clears a lock-out. Their sessions end.
@@ -259,8 +291,4 @@ fn administers(user: &UserRow) -> bool {
 
 fn sealed_bytes(totp: &TotpSecret) -> Zeroizing<Vec<u8>> {
     Zeroizing::new(totp.bytes().to_vec())
-}
-
-fn enrolment(totp: &TotpSecret, user: &Username) -> Enrolment {
-    Enrolment { secret: totp.base32(), otpauth_url: totp.otpauth_url(ISSUER, user.as_str()) }
 }

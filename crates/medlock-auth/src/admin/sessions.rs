@@ -38,7 +38,14 @@ impl Auth {
             row.last_seen = seen.get(&row.id).copied().unwrap_or(row.last_seen);
             let live = Live::of(&row, &self.0.limits);
             let (last_seen, expires) = (live.last_seen, live.expires());
-            SessionInfo { id: row.id, user: row.user, created: row.created, last_seen, expires, mfa: live.mfa }
+            SessionInfo {
+                id: row.id,
+                user: row.user,
+                created: row.created,
+                last_seen,
+                expires,
+                mfa: live.mfa.is_some(),
+            }
         });
         Ok(infos.filter(|i| i.expires > now).collect())
     }

@@ -45,6 +45,8 @@ pub(crate) struct Who<'a> {
     pub(crate) roles: &'a [RoleName],
     pub(crate) purposes: &'a [Purpose],
     pub(crate) mfa: bool,
+    /// They have shown it within the last minutes.
+    pub(crate) fresh: bool,
     pub(crate) from: NetworkSource,
     /// They have declared an emergency that covers this.
     pub(crate) emergency: bool,
@@ -148,6 +150,8 @@ impl<'a> Case<'a> {
             pairs.push(("emergency".to_string(), RestrictedExpression::new_bool(self.who.emergency)));
             let relation = RestrictedExpression::new_string(self.who.relation.as_str().into());
             pairs.push(("relation".to_string(), relation));
+        } else {
+            pairs.push(("fresh".to_string(), RestrictedExpression::new_bool(mfa && self.who.fresh)));
         }
         let context = Context::from_pairs(pairs).ok()?;
         let (principal, resource) = (self.principal.clone(), self.resource.clone());

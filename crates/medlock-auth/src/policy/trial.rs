@@ -20,6 +20,8 @@ pub struct Question {
     pub program: bool,
     /// They have shown a second factor.
     pub mfa: bool,
+    /// They have shown it within the last minutes.
+    pub fresh: bool,
     /// From where.
     pub from: NetworkSource,
     /// What they would do, in the word that policies use.
@@ -41,6 +43,7 @@ impl Default for Question {
             roles: Vec::new(),
             program: false,
             mfa: true,
+            fresh: true,
             from: NetworkSource(IpAddr::V4(Ipv4Addr::LOCALHOST)),
             action: String::new(),
             purpose: None,
@@ -122,10 +125,11 @@ impl Trial {
     }
 
     fn verdict(&self, action: Action, question: &Question) -> Verdict {
-        let Question { roles, program, mfa, from, purpose, local, emergency, relation, .. } = question;
+        let Question { roles, program, mfa, fresh, from, purpose, local, emergency, relation, .. } = question;
         let id = if *program { "key_trial" } else { "usr_trial" };
-        let (person, from, emergency) = (!program, *from, *emergency);
-        let who = Who { id, person, roles, purposes: &Purpose::ALL, mfa: *mfa, from, emergency, relation: *relation };
+        let (person, mfa, fresh, from) = (!program, *mfa, *fresh && !program, *from);
+        let (emergency, relation) = (*emergency, *relation);
+        let who = Who { id, person, roles, purposes: &Purpose::ALL, mfa, fresh, from, emergency, relation };
         let Ok(model) = "trial".parse::<ModelName>() else { return Verdict::default() };
         let about = matches!(action, Action::ModelsList) || uses_a_model(action);
         let case = Case::new(&self.0, &who, about.then_some((&model, *local)));
@@ -136,11 +140,17 @@ impl Trial {
     pub fn matrix(&self, roles: &BTreeSet<RoleName>) -> Matrix {
         let mut matrix = Matrix::new();
         for role in roles {
-            for (kind, program, mfa) in
-                [("person", false, true), ("person without second factor", false, false), ("key", true, false)]
-            {
-                let asked = Question { roles: vec![role.clone()], program, mfa, ..Question::default() };
+            for (kind, program, mfa, fresh) in [
+                ("person", false, true, true),
+                ("person whose second factor is not fresh", false, true, false),
+                ("person without second factor", false, false, false),
+                ("key", true, false, false),
+            ] {
+                let asked = Question { roles: vec![role.clone()], program, mfa, fresh, ..Question::default() };
                 for action in actions() {
+                    if mfa && !fresh && uses_a_model(action) {
+                        continue; // nothing of the freshness is known there
+                    }
                     let mut set = |what: &str, question: &Question| {
                         let allowed = self.verdict(action, question).allowed;
                         matrix.insert(format!("{role}, {kind}: {}{what}", action.as_str()), allowed);

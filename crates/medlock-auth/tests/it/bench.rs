@@ -27,6 +27,7 @@ pub(crate) struct Person {
     pub(crate) id: UserId,
     pub(crate) name: String,
     pub(crate) totp: TotpSecret,
+    pub(crate) recovery: Vec<String>,
 }
 
 impl Bench {
@@ -59,7 +60,8 @@ impl Bench {
         let new = NewUser { username: name.parse().unwrap(), password: Secret::new(PASSWORD), roles: names(roles) };
         let made = self.auth.create_user(&operator(AdminAction::UsersManage), new, 7).await.unwrap();
         let totp = TotpSecret::from_base32(&made.enrolment.secret).unwrap();
-        Person { id: made.id, name: name.into(), totp }
+        let recovery = made.enrolment.codes().into_iter().map(String::from).collect();
+        Person { id: made.id, name: name.into(), totp, recovery }
     }
 
     pub(crate) async fn key(&self, owner: &Person, roles: &[&str], purposes: &[Purpose]) -> CreatedKey {
@@ -74,6 +76,7 @@ impl Bench {
             roles: names(roles),
             purposes: purposes.to_vec(),
             models: Vec::new(),
+            networks: Vec::new(),
             expires: self.now().plus_ms(30 * DAY),
         }
     }

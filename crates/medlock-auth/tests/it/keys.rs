@@ -1,7 +1,7 @@
 use crate::bench::*;
 use medlock_auth::AuthFailure::*;
 use medlock_auth::{AdminAction, AuthError, Credential, Cut, DenyCode, NewKey};
-use medlock_domain::{Actor, ProtectionMode, Purpose};
+use medlock_domain::{Actor, NetworkSource, ProtectionMode, Purpose};
 use medlock_keys::password::Secret;
 
 #[tokio::test]
@@ -129,4 +129,60 @@ async fn lists_tell_last_use_and_never_the_secret() {
     assert_eq!(listed[0].last_used, Some(used.plus_ms(31_000)));
     assert!(key.secret.expose().starts_with(&format!("{}-", listed[0].prefix)));
     assert!(!format!("{listed:?}").contains(&key.secret.expose()[listed[0].prefix.len()..]));
+}
+
+#[tokio::test]
+async fn a_key_keeps_to_its_networks() {
+    let b = Bench::new().await;
+    let owner = b.person("owner", &["service"]).await;
+    let networks = vec!["192.0.2.0/28".parse().unwrap(), "2001:db8::/48".parse().unwrap()];
+    let new = NewKey { networks: networks.clone(), ..b.new_key(&owner, &["service"], &[Purpose::Treatment]) };
+    let key = b.auth.create_key(&operator(AdminAction::KeysManage), new, 1).await.unwrap();
+    for (from, let_in) in
+        [("192.0.2.7", true), ("::ffff:192.0.2.7", true), ("2001:db8::9", true), ("192.0.2.16", false), ("::1", false)]
+    {
+        let from = NetworkSource(from.parse().unwrap());
+        let credential = Credential::ApiKey(Secret::new(key.secret.expose()));
+        let came = b.auth.authenticate(credential, from).await.map(drop);
+        assert_eq!(came, if let_in { Ok(()) } else { Err(WrongNetwork) }, "{from:?}");
+    }
+    let b = b.restarted().await;
+    assert_eq!(b.auth.list_keys(&operator(AdminAction::KeysList)).await.unwrap()[0].networks, networks);
+}
+
+#[tokio::test]
+async fn a_key_that_is_rotated_goes_on_for_a_while_beside_the_new_one() {
+    let b = Bench::new().await;
+    let owner = b.person("owner", &["service"]).await;
+    let networks = vec!["192.0.2.0/28".parse().unwrap()];
+    let new = NewKey { networks, ..b.new_key(&owner, &["service"], &[Purpose::Treatment]) };
+    let old = b.auth.create_key(&operator(AdminAction::KeysManage), new, 1).await.unwrap();
+    b.clock.advance_ms(20 * DAY);
+    let manage = operator(AdminAction::KeysManage);
+    let new = b.auth.rotate_key(&manage, &old.id, DAY, 2).await.unwrap();
+    assert_eq!(new.expires, b.now().plus_ms(30 * DAY), "as long as the old one was made for");
+    let (was, is) = (b.by_token(&old.secret).await.unwrap(), b.by_token(&new.secret).await.unwrap());
+    assert_eq!((was.roles(), was.purposes()), (is.roles(), is.purposes()));
+    assert_eq!(was.expires(), b.now().plus_ms(DAY));
+    b.clock.advance_ms(DAY);
+    assert_eq!(b.by_token(&old.secret).await.unwrap_err(), Expired);
+    assert!(b.auth.rotate_key(&manage, &old.id, DAY, 3).await.is_err(), "what is over is not made anew");
+    // At once, and what runs under it is cut.
+    let who = b.by_token(&new.secret).await.unwrap();
+    let permit = b.auth.authorize(&who, &ask(None)).unwrap();
+    b.auth.rotate_key(&manage, &new.id, 0, 4).await.unwrap();
+    assert_eq!(b.auth.check(&permit), Err(Cut::Revoked));
+    assert_eq!(b.by_token(&new.secret).await.unwrap_err(), Expired);
+}
+
+#[tokio::test]
+async fn people_rotate_their_own_keys_and_nobody_elses() {
+    let b = Bench::new().await;
+    let (owner, other) = (b.person("owner", &["service"]).await, b.person("other", &["service"]).await);
+    let key = b.key(&owner, &["service"], &[Purpose::Treatment]).await;
+    for (who, may) in [(&other, false), (&owner, true)] {
+        let principal = b.log_in(who).await.unwrap().principal;
+        let permit = b.auth.authorize_admin(&principal, AdminAction::OwnCredentials).unwrap();
+        assert_eq!(b.auth.rotate_key(&permit, &key.id, DAY, 2).await.is_ok(), may);
+    }
 }

@@ -4,6 +4,7 @@
 mod admin;
 mod bench;
 mod emergency;
+mod factor;
 mod keys;
 mod login;
 mod matrix;

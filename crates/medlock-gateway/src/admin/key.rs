@@ -7,12 +7,13 @@ use crate::front::Caller;
 use axum::Json;
 use axum::extract::{Path, State};
 use hyper::StatusCode;
-use medlock_auth::NewKey;
-use medlock_domain::{ModelName, Purpose, RoleName, Timestamp};
+use medlock_auth::{CreatedKey, NewKey};
+use medlock_domain::{ModelName, Network, Purpose, RoleName, Timestamp};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+const HOUR_MS: i64 = 60 * 60 * 1000;
+const DAY_MS: i64 = 24 * HOUR_MS;
 
 /// `GET /admin/v1/keys`.
 pub(crate) async fn list(State(app): State<Arc<App>>, caller: Caller) -> Result<Json<Value>, Fault> {
@@ -29,6 +30,7 @@ pub(crate) async fn list(State(app): State<Arc<App>>, caller: Caller) -> Result<
                     "roles": k.roles.iter().map(RoleName::as_str).collect::<Vec<_>>(),
                     "purposes": k.purposes.iter().map(|p: &Purpose| p.as_str()).collect::<Vec<_>>(),
                     "models": k.models.iter().map(ModelName::as_str).collect::<Vec<_>>(),
+                    "networks": k.networks.iter().map(Network::to_string).collect::<Vec<_>>(),
                     "created": k.created.rfc3339(),
                     "expires": k.expires.rfc3339(),
                     "revoked": time(k.revoked),
@@ -53,17 +55,41 @@ pub(crate) async fn create(
         roles: body.names("roles")?,
         purposes: body.names("purposes")?,
         models: body.names("models")?,
+        networks: body.names("networks")?,
         expires: app.clock.now().plus_ms(days * DAY_MS),
     };
     body.end()?;
     to_the_end(async move {
         let created = app.admin.create_key(caller.by(), key).await?;
-        let shown = json!({
-            "id": created.id.as_str(),
-            "key": created.secret.expose(),
-            "expires": created.expires.rfc3339(),
-        });
-        Ok((StatusCode::CREATED, Json(shown)))
+        Ok((StatusCode::CREATED, shown(&created)))
+    })
+    .await
+}
+
+fn shown(created: &CreatedKey) -> Json<Value> {
+    Json(json!({
+        "id": created.id.as_str(),
+        "key": created.secret.expose(),
+        "expires": created.expires.rfc3339(),
+    }))
+}
+
+/// `POST /admin/v1/keys/{id}/rotate`. The new key is shown here and never again.
+pub(crate) async fn rotate(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Path(key): Path<String>,
+    mut body: Object,
+) -> Result<(StatusCode, Json<Value>), Fault> {
+    let key = id(&key, "key")?;
+    let hours = body.number("overlap_hours")?.unwrap_or(24);
+    if !(0..=720).contains(&hours) {
+        return Err(Fault::invalid("overlap_hours", "an integer from 0 to 720"));
+    }
+    body.end()?;
+    to_the_end(async move {
+        let created = app.admin.rotate_key(caller.by(), &key, hours * HOUR_MS).await?;
+        Ok((StatusCode::CREATED, shown(&created)))
     })
     .await
 }

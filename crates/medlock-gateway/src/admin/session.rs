@@ -41,6 +41,25 @@ pub(crate) async fn log_in(State(app): State<Arc<App>>, asked: Asked, mut body: 
     .await
 }
 
+/// `POST /admin/v1/step-up`. The session goes on under the new token only.
+pub(crate) async fn step_up(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    mut body: Object,
+) -> Result<Json<Value>, Fault> {
+    let code = Secret::new(body.need_text("otp")?);
+    body.end()?;
+    to_the_end(async move {
+        let renewed = app.admin.step_up(&caller.principal, &code, &caller.asked.request).await?;
+        Ok(Json(json!({
+            "token": renewed.token.expose(),
+            "fresh_until": renewed.fresh_until.rfc3339(),
+            "idle_expires": renewed.idle_expires.rfc3339(),
+        })))
+    })
+    .await
+}
+
 /// `POST /admin/v1/logout`.
 pub(crate) async fn log_out(State(app): State<Arc<App>>, caller: Caller) -> Result<StatusCode, Fault> {
     to_the_end(async move {
@@ -60,6 +79,7 @@ pub(crate) async fn who_am_i(caller: Caller) -> Json<Value> {
         "roles": who.roles().iter().map(RoleName::as_str).collect::<Vec<_>>(),
         "purposes": who.purposes().iter().map(|p: &Purpose| p.as_str()).collect::<Vec<_>>(),
         "second_factor": who.mfa(),
+        "second_factor_fresh": who.fresh(),
         "expires": who.expires().rfc3339(),
     }))
 }

@@ -26,6 +26,7 @@ pub(crate) async fn list(State(app): State<Arc<App>>, caller: Caller) -> Result<
                     "roles": u.roles.iter().map(RoleName::as_str).collect::<Vec<_>>(),
                     "state": state(u.state),
                     "factor": u.has_factor,
+                    "recovery_codes": u.recovery_codes,
                     "created": u.created.rfc3339(),
                 })
             })
@@ -65,7 +66,20 @@ fn state(state: UserState) -> &'static str {
 }
 
 fn factor(enrolment: &Enrolment) -> Value {
-    json!({"otpauth_url": enrolment.otpauth_url.as_str(), "totp_secret": enrolment.secret.as_str()})
+    json!({
+        "otpauth_url": enrolment.otpauth_url.as_str(),
+        "totp_secret": enrolment.secret.as_str(),
+        "recovery_codes": enrolment.codes(),
+    })
+}
+
+/// `POST /admin/v1/recovery-codes`: of the caller. They are shown here and never again.
+pub(crate) async fn new_recovery_codes(State(app): State<Arc<App>>, caller: Caller) -> Result<Json<Value>, Fault> {
+    to_the_end(async move {
+        let codes = app.admin.new_recovery_codes(caller.by()).await?;
+        Ok(Json(json!({"recovery_codes": codes.iter().map(Secret::expose).collect::<Vec<_>>()})))
+    })
+    .await
 }
 
 /// `POST /admin/v1/users/{id}/disable`.

@@ -217,3 +217,65 @@ async fn the_auditor_finds_entries_page_by_page_and_looking_is_a_record() {
     let denied = server.get("/admin/v1/audit", &admin_session).await;
     assert_eq!((denied.status.as_u16(), denied.code().as_str()), (403, "policy_denied"));
 }
+
+#[tokio::test]
+async fn a_second_factor_is_shown_again_before_access_changes() {
+    let server = Server::start().await;
+    let token = server.session("admin").await;
+    server.clock().advance_ms(6 * 60_000);
+    let owner = server.person("service").id.to_string();
+    let key = json!({"name": "new", "owner": owner, "roles": ["service"], "purposes": ["treatment"],
+                     "networks": ["192.0.2.0/24"], "expires_in_days": 30});
+    let refused = send(&server, "POST", "/admin/v1/keys", &token, key.clone()).await;
+    assert_eq!((refused.status.as_u16(), refused.code().as_str()), (403, "step_up_required"));
+    let wrong = send(&server, "POST", "/admin/v1/step-up", &token, json!({"otp": "000000"})).await;
+    assert_eq!(wrong.status, 400);
+    let code = server.person("admin").totp.code_at(medlock_domain_now(&server));
+    let renewed = send(&server, "POST", "/admin/v1/step-up", &token, json!({"otp": code})).await.json();
+    let fresh = renewed["token"].as_str().unwrap();
+    assert_eq!(server.get("/admin/v1/whoami", &token).await.status, 401, "the old token is worth nothing");
+    assert_eq!(server.get("/admin/v1/whoami", fresh).await.json()["second_factor_fresh"], true);
+    let made = send(&server, "POST", "/admin/v1/keys", fresh, key).await;
+    assert_eq!(made.status, 201, "{}", made.text);
+    let stepped: Vec<_> = server
+        .records("admin_outcome")
+        .into_iter()
+        .chain(server.records("denied"))
+        .filter(|e| e.facts.word("verb") == Some("step_up"))
+        .collect();
+    assert_eq!(stepped.len(), 2, "both tries are records");
+    // It is for another network than the one that we are in.
+    assert_eq!(server.get("/v1/models", made.json()["key"].as_str().unwrap()).await.status, 401);
+    // Rotated without networks it would be more than it was: it is not.
+    let path = format!("/admin/v1/keys/{}/rotate", made.json()["id"].as_str().unwrap());
+    let rotated = send(&server, "POST", &path, fresh, json!({"overlap_hours": 0})).await;
+    assert_eq!(rotated.status, 201, "{}", rotated.text);
+    assert_eq!(server.get("/v1/models", rotated.json()["key"].as_str().unwrap()).await.status, 401);
+    let listed = server.get("/admin/v1/keys", fresh).await.json();
+    let of = |key: &Answer| {
+        let id = key.json()["id"].clone();
+        listed["data"].as_array().unwrap().iter().find(|k| k["id"] == id).unwrap()["networks"].clone()
+    };
+    assert_eq!((of(&made), of(&rotated)), (json!(["192.0.2.0/24"]), json!(["192.0.2.0/24"])));
+    for bad in [json!({"overlap_hours": 721}), json!({"overlap_hours": "1"}), json!({"overlap": 1})] {
+        assert_eq!(send(&server, "POST", &path, fresh, bad).await.status, 400);
+    }
+}
+
+#[tokio::test]
+async fn who_has_lost_the_authenticator_logs_in_with_a_recovery_code_and_that_is_told() {
+    let server = Server::start().await;
+    let token = server.session("clinician").await;
+    let made = send(&server, "POST", "/admin/v1/recovery-codes", &token, json!(null)).await.json();
+    let codes: Vec<&str> = made["recovery_codes"].as_array().unwrap().iter().map(|c| c.as_str().unwrap()).collect();
+    assert_eq!(codes.len(), 10);
+    assert_eq!(log_in(&server, "clinician", PASSWORD, codes[3]).await.status, 200);
+    assert_eq!(log_in(&server, "clinician", PASSWORD, codes[3]).await.status, 401, "once");
+    let logged_in = server.records("login_ok");
+    let last = logged_in.last().unwrap();
+    assert_eq!(last.facts.word("factor"), Some("recovery_code"));
+    assert_eq!(medlock_review::alert::of(last), Some("recovery_code_used"));
+    assert_eq!(medlock_review::alert::of(&logged_in[0]), None);
+    let text = format!("{:?}", server.entries());
+    assert!(codes.iter().all(|c| !text.contains(c)), "no code is in the log");
+}

@@ -1,7 +1,7 @@
 //! Why somebody does what needs a reason: a word for the record, and a note that is sealed.
 
 use super::{Admin, AdminError, By};
-use medlock_audit::{Entry, Kind, Outcome};
+use medlock_audit::{Entry, Kind, Outcome, Unavailable};
 use medlock_auth::{AdminAction, AuthFailure};
 use medlock_keys::password::Secret;
 use std::str::FromStr;
@@ -89,10 +89,23 @@ impl Admin {
         }
         let By::Caller(principal, _) = by else { return Ok(()) };
         let Some(code) = &because.code else { return Err(AdminError::MfaRequired) };
-        let Err(failure) = self.auth.step_up(principal, code).await else { return Ok(()) };
+        match self.auth.show_factor(principal, code).await {
+            Ok(_) => Ok(()),
+            Err(failure) => Err(self.factor_refused(by, action, verb, failure).await?),
+        }
+    }
+
+    /// A second factor that was shown again and was not right: a record, and what the caller learns.
+    pub(super) async fn factor_refused(
+        &self,
+        by: By<'_>,
+        action: AdminAction,
+        verb: &'static str,
+        failure: AuthFailure,
+    ) -> Result<AdminError, Unavailable> {
         let entry = by.entry(Kind::Denied, action, verb).outcome(Outcome::Denied).word("why", failure.as_str());
         self.log.append(entry).await?;
-        Err(match failure {
+        Ok(match failure {
             AuthFailure::NoFactor => AdminError::MfaRequired,
             AuthFailure::Throttled => AdminError::Refused("too many codes were tried: wait a minute".into()),
             AuthFailure::Unavailable => AdminError::Failed,

@@ -3,14 +3,17 @@
 use crate::config::Settings;
 use crate::failure::{Doing, Failure};
 use crate::https;
+use crate::prompt;
 use medlock_keys::file::{read_private, write_private};
 use medlock_keys::password::Secret;
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::fs;
+use std::io::{self, IsTerminal};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use zeroize::Zeroizing;
 
@@ -18,12 +21,12 @@ use zeroize::Zeroizing;
 pub(crate) struct Client {
     http: reqwest::Client,
     base: String,
-    session: Option<Secret>,
+    session: Mutex<Option<Saved>>,
     file: PathBuf,
 }
 
 /// The session as it lies on disk, readable by its owner only.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct Saved {
     pub(crate) token: String,
     pub(crate) user: String,
@@ -33,11 +36,11 @@ pub(crate) struct Saved {
 impl Client {
     /// To the server at `at`, with the session that `medlock session login` left, if any.
     pub(crate) fn saved(settings: &Settings, at: SocketAddr) -> Result<Self, Failure> {
-        let mut client = Self::new(settings, at)?;
+        let client = Self::new(settings, at)?;
         if client.file.exists() {
             let bytes = read_private(&client.file).doing("reading the saved session")?;
             let saved: Saved = serde_json::from_slice(&bytes).doing("reading the saved session")?;
-            client.session = Some(Secret::new(saved.token.as_str()));
+            *client.session() = Some(saved);
         }
         Ok(client)
     }
@@ -50,27 +53,59 @@ impl Client {
         Ok(Self {
             http: trusting(&pem)?,
             base: format!("https://{at}"),
-            session: None,
+            session: Mutex::new(None),
             file: settings.layout.session(),
         })
     }
 
-    /// Asks; the answer's JSON, or null where there is none.
+    fn session(&self) -> MutexGuard<'_, Option<Saved>> {
+        self.session.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Asks; the answer's JSON, or null where there is none. Where a second factor has to be shown again and somebody
+    /// is there, it is asked for.
     pub(crate) async fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, Failure> {
+        let (mut status, mut answer) = self.once(method.clone(), path, body).await?;
+        if answer["error"]["code"] == "step_up_required" && io::stdin().is_terminal() {
+            self.step_up(&prompt::secret("one-time code", None)?).await?;
+            (status, answer) = self.once(method, path, body).await?;
+        }
+        if status.is_success() { Ok(answer) } else { Err(self.refusal(status, &answer)) }
+    }
+
+    /// Shows a second factor again; the session goes on under another token. Until when the factor is fresh.
+    pub(crate) async fn step_up(&self, code: &Secret) -> Result<String, Failure> {
+        const SHAPE: &str = "the server's answer lacks a token";
+        let body = json!({"otp": code.expose().trim()});
+        let (status, answer) = self.once(Method::POST, "/admin/v1/step-up", Some(&body)).await?;
+        if !status.is_success() {
+            return Err(self.refusal(status, &answer));
+        }
+        let token = answer["token"].as_str().ok_or_else(|| Failure::error(SHAPE))?;
+        let saved = self.session().clone().map(|saved| Saved { token: token.to_owned(), ..saved });
+        let saved = saved.ok_or_else(|| Failure::error("nobody is logged in"))?;
+        self.save(&saved)?;
+        *self.session() = Some(saved);
+        Ok(answer["fresh_until"].as_str().unwrap_or_default().to_owned())
+    }
+
+    async fn once(&self, method: Method, path: &str, body: Option<&Value>) -> Result<(StatusCode, Value), Failure> {
         let mut request = self.http.request(method, format!("{}{path}", self.base));
-        if let Some(session) = &self.session {
-            request = request.bearer_auth(session.expose());
+        if let Some(session) = &*self.session() {
+            request = request.bearer_auth(&session.token);
         }
         if let Some(body) = body {
             request = request.json(body);
         }
-        let (status, body) = send(request).await?;
-        if status.is_success() { Ok(body) } else { Err(self.refusal(status, &body)) }
+        send(request).await
     }
 
     fn refusal(&self, status: StatusCode, body: &Value) -> Failure {
         let said = body["error"]["message"].as_str().unwrap_or("the server did not say why");
-        match (status.as_u16(), &self.session) {
+        if body["error"]["code"] == "step_up_required" {
+            return Failure::denied("this wants your second factor shown again: medlock session step-up");
+        }
+        match (status.as_u16(), &*self.session()) {
             (401, None) => Failure::denied("a server is running and you are not logged in: medlock session login USER"),
             (401, Some(_)) => Failure::Denied(format!("{said}; log in again: medlock session login USER")),
             (400..=499, _) => Failure::denied(said),

@@ -5,14 +5,15 @@ use crate::config::Settings;
 use crate::failure::Failure;
 use crate::installation::Installation;
 use crate::lock::RunLock;
-use medlock_auth::{Enrolment, LocalOperator, NewKey, NewUser};
+use medlock_auth::{CreatedKey, Enrolment, LocalOperator, NewKey, NewUser};
 use medlock_domain::{EmergencyId, KeyId, PatientRef, RequestId, RoleName, SessionId, UserId, Username};
 use medlock_keys::digest::Digest;
 use medlock_keys::password::Secret;
 use medlock_pipeline::admin::{AdminError, Because, By, Declared, Scope, Sealed, States, Verdict};
 use serde_json::Value;
 
-const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+const HOUR_MS: i64 = 60 * 60 * 1000;
+const DAY_MS: i64 = 24 * HOUR_MS;
 
 pub(crate) struct Local {
     installation: Installation,
@@ -159,10 +160,16 @@ impl Local {
             roles: ask.roles,
             purposes: ask.purposes,
             models: ask.models,
+            networks: ask.networks,
             expires: self.installation.clock.now().plus_ms(i64::from(ask.days) * DAY_MS),
         };
         let made = self.installation.admin.create_key(self.by(), key).await.map_err(failure)?;
-        Ok(MadeKey { id: made.id.to_string(), key: made.secret.expose().to_owned(), expires: made.expires.rfc3339() })
+        Ok(made_key(&made))
+    }
+
+    pub(super) async fn rotate_key(&self, key: &KeyId, overlap_hours: u16) -> Result<MadeKey, Failure> {
+        let overlap_ms = i64::from(overlap_hours) * HOUR_MS;
+        Ok(made_key(&self.installation.admin.rotate_key(self.by(), key, overlap_ms).await.map_err(failure)?))
     }
 
     pub(super) async fn revoke_key(&self, key: &KeyId) -> Result<(), Failure> {
@@ -179,8 +186,16 @@ impl Local {
     }
 }
 
+fn made_key(made: &CreatedKey) -> MadeKey {
+    MadeKey { id: made.id.to_string(), key: made.secret.expose().to_owned(), expires: made.expires.rfc3339() }
+}
+
 fn factor(enrolment: &Enrolment) -> Factor {
-    Factor { otpauth_url: enrolment.otpauth_url.to_string(), totp_secret: enrolment.secret.to_string() }
+    Factor {
+        otpauth_url: enrolment.otpauth_url.to_string(),
+        totp_secret: enrolment.secret.to_string(),
+        recovery_codes: enrolment.recovery_codes.iter().map(|c| c.expose().to_owned()).collect(),
+    }
 }
 
 /// What was refused is a 1, what went wrong a 2.

@@ -250,6 +250,24 @@ impl Office {
         }
     }
 
+    pub(crate) async fn rotate_key(&self, key: &KeyId, overlap_hours: u16) -> Result<MadeKey, Failure> {
+        match self {
+            Office::Remote(c) => remote::rotate_key(c, key, overlap_hours).await,
+            Office::Local(l) => l.rotate_key(key, overlap_hours).await,
+        }
+    }
+
+    /// New recovery codes of whoever is logged in.
+    pub(crate) async fn new_recovery_codes(&self) -> Result<Vec<String>, Failure> {
+        match self {
+            Office::Remote(c) => remote::new_recovery_codes(c).await,
+            Office::Local(_) => Err(Failure::error(
+                "these are one's own: log in, while a server runs (or give somebody a new factor: medlock user \
+                 reset-factor USER)",
+            )),
+        }
+    }
+
     pub(crate) async fn revoke_key(&self, key: &KeyId) -> Result<(), Failure> {
         match self {
             Office::Remote(c) => remote::delete(c, &format!("/admin/v1/keys/{key}")).await,

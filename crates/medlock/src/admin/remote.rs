@@ -3,7 +3,7 @@
 use super::client::Client;
 use super::view::{Factor, Found, MadeKey, MadeUser, NewKeyAsk, PackAsk, strings};
 use crate::failure::{Doing, Failure};
-use medlock_domain::{EmergencyId, PatientRef, RequestId, RoleName, UserId, Username};
+use medlock_domain::{EmergencyId, KeyId, PatientRef, RequestId, RoleName, UserId, Username};
 use medlock_keys::digest::{Digest, hex};
 use medlock_keys::password::Secret;
 use medlock_pipeline::admin::{Because, Declared, Scope, Sealed, States, Verdict};
@@ -173,12 +173,22 @@ pub(super) async fn make_key(client: &Client, ask: &NewKeyAsk) -> Result<MadeKey
         "roles": strings(&ask.roles),
         "purposes": strings(&ask.purposes),
         "models": strings(&ask.models),
+        "networks": strings(&ask.networks),
         "expires_in_days": ask.days,
     });
     if let Some(owner) = &ask.owner {
         body["owner"] = owner.as_str().into();
     }
     read(client.ask(Method::POST, "/admin/v1/keys", Some(&body)).await?)
+}
+
+pub(super) async fn rotate_key(client: &Client, key: &KeyId, overlap_hours: u16) -> Result<MadeKey, Failure> {
+    let body = json!({"overlap_hours": overlap_hours});
+    read(client.ask(Method::POST, &format!("/admin/v1/keys/{key}/rotate"), Some(&body)).await?)
+}
+
+pub(super) async fn new_recovery_codes(client: &Client) -> Result<Vec<String>, Failure> {
+    read(client.ask(Method::POST, "/admin/v1/recovery-codes", None).await?["recovery_codes"].take())
 }
 
 fn read<T: DeserializeOwned>(answer: Value) -> Result<T, Failure> {

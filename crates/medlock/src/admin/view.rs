@@ -1,7 +1,7 @@
 //! What the verbs show, in the shapes of `/admin/v1`.
 
 use medlock_auth::{KeyInfo, SessionInfo, UserInfo, UserState};
-use medlock_domain::{ModelName, Purpose, RoleName, Timestamp, UserId};
+use medlock_domain::{ModelName, Network, Purpose, RoleName, Timestamp, UserId};
 use medlock_pipeline::admin::Day;
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +29,7 @@ pub(crate) struct UserView {
     /// `enabled`, `disabled` or `locked`.
     pub(crate) state: String,
     pub(crate) factor: bool,
+    pub(crate) recovery_codes: u32,
     pub(crate) created: String,
 }
 
@@ -40,6 +41,7 @@ impl UserView {
             roles: strings(&u.roles),
             state: state(u.state).to_owned(),
             factor: u.has_factor,
+            recovery_codes: u.recovery_codes,
             created: u.created.rfc3339(),
         }
     }
@@ -63,6 +65,7 @@ pub(crate) struct KeyView {
     pub(crate) roles: Vec<String>,
     pub(crate) purposes: Vec<String>,
     pub(crate) models: Vec<String>,
+    pub(crate) networks: Vec<String>,
     pub(crate) created: String,
     pub(crate) expires: String,
     pub(crate) revoked: Option<String>,
@@ -79,6 +82,7 @@ impl KeyView {
             roles: strings(&k.roles),
             purposes: strings(&k.purposes),
             models: strings(&k.models),
+            networks: strings(&k.networks),
             created: k.created.rfc3339(),
             expires: k.expires.rfc3339(),
             revoked: k.revoked.map(Timestamp::rfc3339),
@@ -114,6 +118,7 @@ impl SessionView {
 pub(crate) struct Factor {
     pub(crate) otpauth_url: String,
     pub(crate) totp_secret: String,
+    pub(crate) recovery_codes: Vec<String>,
 }
 
 /// A person who was just made.
@@ -129,6 +134,7 @@ pub(crate) struct NewKeyAsk {
     pub(crate) roles: Vec<RoleName>,
     pub(crate) purposes: Vec<Purpose>,
     pub(crate) models: Vec<ModelName>,
+    pub(crate) networks: Vec<Network>,
     pub(crate) days: u16,
 }
 

@@ -22,7 +22,7 @@ pub(crate) enum Policy {
     },
     /// Ask the cases of a file, and compare; exits 1 when the policies say otherwise
     Test {
-        /// Cases: [[case]] with name, roles, action, and expect = "allow" or "deny"; key, mfa, purpose, elsewhere,
+        /// Cases: [[case]] with name, roles, action, and expect = "allow" or "deny"; key, mfa, fresh, purpose, elsewhere,
         /// emergency and from where they matter
         #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
         cases: PathBuf,
@@ -59,6 +59,9 @@ pub(crate) struct Explain {
     /// Without a second factor
     #[arg(long)]
     pub(crate) no_mfa: bool,
+    /// The second factor was not shown within the last minutes
+    #[arg(long)]
+    pub(crate) no_fresh: bool,
     /// The model runs elsewhere, not in our own engine
     #[arg(long)]
     pub(crate) elsewhere: bool,

@@ -44,6 +44,7 @@ pub(crate) async fn run(args: Init, context: &Context) -> Result<(), Failure> {
                 "password": made_up.then(|| password.expose()),
                 "totp_secret": e.secret.as_str(),
                 "otpauth_url": e.otpauth_url.as_str(),
+                "recovery_codes": e.codes(),
             })),
         }));
         return Ok(());
@@ -57,7 +58,7 @@ pub(crate) async fn run(args: Init, context: &Context) -> Result<(), Failure> {
             if made_up {
                 terminal.out(format!("  password  {}", password.expose()));
             }
-            show::factor(terminal, &factor.otpauth_url, &factor.secret);
+            show::factor(terminal, &factor.otpauth_url, &factor.secret, &factor.codes());
         }
     }
     terminal.out(terminal.bold("\nNext:"));

@@ -93,11 +93,13 @@ async fn diff(now: &PolicySource, then: &PolicySource, context: &Context) -> Res
 }
 
 async fn explain(asked: PolicyQuestion, context: &Context) -> Result<(), Failure> {
-    let PolicyQuestion { roles, action, purpose, key, no_mfa, elsewhere, emergency, relation, from, dir } = asked;
+    let PolicyQuestion { roles, action, purpose, key, no_mfa, no_fresh, elsewhere, emergency, relation, from, dir } =
+        asked;
     let trial = trial(&source(dir.as_deref(), context)?).await?;
     let mfa = !no_mfa && !key;
+    let fresh = mfa && !no_fresh;
     let (from, local) = (NetworkSource(from), !elsewhere);
-    let question = Question { roles, program: key, mfa, from, action, purpose, local, emergency, relation };
+    let question = Question { roles, program: key, mfa, fresh, from, action, purpose, local, emergency, relation };
     let Answer { allowed, policies } = answer(&trial, &question)?;
     let terminal = context.terminal;
     if terminal.json {
@@ -139,6 +141,7 @@ struct Case {
     key: bool,
     /// By default as it is where nothing is amiss: shown by people, and not by programs.
     mfa: Option<bool>,
+    fresh: Option<bool>,
     #[serde(default)]
     elsewhere: bool,
     #[serde(default)]
@@ -161,6 +164,7 @@ impl Case {
             roles: self.roles.iter().map(|role| role.parse()).collect::<Result<_, _>>().map_err(bad)?,
             program: self.key,
             mfa: self.mfa.unwrap_or(!self.key),
+            fresh: self.fresh.unwrap_or(!self.key),
             from: NetworkSource(self.from.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))),
             action: self.action.clone(),
             purpose: self.purpose.as_deref().map(str::parse::<Purpose>).transpose().map_err(bad)?,

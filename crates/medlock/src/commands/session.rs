@@ -7,6 +7,7 @@ use crate::config::{self, Whereabouts};
 use crate::failure::{Doing, Failure};
 use crate::lock::{self, Holder};
 use crate::prompt;
+use crate::show;
 use crate::terminal::Terminal;
 use medlock_domain::Username;
 use reqwest::Method;
@@ -18,6 +19,21 @@ pub(crate) async fn run(verb: Session, context: &Context) -> Result<(), Failure>
     match verb {
         Session::Login { user, password_file, otp_file } => {
             log_in(&user, password_file.as_deref(), otp_file.as_deref(), context).await
+        }
+        Session::StepUp { otp_file } => {
+            let client = server(&context.whereabouts, Client::saved)?;
+            let until = client.step_up(&prompt::secret("one-time code", otp_file.as_deref())?).await?;
+            terminal.note(format!("your second factor counts as fresh until {until}"));
+            Ok(())
+        }
+        Session::RecoveryCodes => {
+            let codes = Office::with(&context.whereabouts, async |office| office.new_recovery_codes().await).await?;
+            if terminal.json {
+                terminal.json(json!({"recovery_codes": codes}));
+            } else {
+                show::recovery_codes(terminal, &codes);
+            }
+            Ok(())
         }
         Session::Logout => log_out(context).await,
         Session::List => {

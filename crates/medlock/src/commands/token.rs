@@ -1,7 +1,7 @@
 //! `medlock token`: API keys.
 
 use super::Context;
-use crate::admin::{KeyView, NewKeyAsk, Office};
+use crate::admin::{KeyView, MadeKey, NewKeyAsk, Office};
 use crate::cli::Token;
 use crate::failure::Failure;
 use crate::terminal::Terminal;
@@ -13,18 +13,17 @@ pub(crate) async fn run(verb: Token, context: &Context) -> Result<(), Failure> {
 
 async fn act(verb: Token, office: &Office, terminal: Terminal) -> Result<(), Failure> {
     match verb {
-        Token::Create { name, owner, roles, purposes, models, days } => {
+        Token::Create { name, owner, roles, purposes, models, networks, days } => {
             let owner = match owner {
                 Some(owner) => Some(office.find(&owner).await?),
                 None => None,
             };
-            let made = office.make_key(NewKeyAsk { name, owner, roles, purposes, models, days }).await?;
-            if terminal.json {
-                terminal.json(json!({"id": made.id, "key": made.key.as_str(), "expires": made.expires}));
-            } else {
-                terminal.note(format!("{} until {}; the key, shown this once:", made.id, made.expires));
-                terminal.out(made.key.as_str());
-            }
+            let made = office.make_key(NewKeyAsk { name, owner, roles, purposes, models, networks, days }).await?;
+            shown(&made, terminal);
+        }
+        Token::Rotate { id, overlap_hours } => {
+            shown(&office.rotate_key(&id, overlap_hours).await?, terminal);
+            terminal.note(format!("{id} goes on for {overlap_hours} hours at most"));
         }
         Token::List => list(&office.keys().await?, terminal),
         Token::Revoke { id } => {
@@ -33,6 +32,15 @@ async fn act(verb: Token, office: &Office, terminal: Terminal) -> Result<(), Fai
         }
     }
     Ok(())
+}
+
+fn shown(made: &MadeKey, terminal: Terminal) {
+    if terminal.json {
+        terminal.json(json!({"id": made.id, "key": made.key.as_str(), "expires": made.expires}));
+    } else {
+        terminal.note(format!("{} until {}; the key, shown this once:", made.id, made.expires));
+        terminal.out(made.key.as_str());
+    }
 }
 
 fn list(keys: &[KeyView], terminal: Terminal) {

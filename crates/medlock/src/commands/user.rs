@@ -52,7 +52,11 @@ async fn list(office: &Office, terminal: Terminal) -> Result<(), Failure> {
         return Ok(());
     }
     let row = |u: &crate::admin::UserView| {
-        let state = if u.factor { u.state.clone() } else { format!("{}, no second factor", u.state) };
+        let state = match (u.factor, u.recovery_codes) {
+            (false, _) => format!("{}, no second factor", u.state),
+            (true, 0) => format!("{}, no recovery codes", u.state),
+            (true, _) => u.state.clone(),
+        };
         vec![u.id.clone(), u.username.clone(), u.roles.join(","), state, u.created.clone()]
     };
     terminal.table(&["ID", "NAME", "ROLES", "STATE", "CREATED"], &users.iter().map(row).collect::<Vec<_>>());
@@ -65,8 +69,9 @@ fn shown(terminal: Terminal, id: &str, factor: &Factor) {
             "id": id,
             "otpauth_url": factor.otpauth_url.as_str(),
             "totp_secret": factor.totp_secret.as_str(),
+            "recovery_codes": factor.recovery_codes,
         }));
     } else {
-        show::factor(terminal, &factor.otpauth_url, &factor.totp_secret);
+        show::factor(terminal, &factor.otpauth_url, &factor.totp_secret, &factor.recovery_codes);
     }
 }

@@ -29,6 +29,7 @@ pub(crate) struct Settings {
     pub(crate) model: ModelSettings,
     pub(crate) session_idle_minutes: i64,
     pub(crate) session_absolute_hours: i64,
+    pub(crate) session_fresh_minutes: i64,
     pub(crate) limits: Limits,
     pub(crate) policy_dir: Option<PathBuf>,
     pub(crate) rules: Rules,
@@ -171,6 +172,7 @@ pub(super) fn judge(raw: Raw, base: &Path) -> Result<Settings, Vec<Mistake>> {
     let model = model(&mut j, &data);
     let session_idle_minutes = j.number("session.idle_minutes", 15, 1..=480);
     let session_absolute_hours = j.number("session.absolute_hours", 12, 1..=24);
+    let session_fresh_minutes = j.number("session.fresh_minutes", 5, 1..=60);
     let limits = limits(&mut j);
     let policy_dir = j.maybe_path("policy.dir", &data);
     let rules = Rules {
@@ -213,6 +215,7 @@ pub(super) fn judge(raw: Raw, base: &Path) -> Result<Settings, Vec<Mistake>> {
         model,
         session_idle_minutes,
         session_absolute_hours,
+        session_fresh_minutes,
         limits,
         policy_dir,
         rules,

@@ -25,7 +25,7 @@ pub(super) fn administrator(terminal: Terminal, demo: &Demo) {
     section(terminal, "THE FIRST ADMINISTRATOR, SHOWN THIS ONCE", "");
     terminal.out(format!("  user      {}", admin.username));
     terminal.out(format!("  password  {}", admin.password.expose()));
-    show::factor(terminal, &admin.factor.otpauth_url, &admin.factor.secret);
+    show::factor(terminal, &admin.factor.otpauth_url, &admin.factor.secret, &admin.factor.codes());
 }
 
 fn records(answer: &Answer, evidence: &Evidence) -> String {
@@ -119,7 +119,7 @@ pub(super) fn as_json(demo: &Demo, answer: &Answer, evidence: &Evidence) -> Valu
         "api_key": demo.key.as_str(),
         "administrator": demo.administrator.as_ref().map(|a| json!({
             "username": a.username, "password": a.password.expose(), "totp_secret": a.factor.secret.as_str(),
-            "otpauth_url": a.factor.otpauth_url.as_str(),
+            "otpauth_url": a.factor.otpauth_url.as_str(), "recovery_codes": a.factor.codes(),
         })),
         "client_sent": evidence.client_sent,
         "model_saw": evidence.model_saw,

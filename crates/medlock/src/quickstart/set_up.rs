@@ -130,6 +130,7 @@ async fn api_key(installation: &Installation) -> Result<(Zeroizing<String>, Stri
         roles: vec![clinician],
         purposes: vec![Purpose::Treatment],
         models: Vec::new(),
+        networks: Vec::new(),
         expires: installation.clock.now().plus_ms(HOUR_MS),
     };
     let made = installation.admin.create_key(by, key).await.doing("making the API key")?;

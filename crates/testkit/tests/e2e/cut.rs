@@ -35,6 +35,7 @@ async fn with_key(server: &Server) -> Caller {
         roles: vec!["clinician".parse().unwrap()],
         purposes: vec![Purpose::Treatment],
         models: Vec::new(),
+        networks: Vec::new(),
         expires: server.clock().now().plus_ms(90 * 24 * 60 * 60 * 1000),
     };
     let created = server.admin().create_key(By::Operator(&LocalOperator::new()), key).await.unwrap();
