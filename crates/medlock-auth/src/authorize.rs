@@ -4,10 +4,10 @@ use crate::error::AuthError;
 use crate::permit::{
     AdminAction, AdminPermit, Ask, ChatAction, Cut, Denied, DenyCode, Holder, Permit, PermitParts, Relation,
 };
-use crate::policy::{Action, Case, Verdict, Who};
+use crate::policy::{self, Action, Asked, Case, Decided, Who};
 use crate::principal::Principal;
 use crate::service::Auth;
-use medlock_domain::{Actor, ModelName, ProtectionMode, Purpose, RoleName, UserId};
+use medlock_domain::{Actor, ModelName, Purpose, RoleName, UserId};
 use std::sync::Arc;
 
 /// No request runs longer.
@@ -29,49 +29,18 @@ impl Auth {
         let loaded = self.loaded();
         let emergency = self.0.emergencies.find(p.user(), ask.patient.as_ref(), self.now());
         let who = Who { emergency: emergency.is_some(), relation: ask.relation, ..who(p) };
-        let case = Case::new(&loaded, &who, Some((&ask.model, ask.model_local)))
-            .ok_or_else(|| denied(DenyCode::PolicyDenied))?;
-        // A model that a policy hides does not exist, whatever else is wrong with the request.
-        let listed = case.ask(Action::ModelsList, None);
-        if !listed.allowed && !listed.policies.is_empty() {
-            return Err(Denied { code: DenyCode::ModelNotAllowed, policies: listed.policies });
-        }
-        let purpose = purpose(&case, p, ask, loaded.prefers)?;
-        let (mode, chat) = mode(&case, ask, purpose, loaded.prefers).map_err(|policies| {
-            let were = |who: Who<'_>| {
-                let case = Case::new(&loaded, &who, Some((&ask.model, ask.model_local)));
-                case.is_some_and(|case| mode(&case, ask, purpose, loaded.prefers).is_ok())
-            };
-            let code = match with_factor(&case, p, ask, purpose) {
-                true => DenyCode::MfaRequired,
-                false if purpose == Purpose::Emergency && were(Who { emergency: true, ..who }) => {
-                    DenyCode::BreakGlassRequired
-                }
-                false if were(Who { relation: Relation::Related, ..who }) => DenyCode::PatientScopeRequired,
-                false => DenyCode::PolicyDenied,
-            };
-            Denied { code, policies }
-        })?;
+        let Decided { purpose, mode, restore, policies } = policy::decide(&loaded, &who, ask)?;
         // It is what the permit is given under where that is what it is asked for.
         let emergency = emergency.filter(|_| purpose == Purpose::Emergency);
         let deadline = p.expires().min(self.now().plus_ms(LONGEST_REQUEST_MS));
-        // Only placeholders and stand-ins can be turned back.
-        let restore = match mode {
-            ProtectionMode::Tokenize | ProtectionMode::Surrogate => case.ask(Action::Restore, Some(purpose)),
-            _ => Verdict::default(),
-        };
-        let may_restore = restore.allowed;
-        let mut policies = [chat.policies, if may_restore { restore.policies } else { Vec::new() }].concat();
-        policies.sort();
-        policies.dedup();
         Ok(Permit(Arc::new(PermitParts {
             actor: p.actor().clone(),
             owner: p.user().clone(),
             model: ask.model.clone(),
             purpose,
             mode,
-            may_restore,
-            restore_tools: if may_restore { restore.restore_tools } else { Vec::new() },
+            may_restore: restore.allowed,
+            restore_tools: restore.restore_tools,
             deadline: emergency.as_ref().map_or(deadline, |e| deadline.min(e.expires)),
             epoch: loaded.epoch,
             policies,
@@ -79,6 +48,17 @@ impl Auth {
             emergency: emergency.map(|e| e.id),
             relation: ask.relation,
         })))
+    }
+
+    /// What policies see of a request, for its record. `None` of a model that is not for this credential: there policies are
+    /// not asked.
+    pub fn asked(&self, p: &Principal, ask: &Ask) -> Option<Asked> {
+        if !p.0.models.is_empty() && !p.0.models.contains(&ask.model) {
+            return None;
+        }
+        let emergency = self.0.emergencies.find(p.user(), ask.patient.as_ref(), self.now());
+        let who = Who { emergency: emergency.is_some(), relation: ask.relation, ..who(p) };
+        Some(Asked::of(&who, ask))
     }
 
     /// Whether `p` may know that there is such a model.
@@ -188,58 +168,4 @@ pub(crate) fn who(p: &Principal) -> Who<'_> {
 
 fn denied(code: DenyCode) -> Denied {
     Denied { code, policies: Vec::new() }
-}
-
-/// The purpose that the caller names, if it is one of theirs, or the only one that there can be.
-fn purpose(case: &Case<'_>, p: &Principal, ask: &Ask, prefers: bool) -> Result<Purpose, Denied> {
-    if let Some(named) = ask.purpose {
-        return if p.purposes().contains(&named) { Ok(named) } else { Err(denied(DenyCode::PolicyDenied)) };
-    }
-    if let [only] = p.purposes() {
-        return Ok(*only);
-    }
-    let mut possible = p.purposes().iter().filter(|u| mode(case, ask, **u, prefers).is_ok());
-    match (possible.next(), possible.next()) {
-        (Some(only), None) => Ok(*only),
-        (Some(_), Some(_)) => Err(denied(DenyCode::PurposeRequired)),
-        (None, _) => {
-            let mfa = p.purposes().iter().any(|u| with_factor(case, p, ask, *u));
-            let policies = p.purposes().first().and_then(|u| mode(case, ask, *u, prefers).err()).unwrap_or_default();
-            let code = if mfa { DenyCode::MfaRequired } else { DenyCode::PolicyDenied };
-            Err(Denied { code, policies })
-        }
-    }
-}
-
-/// The modes that the caller accepts, the first to be tried first. Stand-ins show the model more than
-/// placeholders: who does not ask for them gets them only where a policy prefers them.
-fn acceptable(ask: &Ask) -> impl Iterator<Item = ProtectionMode> {
-    let least = ask.at_least.unwrap_or(ProtectionMode::Tokenize);
-    ProtectionMode::ALL.into_iter().filter(move |m| *m >= least && (*m != ProtectionMode::Surrogate || *m == least))
-}
-
-/// The first mode that is permitted, with the policies that did; else those that forbade.
-fn mode(case: &Case<'_>, ask: &Ask, purpose: Purpose, prefers: bool) -> Result<(ProtectionMode, Verdict), Vec<String>> {
-    let ask_for = |m: ProtectionMode| (m, case.ask(Action::Chat(m), Some(purpose)));
-    if prefers && ask.at_least.is_none() {
-        let preferred = ProtectionMode::ALL.into_iter().map(ask_for).find(|(_, v)| v.allowed && v.preferred);
-        if let Some(found) = preferred {
-            return Ok(found);
-        }
-    }
-    let mut forbade = Vec::new();
-    for (m, verdict) in acceptable(ask).map(ask_for) {
-        if verdict.allowed {
-            return Ok((m, verdict));
-        }
-        forbade.extend(verdict.policies);
-    }
-    forbade.sort();
-    forbade.dedup();
-    Err(forbade)
-}
-
-/// Whether a second factor is all that is missing.
-fn with_factor(case: &Case<'_>, p: &Principal, ask: &Ask, purpose: Purpose) -> bool {
-    !p.mfa() && p.is_person() && acceptable(ask).any(|m| case.ask_with(Action::Chat(m), Some(purpose), true).allowed)
 }

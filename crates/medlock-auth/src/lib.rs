@@ -31,7 +31,7 @@ pub use factor::Factor;
 pub use login::NewSession;
 pub use password_rules::PasswordFlaw;
 pub use permit::{AdminAction, AdminPermit, Ask, ChatAction, Cut, Denied, DenyCode, LocalOperator, Permit, Relation};
-pub use policy::{Answer, BadQuestion, Matrix, PolicySource, PolicyText, Question, Reloaded, Trial};
+pub use policy::{Answer, Asked, BadQuestion, Matrix, PolicySource, PolicyText, Question, Reloaded, Trial};
 pub use principal::Principal;
 pub use service::{Auth, SessionLimits};
 pub use sessions::Renewed;

@@ -13,7 +13,7 @@ use futures_util::FutureExt;
 use medlock_audit::Log;
 use medlock_auth::{Ask, Auth, ChatAction, DenyCode, Permit, Principal};
 use medlock_deid::{BlockedOutput, Detector, NotProtected, OnLeak, ProtectedText, Searched, Surrogates, protect_all};
-use medlock_domain::{ClassCounts, HolderId, PatientRef, PhiClass, PhiText};
+use medlock_domain::{ClassCounts, PatientRef, PhiClass, PhiText};
 use medlock_keys::digest::{Digest, sha256};
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, OnceLock};
@@ -191,7 +191,7 @@ impl Inner {
         way: &mut Way,
     ) -> Result<(), Refusal> {
         let Parsed { chat, stream } = parse(&arrival.body)?;
-        let (permit, card) = self.permit(&arrival, way.recorder.declared(), &chat).await?;
+        let (permit, card) = self.permit(&arrival, &mut way.recorder, &chat).await?;
         let declared = arrival.patient.clone();
         drop(arrival);
         let sampling_n = chat.sampling.n;
@@ -237,7 +237,7 @@ impl Inner {
     async fn permit(
         &self,
         arrival: &Arrival,
-        patient: Option<&HolderId>,
+        recorder: &mut Recorder,
         chat: &Chat<PhiText>,
     ) -> Result<(Permit, ModelCard), Refusal> {
         let not_found = || {
@@ -251,9 +251,10 @@ impl Inner {
             model_local: card.local,
             purpose: arrival.purpose,
             at_least: arrival.at_least,
-            patient: patient.cloned(),
+            patient: recorder.declared().cloned(),
             relation: relation(self.relationships.as_deref(), &arrival.principal, arrival.patient.as_ref()).await,
         };
+        recorder.asked(self.auth.asked(&arrival.principal, &ask));
         let permit = self.auth.authorize(&arrival.principal, &ask).map_err(|denied| match denied.code {
             DenyCode::ModelNotAllowed => not_found(),
             DenyCode::MfaRequired => {

@@ -7,7 +7,7 @@ use crate::generate::{Finish, ModelCard, Usage};
 use crate::guard::Inspection;
 use crate::patients::Patients;
 use medlock_audit::{Entry, Holder, HolderRole, Kind, Log, Outcome, Receipt, Unavailable};
-use medlock_auth::{Permit, Relation};
+use medlock_auth::{Asked, Permit};
 use medlock_deid::ProtectedText;
 use medlock_domain::{Actor, ClassCounts, HolderId, RequestId};
 use medlock_keys::digest::Digest;
@@ -25,6 +25,7 @@ pub(crate) struct Recorder {
     authorised: u64,
     finish: Option<Finish>,
     said: Option<Said>,
+    asked: Option<Asked>,
 }
 
 /// What decided, by version and digest.
@@ -53,12 +54,28 @@ impl Recorder {
             .content(arrival.body.as_slice());
         let receipt = log.append(entry).await?.id().to_string();
         let (request, patients) = (arrival.request.clone(), Patients::default());
-        Ok(Self { log, actor, request, holders, patients, receipt, authorised: 0, finish: None, said: None })
+        Ok(Self {
+            log,
+            actor,
+            request,
+            holders,
+            patients,
+            receipt,
+            authorised: 0,
+            finish: None,
+            said: None,
+            asked: None,
+        })
     }
 
     /// Whom the request turned out to be about; in the record of what was decided.
     pub(crate) fn about(&mut self, patients: Patients) {
         self.patients = patients;
+    }
+
+    /// What policies were asked; in the record of what was decided.
+    pub(crate) fn asked(&mut self, asked: Option<Asked>) {
+        self.asked = asked;
     }
 
     /// The patient that the request declares, as records name them.
@@ -81,12 +98,11 @@ impl Recorder {
         decided: &Decided<'_>,
     ) -> impl Future<Output = Result<Receipt, Unavailable>> + use<> {
         let mut entry = self
-            .entry(Kind::Permit)
+            .with_asked(self.entry(Kind::Permit))
             .outcome(Outcome::Ok)
-            .word("model", card.name.as_str())
             .word("purpose", permit.purpose().as_str())
             .word("mode", permit.mode().as_str())
-            .int("model_local", i64::from(card.local))
+            .int("restores", i64::from(permit.may_restore()))
             .word("policies", &permit.policies().join(","))
             .int("policy_epoch", permit.epoch() as i64)
             .digest("policy", decided.policy)
@@ -96,9 +112,6 @@ impl Recorder {
             .word("found_classes", &report.counts.to_string())
             .content(as_json(safe, &self.patients).to_string());
         entry = self.patients.note(entry);
-        if permit.relation() != Relation::Unasked {
-            entry = entry.word("relation", permit.relation().as_str());
-        }
         if let Some(emergency) = permit.emergency() {
             entry = entry.word("emergency", emergency.as_str());
         }
@@ -142,7 +155,7 @@ impl Recorder {
             _ => Kind::Denied,
         };
         let entry = self.entry(kind).outcome(outcome(Some(refusal))).word("code", refusal.code.as_str());
-        self.log.append(self.with_said(self.patients.note(entry))).await.map(drop)
+        self.log.append(self.with_said(self.patients.note(self.with_asked(entry)))).await.map(drop)
     }
 
     /// The end: what was authorised, how much of it was written, and whether the writer got to the
@@ -164,6 +177,12 @@ impl Recorder {
         if self.log.append(entry).await.is_err() {
             tracing::error!(request = %self.request, "the closing record could not be written");
         }
+    }
+
+    fn with_asked(&self, entry: Entry) -> Entry {
+        let Some(asked) = &self.asked else { return entry };
+        let entry = asked.numbers().into_iter().fold(entry, |entry, (name, value)| entry.int(name, value));
+        asked.words().iter().fold(entry, |entry, (name, value)| entry.word(name, value))
     }
 
     fn with_said(&self, entry: Entry) -> Entry {

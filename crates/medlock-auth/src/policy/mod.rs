@@ -2,10 +2,13 @@
 
 mod decide;
 mod load;
+mod request;
 mod trial;
 
 pub(crate) use decide::{Action, Case, Verdict, Who};
 pub(crate) use load::Loaded;
+pub use request::Asked;
+pub(crate) use request::{Decided, decide};
 pub use trial::{Answer, BadQuestion, Matrix, Question, Trial};
 
 use crate::error::AuthError;

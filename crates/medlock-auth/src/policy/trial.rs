@@ -1,7 +1,7 @@
 //! Policies looked at before they are in force: whether they are right, what they would say, and what they would say
 //! otherwise than others.
 
-use super::{Action, Case, Loaded, PolicySource, Verdict, Who};
+use super::{Action, Asked, Case, Decided, Loaded, PolicySource, Verdict, Who};
 use crate::error::AuthError;
 use crate::permit::{AdminAction, Relation};
 use medlock_domain::{ModelName, NetworkSource, ProtectionMode, Purpose, RoleName};
@@ -122,6 +122,22 @@ impl Trial {
         }
         let Verdict { allowed, policies, .. } = self.verdict(action, question);
         Ok(Answer { allowed, policies })
+    }
+
+    /// What they would have given to a request of the past, in words: purpose, protection and whether what was hidden
+    /// would have come back; or why nothing.
+    pub fn again(&self, asked: &Asked) -> String {
+        match asked.decide(&self.0) {
+            Ok(Decided { purpose, mode, restore, .. }) => {
+                format!("{mode} for {purpose}{}", if restore.allowed { ", restored" } else { "" })
+            }
+            Err(denied) => denied.code.as_str().to_owned(),
+        }
+    }
+
+    /// Whether they would have let it through.
+    pub fn permits(&self, asked: &Asked) -> bool {
+        asked.decide(&self.0).is_ok()
     }
 
     fn verdict(&self, action: Action, question: &Question) -> Verdict {

@@ -1,6 +1,7 @@
 use crate::bench::*;
-use medlock_auth::{AdminAction, AuthError, DenyCode, PolicySource, PolicyText};
+use medlock_auth::{AdminAction, Ask, Asked, AuthError, DenyCode, PolicySource, PolicyText, Relation, Trial};
 use medlock_domain::{ProtectionMode, Purpose};
+use std::collections::BTreeMap;
 
 fn texts(list: &[(&str, &str)]) -> PolicySource {
     let text = |(name, text): &(&str, &str)| PolicyText { name: (*name).into(), text: (*text).into() };
@@ -146,4 +147,35 @@ async fn policies_of_a_directory_are_read_anew() {
     let reloaded = b.auth.reload_policy(&operator(AdminAction::PolicyReload), 1).await.unwrap();
     assert_ne!(reloaded.digest, before);
     assert_eq!((reloaded.epoch, reloaded.policies), (2, 1));
+}
+
+#[tokio::test]
+async fn what_a_record_says_of_a_request_is_all_that_policies_saw() {
+    let b = Bench::new().await;
+    let p = b.person("jdoe", &["clinician", "researcher"]).await;
+    let person = b.log_in(&p).await.unwrap().principal;
+    let key = b.by_token(&b.key(&p, &["clinician"], &[Purpose::Treatment]).await.secret).await.unwrap();
+    let trial = Trial::of(&PolicySource::Shipped).await.unwrap();
+    let modes = [None, Some(ProtectionMode::Identified), Some(ProtectionMode::Redact)];
+    for who in [&person, &key] {
+        for purpose in [None, Some(Purpose::Treatment), Some(Purpose::Research), Some(Purpose::Emergency)] {
+            for (at_least, relation) in modes.iter().flat_map(|m| Relation::ALL.map(|r| (*m, r))) {
+                let ask = Ask { at_least, relation, ..ask(purpose) };
+                let asked = b.auth.asked(who, &ask).unwrap();
+                let mut facts: BTreeMap<&str, String> = asked.words().into_iter().collect();
+                facts.extend(asked.numbers().map(|(name, n)| (name, n.to_string())));
+                assert_eq!(Asked::from_facts(|name| facts.get(name).map(String::as_str)), Some(asked.clone()));
+                let said = match b.auth.authorize(who, &ask) {
+                    Ok(permit) => {
+                        let restored = if permit.may_restore() { ", restored" } else { "" };
+                        format!("{} for {}{restored}", permit.mode(), permit.purpose())
+                    }
+                    Err(denied) => denied.code.as_str().to_owned(),
+                };
+                assert_eq!(trial.again(&asked), said, "{facts:?}");
+                facts.remove("roles");
+                assert_eq!(Asked::from_facts(|name| facts.get(name).map(String::as_str)), None);
+            }
+        }
+    }
 }

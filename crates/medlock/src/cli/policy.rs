@@ -36,6 +36,16 @@ pub(crate) enum Policy {
         #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
         dir: PathBuf,
     },
+    /// What other policies would have decided otherwise of the requests that the audit log tells of; exits 1 when
+    /// there is something
+    Replay {
+        /// The others
+        #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+        dir: PathBuf,
+        /// Since when: a time such as 2026-11-23T08:00:00Z, or 90m, 24h, 7d ago
+        #[arg(long, value_name = "TIME", default_value = "7d")]
+        since: String,
+    },
     /// What the policies say to one question, and which of them
     Explain(Explain),
     /// Let the running server read its policies anew; those with mistakes do not come into force

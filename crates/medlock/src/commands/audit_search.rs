@@ -133,7 +133,7 @@ pub(super) fn filters(args: &AuditSearch) -> Result<Vec<(String, String)>, Failu
 }
 
 /// A moment, or so long ago.
-fn time(text: &str, flag: &str) -> Result<Timestamp, Failure> {
+pub(super) fn time(text: &str, flag: &str) -> Result<Timestamp, Failure> {
     let ago = || {
         let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
         let unit = match unit {

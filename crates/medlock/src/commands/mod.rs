@@ -17,6 +17,7 @@ mod key;
 mod model;
 mod paper;
 mod policy;
+mod policy_replay;
 mod serve;
 mod session;
 mod token;

@@ -1,6 +1,6 @@
 //! `medlock policy`.
 
-use super::Context;
+use super::{Context, policy_replay};
 use crate::admin::Office;
 use crate::cli::{Policy, PolicyQuestion};
 use crate::config;
@@ -30,6 +30,10 @@ pub(crate) async fn run(verb: Policy, context: &Context) -> Result<(), Failure> 
         }
         Policy::Test { cases, dir } => test(&cases, &source(dir.as_deref(), context)?, context).await,
         Policy::Diff { dir } => diff(&source(None, context)?, &PolicySource::Directory(dir), context).await,
+        Policy::Replay { dir, since } => {
+            let then = trial(&PolicySource::Directory(dir)).await?;
+            policy_replay::run(&then, &since, context).await
+        }
         Policy::Explain(question) => explain(question, context).await,
         Policy::Reload => {
             let epoch = Office::with(&context.whereabouts, async |office| office.reload_policy().await).await?;

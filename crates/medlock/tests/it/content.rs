@@ -59,6 +59,8 @@ fn a_security_officer_opens_holds_and_erases() {
     let number = medlock(data, &format!("{}\n", code(1)), &hold).code(0).json()["hold"].to_string();
     assert_eq!(server.stop("-TERM"), 0);
 
+    replays(data);
+
     // The same on the files, as the local operator.
     let erase = ["audit", "erase", "--patient", "-", "--reason", "patient-request"];
     assert!(medlock(data, "48213377\n", &erase).code(2).err.contains("--yes"));
@@ -100,4 +102,43 @@ fn ask(data: &Path, address: &str, key: &str) -> (u16, String) {
 #[expect(clippy::disallowed_methods, reason = "the server under test has the real clock")]
 pub(crate) fn now() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() as i64
+}
+
+/// Other policies are asked about the two requests of the past: one that was let through, one that was not.
+fn replays(data: &Path) {
+    let own = data.join("own");
+    let dir = own.to_str().unwrap();
+    medlock(data, "", &["policy", "init", dir]).code(0);
+    let replay = ["policy", "replay", dir];
+    let same = medlock(data, "", &replay).code(0);
+    assert!(same.err.contains("2 requests since") && same.out.is_empty(), "{} {}", same.out, same.err);
+    let edit = |file: &str, from: &str, to: &str| {
+        let path = own.join(file);
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.contains(from));
+        fs::write(path, text.replace(from, to)).unwrap();
+    };
+    edit("everybody.cedar", "[\"unrelated\", \"unknown\"]", "[\"unknown\"]");
+    edit("clinician.cedar", "action == Medlock::Action::\"restore\"", "action == Medlock::Action::\"chat:identified\"");
+    let differs = medlock(data, "", &replay).code(1).out;
+    let lines: Vec<&str> = differs.lines().collect();
+    assert_eq!(lines.len(), 2, "{differs}");
+    assert!(
+        lines[0]
+            .starts_with("+ clinician, key: patient_scope_required -> tokenize for treatment: 1 request, such as req_"),
+        "{differs}"
+    );
+    assert!(
+        lines[1].starts_with("+ clinician, key: tokenize for treatment, restored -> tokenize for treatment:"),
+        "{differs}"
+    );
+    edit("clinician.cedar", "Medlock::Action::\"chat:tokenize\",\n", "");
+    edit("clinician.cedar", "Medlock::Action::\"chat:redact\",\n", "");
+    edit("clinician.cedar", "Medlock::Action::\"chat:block\"\n", "Medlock::Action::\"chat:identified\"\n");
+    let gone = medlock(data, "", &[&replay[..], &["--json"]].concat()).code(1).json();
+    assert_eq!((&gone["compared"], &gone["left_out"]), (&2.into(), &0.into()), "{gone}");
+    assert!(gone["changes"].as_array().unwrap().iter().any(|c| c["permits"] == false), "{gone}");
+    let nothing = medlock(data, "", &[&replay[..], &["--since", "2030-01-01T00:00:00Z"]].concat()).code(0);
+    assert!(nothing.err.contains("0 requests"), "{}", nothing.err);
+    assert!(medlock(data, "", &[&replay[..], &["--since", "soon"]].concat()).code(2).err.contains("--since"));
 }
