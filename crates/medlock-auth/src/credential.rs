@@ -28,6 +28,14 @@ pub enum Credential {
 }
 
 impl Credential {
+    /// The public half of the key that this says it is. Nothing has been checked yet.
+    pub fn key(&self) -> Option<KeyId> {
+        match self {
+            Self::ApiKey(key) => key_id(key),
+            Self::None | Self::Session(_) => None,
+        }
+    }
+
     /// Sorts a bearer token by its prefix. What has neither prefix is an API key, and unknown.
     pub fn from_bearer(token: Secret) -> Self {
         if token.expose().starts_with(SESSION_PREFIX) { Self::Session(token) } else { Self::ApiKey(token) }

@@ -32,7 +32,7 @@ pub struct Ask {
 }
 
 /// What the caller is to the patient that a request declares.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Relation {
     /// Nobody keeps account of it here.
     #[default]

@@ -3,7 +3,7 @@
 use crate::config::{Limits, Parts};
 use crate::metrics::Metrics;
 use crate::quota::Quotas;
-use crate::throttle::Throttle;
+use crate::throttle::{Misused, Throttle};
 use crate::wire::Bounds;
 use medlock_audit::Log;
 use medlock_auth::Auth;
@@ -25,6 +25,7 @@ pub(crate) struct App {
     pub(crate) limits: Limits,
     pub(crate) metrics: Metrics,
     pub(crate) throttle: Throttle,
+    pub(crate) misused: Misused,
     pub(crate) quotas: Quotas,
     pub(crate) chats: Arc<Semaphore>,
 }
@@ -42,6 +43,7 @@ impl App {
             limits,
             metrics: Metrics::new(),
             throttle: Throttle::new(limits.failed_auth_per_minute),
+            misused: Misused::default(),
             quotas: Quotas::new(limits.requests_per_minute, limits.requests_at_once),
             chats: Arc::new(Semaphore::new(limits.in_flight)),
         }

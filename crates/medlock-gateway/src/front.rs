@@ -14,7 +14,7 @@ use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method};
 use medlock_audit::{Entry, Kind, Outcome};
 use medlock_auth::{AuthFailure, Principal};
-use medlock_domain::{NetworkSource, RequestId};
+use medlock_domain::{Actor, KeyId, NetworkSource, RequestId};
 use medlock_keys::random;
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
@@ -99,10 +99,18 @@ async fn admit(app: &App, asked: &Asked, parts: &Parts) -> Result<Option<Princip
         return Ok(None);
     }
     let failure = match credential::from_headers(&parts.headers) {
-        Ok(credential) => match app.auth.authenticate(credential, asked.from).await {
-            Ok(principal) => return Ok(Some(principal)),
-            Err(failure) => failure,
-        },
+        Ok(credential) => {
+            let key = credential.key();
+            match app.auth.authenticate(credential, asked.from).await {
+                Ok(principal) => return Ok(Some(principal)),
+                Err(failure) => {
+                    if let (AuthFailure::WrongNetwork, Some(key)) = (failure, key) {
+                        misused(app, asked, &key).await?;
+                    }
+                    failure
+                }
+            }
+        }
         Err(credential::Malformed) => AuthFailure::Unknown,
     };
     if failure == AuthFailure::Unavailable {
@@ -113,6 +121,20 @@ async fn admit(app: &App, asked: &Asked, parts: &Parts) -> Result<Option<Princip
         Some(retry_after_s) => Err(HttpFault::TooManyAttempts { retry_after_s }.into()),
         None => Err(failure.into()),
     }
+}
+
+/// Somebody has a key that is to be used elsewhere: perhaps it was stolen. A record, which is an alert.
+async fn misused(app: &App, asked: &Asked, key: &KeyId) -> Result<(), Fault> {
+    if !app.misused.first(key, app.clock.now()) {
+        return Ok(());
+    }
+    let entry = Entry::new(Kind::Denied, Actor::Unauthenticated)
+        .request(asked.request.clone())
+        .outcome(Outcome::Denied)
+        .word("code", AuthFailure::WrongNetwork.as_str())
+        .word("key", key.as_str())
+        .word("from", &asked.from.0.to_string());
+    app.log.append(entry).await.map(drop).map_err(|_| Fault::audit_unavailable())
 }
 
 /// A refusal of somebody who is known is a record, if nobody else made one.

@@ -1,8 +1,8 @@
 //! Failed attempts to authenticate, counted per source and minute. Credentials that are good are
 //! never held up: a hospital behind one address must not be shut out by one script with an old key.
 
-use medlock_domain::{NetworkSource, Timestamp};
-use std::collections::HashMap;
+use medlock_domain::{KeyId, NetworkSource, Timestamp};
+use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, PoisonError};
 
@@ -54,6 +54,22 @@ impl Throttle {
         f(count);
         let left_ms = (minute + 1) * MINUTE_MS - now.0;
         (*count > self.per_minute).then(|| u32::try_from(left_ms / 1000).unwrap_or(60) + 1)
+    }
+}
+
+/// Which keys were misused in this minute: what is recorded of each once. Only keys that there are get here.
+#[derive(Default)]
+pub(crate) struct Misused(Mutex<(i64, HashSet<KeyId>)>);
+
+impl Misused {
+    /// Whether this is the first time in this minute.
+    pub(crate) fn first(&self, key: &KeyId, now: Timestamp) -> bool {
+        let minute = now.0.div_euclid(MINUTE_MS);
+        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if seen.0 != minute {
+            *seen = (minute, HashSet::new());
+        }
+        seen.1.insert(key.clone())
     }
 }
 

@@ -55,7 +55,7 @@ pub(crate) struct Who<'a> {
 }
 
 /// What the policies said.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Verdict {
     pub(crate) allowed: bool,
     /// The `@id` of those that decided, sorted.

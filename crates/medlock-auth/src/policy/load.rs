@@ -1,6 +1,7 @@
 //! From texts to a set that may decide. Everything that is wrong is reported together.
 
 use super::PolicyText;
+use super::request::Decisions;
 use crate::error::PolicyMistake;
 use cedar_policy::{Authorizer, Entities, Policy, PolicyId, PolicySet, Schema, ValidationMode, Validator};
 use medlock_domain::RoleName;
@@ -22,6 +23,10 @@ pub(crate) struct Loaded {
     pub(crate) epoch: u64,
     /// The roles that policies speak of.
     pub(crate) roles: BTreeSet<RoleName>,
+    /// Whether a policy speaks of where a request comes from.
+    pub(crate) sees_network: bool,
+    /// What has been decided under it.
+    pub(crate) decisions: Decisions,
     /// Whether a policy prefers its mode to `tokenize`.
     pub(crate) prefers: bool,
 }
@@ -44,8 +49,11 @@ impl Loaded {
             return Err(mistakes);
         }
         let prefers = set.policies().any(|p| p.annotation("preferred").is_some());
-        let digest = digest(texts);
-        Ok(Loaded { set, schema, base, authorizer: Authorizer::new(), digest, epoch, roles, prefers })
+        // Of the policy as it was understood: its text may spell the word in other ways.
+        let sees = |p: &Policy| p.to_json().map_or(true, |json| json.to_string().contains("network"));
+        let sees_network = set.policies().any(sees);
+        let (digest, authorizer, decisions) = (digest(texts), Authorizer::new(), Decisions::default());
+        Ok(Loaded { set, schema, base, authorizer, digest, epoch, roles, sees_network, decisions, prefers })
     }
 }
 
@@ -107,10 +115,16 @@ impl<'a> Reading<'a> {
             return Err(format!("{id}: @restore_tools is a list of tool names, A-Z a-z 0-9 _ -, with commas between"));
         }
         for literal in policy.entity_literals() {
-            if literal.type_name().to_string() == "Medlock::Role" {
-                let name: &str = literal.id().unescaped();
-                let role = name.parse().map_err(|_| format!("{id}: a role is 1 to 32 of a-z 0-9 -"))?;
-                self.roles.insert(role);
+            match literal.type_name().to_string().as_str() {
+                "Medlock::Role" => {
+                    let name: &str = literal.id().unescaped();
+                    let role = name.parse().map_err(|_| format!("{id}: a role is 1 to 32 of a-z 0-9 -"))?;
+                    self.roles.insert(role);
+                }
+                "Medlock::Person" | "Medlock::Machine" => {
+                    return Err(format!("{id}: it names a person or a key; policies name roles: make one for them"));
+                }
+                _ => {}
             }
         }
         if self.from.contains_key(id) {

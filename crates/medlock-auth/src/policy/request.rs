@@ -3,8 +3,12 @@
 use super::{Action, Case, Loaded, Verdict, Who};
 use crate::permit::{Ask, ChatAction, Denied, DenyCode, Relation};
 use medlock_domain::{ModelName, NetworkSource, ProtectionMode, Purpose, RoleName};
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::{PoisonError, RwLock};
 
 /// What the policies give.
+#[derive(Debug, Clone)]
 pub(crate) struct Decided {
     pub(crate) purpose: Purpose,
     pub(crate) mode: ProtectionMode,
@@ -14,8 +18,43 @@ pub(crate) struct Decided {
     pub(crate) policies: Vec<String>,
 }
 
-/// Asks them.
+/// Asks them, or remembers what they said: policies are deterministic, and name no person and no key, so that everybody
+/// who is alike to them is told the same.
 pub(crate) fn decide(loaded: &Loaded, who: &Who<'_>, ask: &Ask) -> Result<Decided, Denied> {
+    let mut alike = (Asked::of(who, ask), who.fresh);
+    if !loaded.sees_network {
+        alike.0.from = NetworkSource(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+    }
+    if let Some(decided) = loaded.decisions.get(&alike) {
+        return decided;
+    }
+    let decided = evaluate(loaded, who, ask);
+    loaded.decisions.keep(alike, decided.clone());
+    decided
+}
+
+/// What was decided under one generation of policies, of requests that are alike.
+#[derive(Default)]
+pub(crate) struct Decisions(RwLock<HashMap<(Asked, bool), Result<Decided, Denied>>>);
+
+impl Decisions {
+    /// Full, it is begun anew: whoever fills it (by asking from many networks) only makes others wait for Cedar.
+    const MOST: usize = 4096;
+
+    fn get(&self, alike: &(Asked, bool)) -> Option<Result<Decided, Denied>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).get(alike).cloned()
+    }
+
+    fn keep(&self, alike: (Asked, bool), decided: Result<Decided, Denied>) {
+        let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if all.len() >= Self::MOST {
+            all.clear();
+        }
+        all.insert(alike, decided);
+    }
+}
+
+fn evaluate(loaded: &Loaded, who: &Who<'_>, ask: &Ask) -> Result<Decided, Denied> {
     let about = Some((&ask.model, ask.model_local));
     let case = Case::new(loaded, who, about).ok_or_else(|| denied(DenyCode::PolicyDenied))?;
     // A model that a policy hides does not exist, whatever else is wrong with the request.
@@ -52,7 +91,7 @@ pub(crate) fn decide(loaded: &Loaded, who: &Who<'_>, ask: &Ask) -> Result<Decide
 }
 
 /// All that policies see of a request to a model: its record has it, so that others can be asked about it later.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Asked {
     program: bool,
     roles: Vec<RoleName>,

@@ -1,6 +1,9 @@
 use crate::bench::*;
-use medlock_auth::{AdminAction, Ask, Asked, AuthError, DenyCode, PolicySource, PolicyText, Relation, Trial};
-use medlock_domain::{ProtectionMode, Purpose};
+use medlock_auth::{
+    AdminAction, Ask, Asked, AuthError, Credential, DenyCode, PolicySource, PolicyText, Relation, Trial,
+};
+use medlock_domain::{NetworkSource, ProtectionMode, Purpose};
+use medlock_keys::password::Secret;
 use std::collections::BTreeMap;
 
 fn texts(list: &[(&str, &str)]) -> PolicySource {
@@ -177,5 +180,51 @@ async fn what_a_record_says_of_a_request_is_all_that_policies_saw() {
                 assert_eq!(Asked::from_facts(|name| facts.get(name).map(String::as_str)), None);
             }
         }
+    }
+}
+
+const CHAT: &str = r#"@id("chat") permit (principal, action in Medlock::Action::"chat", resource);
+@id("list") permit (principal, action == Medlock::Action::"models:list", resource);"#;
+
+#[tokio::test]
+async fn what_is_remembered_of_a_decision_is_not_told_to_another_network() {
+    for inside in ["context.network", r#"context["net\u{77}ork"]"#] {
+        let near = format!(
+            r#"@id("near") forbid (principal, action in Medlock::Action::"chat", resource)
+               unless {{ {inside}.isInRange(ip("192.0.2.0/24")) }};"#
+        );
+        let service =
+            r#"@id("s") permit (principal in Medlock::Role::"service", action == Medlock::Action::"login", resource);"#;
+        let b = Bench::with(texts(&[("a.cedar", CHAT), ("b.cedar", &near), ("c.cedar", service), ("d.cedar", LOGIN)]))
+            .await;
+        let owner = b.person("owner", &["service"]).await;
+        let key = b.key(&owner, &["service"], &[Purpose::Treatment]).await;
+        for (from, may) in [("192.0.2.7", true), ("203.0.113.7", false), ("192.0.2.7", true), ("203.0.113.7", false)] {
+            let credential = Credential::ApiKey(Secret::new(key.secret.expose()));
+            let who = b.auth.authenticate(credential, NetworkSource(from.parse().unwrap())).await.unwrap();
+            assert_eq!(b.auth.authorize(&who, &ask(None)).is_ok(), may, "{inside} {from}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_remembered_of_a_decision_ends_with_the_policies() {
+    let service =
+        r#"@id("s") permit (principal in Medlock::Role::"service", action == Medlock::Action::"login", resource);"#;
+    let b = Bench::with(texts(&[("a.cedar", CHAT), ("c.cedar", service), ("d.cedar", LOGIN)])).await;
+    let owner = b.person("owner", &["service"]).await;
+    let who = b.by_token(&b.key(&owner, &["service"], &[Purpose::Treatment]).await.secret).await.unwrap();
+    assert!(b.auth.authorize(&who, &ask(None)).is_ok());
+    let reload = operator(AdminAction::PolicyReload);
+    b.auth.reload_policy_from(&reload, texts(&[("c.cedar", service), ("d.cedar", LOGIN)]), 1).await.unwrap();
+    assert!(b.auth.authorize(&who, &ask(None)).is_err());
+}
+
+#[tokio::test]
+async fn a_policy_that_names_a_person_is_refused() {
+    for whom in [r#"principal == Medlock::Person::"usr_0""#, r#"principal == Medlock::Machine::"key_0""#] {
+        let text = format!(r#"@id("one") permit ({whom}, action == Medlock::Action::"models:list", resource);"#);
+        let mistakes = Trial::of(&texts(&[("a.cedar", &text), ("d.cedar", LOGIN)])).await.err().unwrap().to_string();
+        assert!(mistakes.contains("policies name roles"), "{mistakes}");
     }
 }

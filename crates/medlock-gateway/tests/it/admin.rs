@@ -246,6 +246,14 @@ async fn a_second_factor_is_shown_again_before_access_changes() {
     assert_eq!(stepped.len(), 2, "both tries are records");
     // It is for another network than the one that we are in.
     assert_eq!(server.get("/v1/models", made.json()["key"].as_str().unwrap()).await.status, 401);
+    assert_eq!(server.get("/v1/models", made.json()["key"].as_str().unwrap()).await.status, 401);
+    let told: Vec<_> = server
+        .entries()
+        .into_iter()
+        .filter(|e| medlock_review::alert::of(e) == Some("key_from_wrong_network"))
+        .collect();
+    assert_eq!(told.len(), 1, "once a minute");
+    assert_eq!(told[0].facts.word("key"), made.json()["id"].as_str());
     // Rotated without networks it would be more than it was: it is not.
     let path = format!("/admin/v1/keys/{}/rotate", made.json()["id"].as_str().unwrap());
     let rotated = send(&server, "POST", &path, fresh, json!({"overlap_hours": 0})).await;
