@@ -79,12 +79,19 @@ struct Wishes {
     at_least: Option<ProtectionMode>,
 }
 
+const PATIENT: &str = "x-medlock-patient";
+const PURPOSE: &str = "x-medlock-purpose";
+const PROTECTION: &str = "x-medlock-protection";
+
 fn wishes(headers: &HeaderMap) -> Result<Wishes, HttpFault> {
-    let patient =
-        wish(headers, "x-medlock-patient", "one patient's record number or FHIR reference, up to 64 ASCII characters")?;
-    let purpose =
-        wish(headers, "x-medlock-purpose", "treatment, payment, operations, research, emergency or patient-request")?;
-    let at_least = wish(headers, "x-medlock-protection", "identified, surrogate, tokenize, redact or block")?;
+    // A misspelt wish for more protection must not be passed over.
+    let ours = |name: &HeaderName| name.as_str().starts_with("x-medlock-");
+    if headers.keys().any(|name| ours(name) && ![PATIENT, PURPOSE, PROTECTION].contains(&name.as_str())) {
+        return Err(HttpFault::UnknownHeader);
+    }
+    let patient = wish(headers, PATIENT, "one patient's record number or FHIR reference, up to 64 ASCII characters")?;
+    let purpose = wish(headers, PURPOSE, "treatment, payment, operations, research, emergency or patient-request")?;
+    let at_least = wish(headers, PROTECTION, "identified, surrogate, tokenize, redact or block")?;
     Ok(Wishes { patient, purpose, at_least })
 }
 
@@ -190,6 +197,7 @@ mod tests {
         for bad in [
             &[("x-medlock-purpose", "curiosity")][..],
             &[("x-medlock-protection", "none")],
+            &[("x-medlock-protect", "redact")],
             &[("x-medlock-purpose", "research"), ("x-medlock-purpose", "treatment")],
             &[("x-medlock-patient", "---")],
             &[("x-medlock-patient", "1"), ("x-medlock-patient", "2")],

@@ -20,6 +20,7 @@ pub(crate) enum HttpFault {
     BodyBroken,
     BodyEncoded,
     BadHeader { name: &'static str, expected: &'static str },
+    UnknownHeader,
     TooManyAttempts { retry_after_s: u32 },
     TooManyRequests,
     OverQuota(Over),
@@ -254,6 +255,12 @@ impl From<HttpFault> for Fault {
             HttpFault::BadHeader { name, expected } => {
                 Self::new(S::BAD_REQUEST, "invalid_value", format!("the header {name} must be {expected}")).param(name)
             }
+            HttpFault::UnknownHeader => Self::new(
+                S::BAD_REQUEST,
+                "unsupported_field",
+                "of the headers x-medlock-…, a request may have x-medlock-patient, x-medlock-purpose and \
+                 x-medlock-protection",
+            ),
             HttpFault::TooManyAttempts { retry_after_s } => {
                 Self::new(S::TOO_MANY_REQUESTS, "rate_limit_exceeded", "too many failed attempts from this network")
                     .after(retry_after_s)

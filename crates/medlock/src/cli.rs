@@ -207,6 +207,13 @@ pub(crate) enum User {
     },
     /// Everybody
     List,
+    /// Review who has what access: rights and keys that nobody used, rights that do not belong together; exits 1 when
+    /// there are some
+    Review {
+        /// Since when: a time such as 2026-11-23T08:00:00Z, or 30d, 90d ago
+        #[arg(long, value_name = "TIME", default_value = "90d")]
+        since: String,
+    },
     /// Shut a person out; their sessions end
     Disable {
         /// A name or id

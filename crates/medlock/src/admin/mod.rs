@@ -193,6 +193,25 @@ impl Office {
         }
     }
 
+    /// Takes every entry that these hold of, oldest first.
+    pub(crate) async fn each_entry(
+        &self,
+        filters: &[(&str, &str)],
+        mut take: impl FnMut(&serde_json::Map<String, Value>),
+    ) -> Result<(), Failure> {
+        let page = [("order", "oldest"), ("limit", "1000")];
+        let filters = filters.iter().chain(&page).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let mut filters: Vec<(String, String)> = filters.collect();
+        let fixed = filters.len();
+        loop {
+            let Found { data, next } = self.search(&filters).await?;
+            data.iter().for_each(&mut take);
+            let Some(next) = next else { return Ok(()) };
+            filters.truncate(fixed);
+            filters.push(("cursor".to_owned(), next));
+        }
+    }
+
     pub(crate) async fn users(&self) -> Result<Vec<UserView>, Failure> {
         match self {
             Office::Remote(c) => remote::list(c, "/admin/v1/users").await,

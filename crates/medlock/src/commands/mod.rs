@@ -22,6 +22,7 @@ mod serve;
 mod session;
 mod token;
 mod user;
+mod user_review;
 mod witness;
 
 use crate::cli::Command;

@@ -43,14 +43,14 @@ pub(crate) async fn run(verb: Policy, context: &Context) -> Result<(), Failure> 
     }
 }
 
-fn source(dir: Option<&Path>, context: &Context) -> Result<PolicySource, Failure> {
+pub(super) fn source(dir: Option<&Path>, context: &Context) -> Result<PolicySource, Failure> {
     let configured = || Ok(config::load(&context.whereabouts)?.policy_dir);
     let dir = dir.map_or_else(configured, |dir| Ok::<_, Failure>(Some(dir.to_owned())))?;
     Ok(dir.map_or(PolicySource::Shipped, PolicySource::Directory))
 }
 
 /// Mistakes are what somebody looks for: a 1.
-async fn trial(source: &PolicySource) -> Result<Trial, Failure> {
+pub(super) async fn trial(source: &PolicySource) -> Result<Trial, Failure> {
     Trial::of(source).await.map_err(|e| match e {
         AuthError::Policy(_) => Failure::denied(e.to_string()),
         e => Failure::Error(e.to_string()),

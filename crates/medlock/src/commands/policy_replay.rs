@@ -3,14 +3,11 @@
 
 use super::Context;
 use super::audit_search::time;
-use crate::admin::{Found, Office};
+use crate::admin::Office;
 use crate::failure::Failure;
 use medlock_auth::{Asked, Trial};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
-
-/// Entries that are asked for at a time.
-const PAGE: &str = "1000";
 
 /// Requests that are alike, decided otherwise.
 #[derive(Default)]
@@ -23,38 +20,22 @@ struct Change {
 pub(super) async fn run(then: &Trial, since: &str, context: &Context) -> Result<(), Failure> {
     let since = time(since, "--since")?.rfc3339();
     let (mut compared, mut untold, mut changes) = (0u64, 0u64, BTreeMap::<(bool, String), Change>::new());
-    let each = async |office: &Office| {
-        let mut cursor: Option<String> = None;
-        loop {
-            let mut filters: Vec<(String, String)> =
-                [("kind", "permit,denied"), ("since", &since), ("order", "oldest"), ("limit", PAGE)]
-                    .map(|(name, value)| (name.to_owned(), value.to_owned()))
-                    .to_vec();
-            filters.extend(cursor.take().map(|at| ("cursor".to_owned(), at)));
-            let Found { data, next } = office.search(&filters).await?;
-            for entry in &data {
-                match told(entry) {
-                    Told::Nothing => {}
-                    Told::Old => untold += 1,
-                    Told::Request(asked, was) => {
-                        compared += 1;
-                        let is = then.again(&asked);
-                        if is != was {
-                            let key = (then.permits(&asked), format!("{}: {was} -> {is}", asked.who()));
-                            let change = changes.entry(key).or_default();
-                            change.requests += 1;
-                            entry["request"].as_str().unwrap_or_default().clone_into(&mut change.example);
-                        }
-                    }
-                }
-            }
-            cursor = next;
-            if cursor.is_none() {
-                return Ok(());
+    let take = |entry: &Map<String, Value>| match told(entry) {
+        Told::Nothing => {}
+        Told::Old => untold += 1,
+        Told::Request(asked, was) => {
+            compared += 1;
+            let is = then.again(&asked);
+            if is != was {
+                let key = (then.permits(&asked), format!("{}: {was} -> {is}", asked.who()));
+                let change = changes.entry(key).or_default();
+                change.requests += 1;
+                entry["request"].as_str().unwrap_or_default().clone_into(&mut change.example);
             }
         }
     };
-    Office::with(&context.whereabouts, each).await?;
+    let decisions = [("kind", "permit,denied"), ("since", since.as_str())];
+    Office::with(&context.whereabouts, async |office| office.each_entry(&decisions, take).await).await?;
 
     let terminal = context.terminal;
     let differ: u64 = changes.values().map(|c| c.requests).sum();

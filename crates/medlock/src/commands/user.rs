@@ -1,6 +1,6 @@
 //! `medlock user`.
 
-use super::Context;
+use super::{Context, user_review};
 use crate::admin::{Factor, Office};
 use crate::cli::User;
 use crate::failure::Failure;
@@ -10,10 +10,11 @@ use crate::terminal::Terminal;
 use serde_json::json;
 
 pub(crate) async fn run(verb: User, context: &Context) -> Result<(), Failure> {
-    Office::with(&context.whereabouts, async |office| act(verb, office, context.terminal).await).await
+    Office::with(&context.whereabouts, async |office| act(verb, office, context).await).await
 }
 
-async fn act(verb: User, office: &Office, terminal: Terminal) -> Result<(), Failure> {
+async fn act(verb: User, office: &Office, context: &Context) -> Result<(), Failure> {
+    let terminal = context.terminal;
     match verb {
         User::Add { name, roles, password_file } => {
             let password = prompt::new_secret("password", password_file.as_deref())?;
@@ -23,6 +24,7 @@ async fn act(verb: User, office: &Office, terminal: Terminal) -> Result<(), Fail
             }
             shown(terminal, &made.id, &made.factor);
         }
+        User::Review { since } => user_review::run(&since, office, context).await?,
         User::List => list(office, terminal).await?,
         User::Disable { user } => {
             office.set_disabled(&office.find(&user).await?, true).await?;

@@ -16,8 +16,17 @@ fn the_command_line_works_through_the_server_and_the_server_stops_cleanly() {
     let config = data.join("medlock.toml");
     let text = fs::read_to_string(&config).unwrap().replace("127.0.0.1:8443", "127.0.0.1:0");
     fs::write(&config, format!("{text}dir = {:?}\n", models.to_str().unwrap())).unwrap();
-    let auditor = medlock(data, "a passphrase for auditors\n", &["user", "add", "aud", "--role", "auditor", "--json"]);
+    let auditor = medlock(
+        data,
+        "a passphrase for auditors\n",
+        &["user", "add", "aud", "--role", "auditor", "--role", "researcher", "--json"],
+    );
     let auditor = TotpSecret::from_base32(auditor.code(0).json()["totp_secret"].as_str().unwrap()).unwrap();
+    medlock(data, "a passphrase of nobody\n", &["user", "add", "idle", "--role", "service"]).code(0);
+    let unused = ["token", "create", "idle", "--owner", "idle", "--role", "service", "--purpose", "treatment"];
+    medlock(data, "", &unused).code(0);
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    let since = medlock_domain::Timestamp(now() * 1000).rfc3339();
     let mut server = Serving::start(data, &["serve"], " serving ");
 
     let busy = medlock(data, "", &["serve"]).code(2);
@@ -66,6 +75,26 @@ fn the_command_line_works_through_the_server_and_the_server_stops_cleanly() {
     assert!(shown(data, "server_stop").contains("server_stop"));
     assert!(shown(data, "login_failed").contains("why=wrong_code"));
     assert_eq!(shown(data, "login_ok").lines().count(), 2);
+
+    // What of it all was not used.
+    let review = ["user", "review", "--since", &since];
+    let found = medlock(data, "", &[&review[..], &["--json"]].concat()).code(1).json();
+    let findings: Vec<(&str, &str)> = found["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|f| (f["what"].as_str().unwrap(), f["mend"].as_str().unwrap()))
+        .collect();
+    let [role, person, key] = findings[..] else { panic!("{findings:#?}") };
+    assert_eq!(role, ("did nothing that takes the role researcher", "medlock user set-roles aud auditor"));
+    assert_eq!(person.1, "medlock user disable idle");
+    assert!(key.0 == "was not used" && key.1.starts_with("medlock token revoke key_"));
+    let printed = medlock(data, "", &review).code(1).out;
+    assert!(printed.contains("aud since") && printed.contains("LAST LOG-IN"), "{printed}");
+    medlock(data, "", &["user", "set-roles", "aud", "auditor"]).code(0);
+    medlock(data, "", &["user", "disable", "idle"]).code(0);
+    medlock(data, "", &["token", "revoke", key.1.rsplit(' ').next().unwrap()]).code(0);
+    medlock(data, "", &review).code(0);
     assert!(shown(data, "log_read").contains("filters=action,kind"));
     medlock(data, "", &["audit", "verify"]).code(0);
     // The lock is free again.
