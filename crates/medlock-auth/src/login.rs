@@ -59,7 +59,12 @@ impl Auth {
         };
         let id = found.as_ref().map(|u| u.id.clone());
         let fail = |failure| fail(failure, id.as_ref());
-        let attempt = self.0.throttle.begin(user, from, now).ok_or_else(|| fail(AuthFailure::Throttled))?;
+        let shown = self.shown(found.as_ref(), otp.as_ref()).await.map_err(fail)?;
+        let attempt = match &shown {
+            Some(Shown::Recovery(_)) => self.0.throttle.begin_with_recovery_code(user, from, now),
+            _ => self.0.throttle.begin(user, from, now),
+        };
+        let attempt = attempt.ok_or_else(|| fail(AuthFailure::Throttled))?;
         let counters = match &id {
             Some(id) => self.0.store.user_counters(id).await.map_err(|e| fail(unavailable(e)))?,
             None => None,
@@ -69,7 +74,6 @@ impl Auth {
             self.0.throttle.not_tried(&attempt);
             return Err(fail(AuthFailure::Throttled));
         };
-        let shown = self.shown(found.as_ref(), otp.as_ref()).await.map_err(fail)?;
         let (user, shown) = match judge(found, counters, right, shown) {
             Ok(both) => both,
             Err(failure) => {
@@ -221,7 +225,9 @@ fn judge(
     shown: Option<Shown>,
 ) -> Result<(UserRow, Option<Shown>), AuthFailure> {
     let user = user.ok_or(AuthFailure::Unknown)?;
-    if counters.is_none_or(|c| c.failures >= FAILURES_DISABLE) {
+    // A recovery code is another authenticator, and too long to be guessed: with it nobody can be locked out for good.
+    let other = matches!(shown, Some(Shown::Recovery(_)));
+    if counters.is_none_or(|c| c.failures >= FAILURES_DISABLE) && !other {
         return Err(AuthFailure::Locked);
     }
     if user.disabled {

@@ -3,6 +3,7 @@
 use crate::bench::*;
 use medlock_auth::AuthFailure::*;
 use medlock_auth::{AdminAction, DenyCode, Factor, LoginFailure, NewSession};
+use medlock_domain::NetworkSource;
 use medlock_keys::password::Secret;
 
 async fn with_code(b: &Bench, who: &Person, code: &str) -> Result<NewSession, LoginFailure> {
@@ -106,4 +107,28 @@ async fn new_recovery_codes_take_the_place_of_the_old() {
     let fresh = b.auth.enrol_totp(&operator(AdminAction::UsersManage), &p.id, 9).await.unwrap();
     assert_eq!(with_code(&b, &p, codes[1].expose()).await.unwrap_err().failure, WrongCode);
     assert!(with_code(&b, &p, fresh.codes()[0]).await.is_ok());
+}
+
+#[tokio::test]
+async fn whoever_guesses_at_an_account_does_not_lock_its_owner_out_for_good() {
+    let b = Bench::new().await;
+    let p = b.person("root", &["admin"]).await;
+    for _ in 0..100 {
+        b.store.add_failure(&p.id).await.unwrap();
+    }
+    let guess = async |n: u8| {
+        let from = NetworkSource(std::net::IpAddr::from([198, 51, 100, n]));
+        b.auth.log_in(&p.name, Secret::new("a guess, a guess"), None, from).await.unwrap_err().failure
+    };
+    for n in 0..5 {
+        assert_eq!(guess(n).await, Locked);
+    }
+    assert_eq!(guess(9).await, Throttled);
+    assert_eq!(b.log_in(&p).await.unwrap_err().failure, Throttled, "the usual way is closed");
+    let wrong =
+        b.auth.log_in(&p.name, Secret::new("a guess, a guess"), Some(Secret::new(p.recovery[0].as_str())), here());
+    assert_eq!(wrong.await.unwrap_err().failure, WrongPassword, "a code alone opens nothing");
+    assert!(with_code(&b, &p, &p.recovery[0]).await.is_ok());
+    b.clock.advance_ms(30_000);
+    assert!(b.log_in(&p).await.is_ok(), "and then the usual way is open again");
 }
