@@ -125,7 +125,8 @@ impl Auth {
     }
 
     /// Makes a key that may what this one may, in its place: anybody's, or with `own:credentials` one's own. The old one
-    /// goes on for `overlap_ms`, so that programs can change over; the new one lasts as long as the old one did.
+    /// goes on for `overlap_ms`, so that programs can change over; the new one lasts as long as the old one was made for, or,
+    /// made by its owner, until the old one would have ended: how long it may last was somebody else's to say.
     ///
     /// # Errors
     /// [`AuthError::NotFound`] when there is none of that name that is alive.
@@ -153,7 +154,10 @@ impl Auth {
                 return Err(AuthError::RolesBeyondOwner);
             }
             let (id, secret, secret_hash) = credential::new_key();
-            let expires = now.plus_ms((old.expires.0 - old.created.0).clamp(1, YEAR_MS));
+            let expires = match by.action {
+                AdminAction::KeysManage => now.plus_ms((old.expires.0 - old.created.0).clamp(1, YEAR_MS)),
+                _ => old.expires,
+            };
             let new = ApiKeyRow { id, secret_hash, created: now, expires, log_index, last_used: None, ..old.clone() };
             // The new one first: a crash between leaves two keys that are known, never none.
             auth.0.store.insert_key(&new).await.map_err(taken("key"))?;
