@@ -330,6 +330,11 @@ impl Log {
         self.0.shared.noise.count(source, what, self.0.clock.now());
     }
 
+    /// The time by which entries are dated.
+    pub fn now(&self) -> Timestamp {
+        self.0.clock.now()
+    }
+
     /// Whether entries can be recorded, as far as is known.
     pub fn healthy(&self) -> bool {
         self.0.shared.queue.is_open() && !self.0.shared.is_unwitnessed(self.0.clock.now())

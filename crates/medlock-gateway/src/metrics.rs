@@ -12,6 +12,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use std::fmt;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -86,6 +87,7 @@ pub(crate) struct Metrics {
     emergencies_overdue: Gauge,
     behind: Family<Receiver, Gauge>,
     failing: Family<Receiver, Gauge>,
+    delay: Family<Receiver, Gauge<f64, AtomicU64>>,
 }
 
 const SECONDS: [f64; 14] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0, 120.0];
@@ -108,6 +110,7 @@ impl Metrics {
             emergencies_overdue: Gauge::default(),
             behind: Family::default(),
             failing: Family::default(),
+            delay: Family::default(),
             registry: Registry::default(),
         };
         registry.register("requests", "Requests answered, by route and status", metrics.requests.clone());
@@ -136,6 +139,8 @@ impl Metrics {
         registry.register("audit_sink_behind_entries", behind, metrics.behind.clone());
         let failing = "1 while the last delivery to a receiver failed";
         registry.register("audit_sink_failing", failing, metrics.failing.clone());
+        let delay = "Age of the oldest entry of the last delivery to a receiver when it was taken";
+        registry.register("audit_sink_delay_seconds", delay, metrics.delay.clone());
         Self { registry, ..metrics }
     }
 
@@ -175,11 +180,12 @@ impl Metrics {
             Review::Overdue(days) => days,
             Review::Unknown => -1,
         });
-        for (sink, Progress { delivered, failing, .. }) in deliveries.all() {
+        for (sink, Progress { delivered, failing, delay_ms, .. }) in deliveries.all() {
             let behind = i64::try_from(log.size().saturating_sub(delivered)).unwrap_or(i64::MAX);
             let receiver = Receiver { sink };
             self.behind.get_or_create(&receiver).set(behind);
             self.failing.get_or_create(&receiver).set(i64::from(failing));
+            self.delay.get_or_create(&receiver).set(delay_ms as f64 / 1000.0);
         }
         let mut out = String::new();
         match encode(&mut out, &self.registry) {

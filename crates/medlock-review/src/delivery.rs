@@ -47,6 +47,8 @@ pub struct Progress {
     pub failing: bool,
     /// It takes alerts only.
     pub alerts: bool,
+    /// How old the oldest entry of the last delivery was when it was taken.
+    pub delay_ms: i64,
 }
 
 impl Deliveries {
@@ -128,7 +130,7 @@ impl Delivery {
         alerts: bool,
     ) -> io::Result<Self> {
         let Place { delivered, .. } = Place::read(state)?;
-        deliveries.set(name, Progress { delivered, failing: false, alerts });
+        deliveries.set(name, Progress { delivered, failing: false, alerts, delay_ms: 0 });
         let (audit, state) = (audit.to_owned(), state.to_owned());
         Ok(Self { name: name.to_owned(), exporter, audit, state, log, deliveries, alerts, steady: STEADY })
     }
@@ -190,14 +192,21 @@ impl Delivery {
         }
         let first = first.index;
         let wanted = batch.iter().map(|(_, entry)| entry).filter(|entry| !self.alerts || alert::of(entry).is_some());
+        let oldest = wanted.clone().map(|entry| entry.time).min();
         let lines: Vec<String> = wanted.map(|entry| self.exporter.line(entry)).collect();
         if !lines.is_empty() {
             sink.take(first, &lines).await?;
         }
+        // Of a batch that has nothing for it, it was told as fast as before.
+        let delay_ms = match oldest {
+            Some(time) => (self.log.now().0 - time.0).max(0),
+            None => self.deliveries.all().get(&self.name).map_or(0, |progress| progress.delay_ms),
+        };
         let place = Place { at: next, delivered: place.delivered + batch.len() as u64 };
         let state = self.state.clone();
         tokio::task::spawn_blocking(move || place.write(&state)).await.map_err(io::Error::other)??;
-        self.deliveries.set(&self.name, Progress { delivered: place.delivered, failing: false, alerts: self.alerts });
+        let (delivered, alerts) = (place.delivered, self.alerts);
+        self.deliveries.set(&self.name, Progress { delivered, failing: false, alerts, delay_ms });
         Ok(true)
     }
 
@@ -252,18 +261,18 @@ mod tests {
         }
     }
 
-    fn log_in(audit: &std::path::Path) -> Log {
+    fn log_in(audit: &std::path::Path) -> (Log, Arc<ManualClock>) {
         let signing = SigningKey::generate();
         Log::create(audit, "test.example/audit", &signing).unwrap();
         let clock = Arc::new(ManualClock::new(Timestamp(1_700_000_000_000)));
-        Log::open(audit, signing, ReadingKey::generate().public(), clock).unwrap()
+        (Log::open(audit, signing, ReadingKey::generate().public(), clock.clone()).unwrap(), clock)
     }
 
     #[tokio::test]
     async fn every_entry_is_delivered_in_order_across_failures_and_restarts() {
         let dir = tempfile::tempdir().unwrap();
         let (audit, state) = (dir.path().join("audit"), dir.path().join("siem.state"));
-        let log = log_in(&audit);
+        let (log, clock) = log_in(&audit);
         let append = async |n: i64| {
             let entry = Entry::new(Kind::Release, Actor::Server).int("n", n).content(*b"Jane Roe");
             log.append(entry).await.unwrap();
@@ -297,7 +306,9 @@ mod tests {
         // The segment's start, three, and one record each that it failed and went on.
         arrived(6).await;
         first.abort();
+        assert_eq!(deliveries.all()["siem"].delay_ms, 0);
         append(3).await;
+        clock.advance_ms(4_000);
         let second = begin(Duration::from_millis(50));
         arrived(7).await;
         second.abort();
@@ -307,7 +318,7 @@ mod tests {
         let kinds = lines.iter().filter(|line| line.contains("\"delivery\"")).count();
         assert_eq!(kinds, 2, "one record for each change, however many tries: {lines:#?}");
         assert!(!lines.concat().contains("Jane"));
-        assert_eq!(deliveries.all()["siem"], Progress { delivered: 7, failing: false, alerts: false });
+        assert_eq!(deliveries.all()["siem"], Progress { delivered: 7, failing: false, alerts: false, delay_ms: 4_000 });
     }
 
     /// Fails every other time.
@@ -325,7 +336,7 @@ mod tests {
     async fn a_receiver_that_comes_and_goes_is_not_told_of_itself_for_ever() {
         let dir = tempfile::tempdir().unwrap();
         let (audit, state) = (dir.path().join("audit"), dir.path().join("siem.state"));
-        let log = log_in(&audit);
+        let (log, _clock) = log_in(&audit);
         let exporter = Exporter::new(Format::Jsonl, [7; 32], "test.example/audit", "0");
         let deliveries = Deliveries::default();
         let made = Delivery::new("siem", exporter, log.clone(), &audit, &state, deliveries.clone(), false).unwrap();
