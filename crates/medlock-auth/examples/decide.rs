@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "an example prints")]
 
 use medlock_auth::{
-    AdminAction, Ask, Auth, ChatAction, Credential, LocalOperator, NewKey, NewUser, PolicySource, PolicyText,
+    AdminAction, Ask, Auth, ChatAction, Credential, LocalOperator, NewKey, NewUser, Origin, PolicySource, PolicyText,
     SessionLimits,
 };
 use medlock_domain::{ManualClock, NetworkSource, Purpose, Timestamp, UserId};
@@ -27,7 +27,7 @@ async fn main() {
     let store = Store::open(&dir.path().join("medlock.db"), keys).await.unwrap();
     populate(&store, people).await;
     let source = PolicySource::Texts(texts(policies).await);
-    let auth = Auth::open(store, source, clock, SessionLimits::default()).await.unwrap();
+    let auth = Auth::open(store, source, clock, SessionLimits::default(), &Origin::localhost()).await.unwrap();
     println!("{policies} policies, {people} people, {RUNS} times each");
 
     let operator = LocalOperator::new();

@@ -20,6 +20,10 @@ pub enum AuthFailure {
     WrongCode,
     /// The one-time code was right, and has been used before.
     ReplayedCode,
+    /// The passkey is not the person's, or signed something else than it was asked to.
+    WrongPasskey,
+    /// The passkey's counter has not gone on: somebody has a copy of it.
+    ClonedPasskey,
     /// Policy wants a second factor and the person has none.
     NoFactor,
     /// The key or session is over.
@@ -47,6 +51,8 @@ impl AuthFailure {
             Self::WrongPassword => "wrong_password",
             Self::WrongCode => "wrong_code",
             Self::ReplayedCode => "replayed_code",
+            Self::WrongPasskey => "wrong_passkey",
+            Self::ClonedPasskey => "cloned_passkey",
             Self::NoFactor => "no_factor",
             Self::Expired => "expired",
             Self::Revoked => "revoked",
@@ -156,6 +162,15 @@ pub enum AuthError {
     /// The name of a key is outside its grammar.
     #[error("a key's name is 1 to 64 of A-Z a-z 0-9 . _ -")]
     BadKeyName,
+    /// What a person calls a passkey is shown in lists.
+    #[error("a passkey's name is 1 to 64 characters")]
+    BadPasskeyName,
+    /// The authenticator's answer does not belong to what it was asked.
+    #[error("the passkey was not accepted: begin again")]
+    Passkey,
+    /// A person has a few.
+    #[error("nobody has more than {} passkeys: remove one first", crate::passkey::MOST)]
+    TooManyPasskeys,
     /// A key ends, and within a year.
     #[error("the expiry must lie in the future and within one year")]
     BadExpiry,

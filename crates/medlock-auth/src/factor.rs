@@ -3,9 +3,10 @@
 use crate::authenticate::unavailable;
 use crate::error::AuthFailure;
 use crate::login::FAILURES_DISABLE;
+use crate::passkey::Assertion;
 use crate::principal::Principal;
 use crate::service::Auth;
-use medlock_domain::UserId;
+use medlock_domain::{CeremonyId, UserId};
 use medlock_keys::digest::{Digest, sha256};
 use medlock_keys::password::Secret;
 use medlock_keys::totp::TotpSecret;
@@ -24,6 +25,8 @@ pub enum Factor {
     Totp,
     /// A recovery code.
     RecoveryCode,
+    /// A passkey, which stands for the password as well.
+    Passkey,
 }
 
 impl Factor {
@@ -32,8 +35,18 @@ impl Factor {
         match self {
             Self::Totp => "totp",
             Self::RecoveryCode => "recovery_code",
+            Self::Passkey => "passkey",
         }
     }
+}
+
+/// How somebody who is logged in shows that it is them still.
+#[derive(Debug)]
+pub enum Proof {
+    /// A one-time code, or a recovery code.
+    Code(Secret),
+    /// A passkey's answer in a ceremony that [`Auth::begin_passkey_step_up`] began.
+    Passkey(CeremonyId, Box<Assertion>),
 }
 
 /// A second factor that is right, and not used up yet.

@@ -1,4 +1,4 @@
-//! Who is it, and may they. People log in with a password and a one-time code and work in a
+//! Who is it, and may they. People log in with a passkey, or a password and a one-time code, and work in a
 //! session; programs bring an API key that a person answers for. Either becomes a [`Principal`],
 //! and only a [`Principal`] can be given a [`Permit`], by policies that are validated against a
 //! schema before they count. Deny is the default, a `forbid` wins over every `permit`, and a policy
@@ -14,6 +14,7 @@ mod emergency;
 mod error;
 mod factor;
 mod login;
+mod passkey;
 mod password_rules;
 mod permit;
 mod policy;
@@ -27,8 +28,9 @@ pub use admin::{CreatedKey, CreatedUser, Enrolment, KeyInfo, NewKey, NewUser, Se
 pub use credential::Credential;
 pub use emergency::NewEmergency;
 pub use error::{AuthError, AuthFailure, LoginFailure, PolicyMistake};
-pub use factor::Factor;
+pub use factor::{Factor, Proof};
 pub use login::NewSession;
+pub use passkey::{Assertion, Attestation, BadOrigin, Ceremony, Origin, PasskeyInfo};
 pub use password_rules::PasswordFlaw;
 pub use permit::{AdminAction, AdminPermit, Ask, ChatAction, Cut, Denied, DenyCode, LocalOperator, Permit, Relation};
 pub use policy::{Answer, Asked, BadQuestion, Matrix, PolicySource, PolicyText, Question, Reloaded, Trial};

@@ -151,7 +151,7 @@ impl Auth {
         });
     }
 
-    fn may_log_in(&self, user: &UserRow, mfa: bool, from: NetworkSource) -> bool {
+    pub(crate) fn may_log_in(&self, user: &UserRow, mfa: bool, from: NetworkSource) -> bool {
         let loaded = self.loaded();
         let who = Who {
             id: user.id.as_str(),
@@ -167,7 +167,7 @@ impl Auth {
         Case::new(&loaded, &who, None).is_some_and(|case| case.ask(Action::Login, None).allowed)
     }
 
-    async fn begin(
+    pub(crate) async fn begin(
         &self,
         user: UserRow,
         factor: Option<Factor>,

@@ -3,6 +3,7 @@
 use crate::emergency::Emergencies;
 use crate::error::AuthError;
 use crate::factor::Nobody;
+use crate::passkey::{Origin, Passkeys};
 use crate::permit::AdminAction;
 use crate::permit::AdminPermit;
 use crate::policy::{Loaded, PolicySource, Reloaded};
@@ -54,6 +55,7 @@ pub(crate) struct Inner {
     pub(crate) hashing: Semaphore,
     pub(crate) hashing_queue: AtomicUsize,
     pub(crate) nobody: Nobody,
+    pub(crate) passkeys: Passkeys,
     /// One change of people, keys or policies at a time.
     pub(crate) changing: tokio::sync::Mutex<()>,
     keys_used: Mutex<HashMap<KeyId, Timestamp>>,
@@ -65,7 +67,7 @@ pub(crate) struct Inner {
 const FLUSH_MS: i64 = 30_000;
 
 impl Auth {
-    /// Opens with policies that pass strict validation.
+    /// Opens with policies that pass strict validation; passkeys are bound to `origin`.
     ///
     /// # Errors
     /// [`AuthError::Policy`] with every mistake in them.
@@ -74,6 +76,7 @@ impl Auth {
         policy: PolicySource,
         clock: Arc<dyn Clock>,
         limits: SessionLimits,
+        origin: &Origin,
     ) -> Result<Auth, AuthError> {
         let loaded = Loaded::new(&policy.texts().await?, 1).map_err(AuthError::Policy)?;
         let now = clock.now();
@@ -93,6 +96,7 @@ impl Auth {
             hashing: Semaphore::new(2),
             hashing_queue: AtomicUsize::new(0),
             nobody: Nobody::new(),
+            passkeys: Passkeys::new(origin),
             changing: tokio::sync::Mutex::new(()),
             keys_used: Mutex::new(HashMap::new()),
             last_flush: AtomicI64::new(now.0),

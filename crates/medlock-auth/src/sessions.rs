@@ -4,7 +4,7 @@
 use crate::authenticate::unavailable;
 use crate::credential;
 use crate::error::AuthFailure;
-use crate::factor::Factor;
+use crate::factor::{Factor, Proof};
 use crate::principal::Principal;
 use crate::service::{Auth, SessionLimits};
 use medlock_domain::{Actor, SessionId, Timestamp, UserId};
@@ -132,9 +132,12 @@ impl Auth {
     ///
     /// # Errors
     /// As [`Auth::show_factor`]; or the session ended meanwhile.
-    pub async fn step_up(&self, principal: &Principal, code: &Secret) -> Result<Renewed, AuthFailure> {
+    pub async fn step_up(&self, principal: &Principal, proof: &Proof) -> Result<Renewed, AuthFailure> {
         let Actor::Person { session, .. } = principal.actor().clone() else { return Err(AuthFailure::NoFactor) };
-        let factor = self.show_factor(principal, code).await?;
+        let factor = match proof {
+            Proof::Code(code) => self.show_factor(principal, code).await?,
+            Proof::Passkey(ceremony, answer) => self.show_passkey(principal, ceremony, answer).await?,
+        };
         let (token, digest) = credential::new_token();
         let now = self.now();
         let written = self.0.store.renew_session(&session, digest, now).await.map_err(unavailable)?;

@@ -81,7 +81,7 @@ impl Throttle {
 }
 
 /// A host has a whole /64 of IPv6 to itself, so that is what counts.
-fn source_key(from: NetworkSource) -> Digest {
+pub(crate) fn source_key(from: NetworkSource) -> Digest {
     match from.0.to_canonical() {
         IpAddr::V4(a) => sha256(&[b"4", &a.octets()]),
         IpAddr::V6(a) => sha256(&[b"6", &a.octets()[..8]]),

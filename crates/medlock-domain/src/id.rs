@@ -87,6 +87,14 @@ random_id!(
     HolderId, "hld"
 );
 random_id!(
+    /// A passkey's name in lists and records; opens nothing.
+    PasskeyId, "psk"
+);
+random_id!(
+    /// A WebAuthn ceremony that has begun: finds what was asked of the authenticator.
+    CeremonyId, "cer"
+);
+random_id!(
     /// One use of emergency access.
     EmergencyId, "emg"
 );

@@ -13,7 +13,10 @@ mod text;
 
 pub use actor::{Actor, NetworkSource};
 pub use clock::{Clock, ManualClock, Timestamp};
-pub use id::{BadId, EmergencyId, HolderId, KeyId, ModelName, RequestId, RoleName, SessionId, UserId, Username};
+pub use id::{
+    BadId, CeremonyId, EmergencyId, HolderId, KeyId, ModelName, PasskeyId, RequestId, RoleName, SessionId, UserId,
+    Username,
+};
 pub use mode::ProtectionMode;
 pub use network::{BadNetwork, Network};
 pub use patient::{BadPatient, PatientRef};

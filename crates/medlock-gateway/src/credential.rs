@@ -1,5 +1,6 @@
 //! What a caller shows at the door.
 
+use crate::cookie;
 use hyper::HeaderMap;
 use hyper::header::{AUTHORIZATION, HeaderValue};
 use medlock_auth::Credential;
@@ -12,15 +13,28 @@ const MAX: usize = 256;
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Malformed;
 
+/// In what a credential came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Carrier {
+    /// A header that a program sets.
+    Header,
+    /// A cookie, which a browser sends by itself.
+    Cookie,
+}
+
 /// Takes the credential out of the headers: `Authorization: Bearer`, or `x-api-key`, or both when
-/// they say the same (some clients send both). Two that differ are nobody.
-pub(crate) fn from_headers(headers: &HeaderMap) -> Result<Credential, Malformed> {
+/// they say the same (some clients send both), or a browser's cookie. Two that differ are nobody.
+pub(crate) fn from_headers(headers: &HeaderMap) -> Result<(Credential, Carrier), Malformed> {
     let bearer = single(headers, AUTHORIZATION.as_str())?.map(bearer).transpose()?;
     let key = single(headers, "x-api-key")?.map(token).transpose()?;
-    match (bearer, key) {
-        (None, None) => Ok(Credential::None),
-        (Some(a), Some(b)) if a != b => Err(Malformed),
-        (Some(t), _) | (None, Some(t)) => Ok(Credential::from_bearer(Secret::new(t.to_string()))),
+    let cookie = cookie::token(headers)?;
+    let given = |text: &str, carrier| (Credential::from_bearer(Secret::new(text.to_string())), carrier);
+    match (bearer.or(key), cookie) {
+        _ if bearer.is_some() && key.is_some() && bearer != key => Err(Malformed),
+        (Some(_), Some(_)) => Err(Malformed),
+        (Some(text), None) => Ok(given(text, Carrier::Header)),
+        (None, Some(text)) => Ok(given(text, Carrier::Cookie)),
+        (None, None) => Ok((Credential::None, Carrier::Header)),
     }
 }
 
@@ -42,7 +56,7 @@ fn token(value: &HeaderValue) -> Result<&str, Malformed> {
     plain(value.to_str().map_err(|_| Malformed)?)
 }
 
-fn plain(text: &str) -> Result<&str, Malformed> {
+pub(crate) fn plain(text: &str) -> Result<&str, Malformed> {
     let ok = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_' || b == b'.';
     if (1..=MAX).contains(&text.len()) && text.bytes().all(ok) { Ok(text) } else { Err(Malformed) }
 }
@@ -58,9 +72,10 @@ mod tests {
             headers.append(*name, value.parse().unwrap());
         }
         match from_headers(&headers) {
-            Ok(Credential::None) => "none",
-            Ok(Credential::ApiKey(_)) => "key",
-            Ok(Credential::Session(_)) => "session",
+            Ok((Credential::None, _)) => "none",
+            Ok((Credential::ApiKey(_), _)) => "key",
+            Ok((Credential::Session(_), Carrier::Header)) => "session",
+            Ok((Credential::Session(_), Carrier::Cookie)) => "browser",
             Err(Malformed) => "malformed",
         }
     }
@@ -80,6 +95,8 @@ mod tests {
             (&[("authorization", "Bearer ")], "malformed"),
             (&[("authorization", "Bearer ' OR '1'='1")], "malformed"),
             (&[("x-api-key", "")], "malformed"),
+            (&[("cookie", "__Host-medlock=ses-abc")], "browser"),
+            (&[("cookie", "__Host-medlock=ses-abc"), ("x-api-key", "ses-abc")], "malformed"),
         ] {
             assert_eq!(read(pairs), expected, "{pairs:?}");
         }

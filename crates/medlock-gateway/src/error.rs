@@ -23,6 +23,7 @@ pub(crate) enum HttpFault {
     UnknownHeader,
     TooManyAttempts { retry_after_s: u32 },
     TooManyRequests,
+    CrossSite,
     OverQuota(Over),
 }
 
@@ -271,6 +272,11 @@ impl From<HttpFault> for Fault {
                 // One record tells of it; those that follow are counted.
                 if first { fault } else { fault.recorded() }
             }
+            HttpFault::CrossSite => Self::new(
+                S::FORBIDDEN,
+                "cross_site_request",
+                "a session cookie is taken from this server's own pages only; programs send Authorization: Bearer",
+            ),
             HttpFault::TooManyRequests => {
                 Self::new(S::SERVICE_UNAVAILABLE, "capacity", "too many requests are at work; try again").after(1)
             }

@@ -2,9 +2,10 @@
 //! headers. Nothing is routed before somebody is known, but for the paths of the public list.
 
 use crate::app::App;
+use crate::credential::{self, Carrier};
 use crate::error::{Fault, HttpFault};
 use crate::routes::{self, Marked};
-use crate::{body, credential};
+use crate::{body, cookie};
 use axum::Router;
 use axum::extract::{FromRequestParts, Request};
 use axum::response::{IntoResponse, Response};
@@ -35,6 +36,7 @@ pub(crate) struct Asked {
 pub(crate) struct Caller {
     pub(crate) principal: Principal,
     pub(crate) asked: Asked,
+    pub(crate) carrier: Carrier,
 }
 
 impl<S: Sync> FromRequestParts<S> for Asked {
@@ -62,11 +64,11 @@ pub(crate) async fn answer(app: Arc<App>, router: Router, from: NetworkSource, r
             body::waste(&parts.headers, body).await;
             fault.into_response()
         }
-        Ok(principal) => {
+        Ok(somebody) => {
             parts.extensions.insert(asked.clone());
-            if let Some(principal) = principal {
+            if let Some((principal, carrier)) = somebody {
                 known = Some(principal.clone());
-                parts.extensions.insert(Caller { principal, asked: asked.clone() });
+                parts.extensions.insert(Caller { principal, asked: asked.clone(), carrier });
             }
             route_to(router, Request::from_parts(parts, body)).await
         }
@@ -94,15 +96,19 @@ async fn route_to(router: Router, request: Request) -> Response {
 }
 
 /// Who is it? `None` only on a path of the public list.
-async fn admit(app: &App, asked: &Asked, parts: &Parts) -> Result<Option<Principal>, Fault> {
+async fn admit(app: &App, asked: &Asked, parts: &Parts) -> Result<Option<(Principal, Carrier)>, Fault> {
     if routes::is_public(parts.method.as_str(), parts.uri.path()) {
         return Ok(None);
     }
     let failure = match credential::from_headers(&parts.headers) {
-        Ok(credential) => {
+        Ok((_, Carrier::Cookie)) if !cookie::usable(&parts.method, &parts.headers) => {
+            app.noise(asked.from, "cross_site");
+            return Err(HttpFault::CrossSite.into());
+        }
+        Ok((credential, carrier)) => {
             let key = credential.key();
             match app.auth.authenticate(credential, asked.from).await {
-                Ok(principal) => return Ok(Some(principal)),
+                Ok(principal) => return Ok(Some((principal, carrier))),
                 Err(failure) => {
                     if let (AuthFailure::WrongNetwork, Some(key)) = (failure, key) {
                         misused(app, asked, &key).await?;

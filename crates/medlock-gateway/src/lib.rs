@@ -14,6 +14,7 @@ mod app;
 mod body;
 mod chat;
 mod config;
+mod cookie;
 mod credential;
 pub mod dev_ca;
 mod error;
@@ -30,6 +31,7 @@ mod stall;
 mod throttle;
 mod tls;
 mod tls_client;
+mod web;
 mod wire;
 mod witness_server;
 

@@ -3,7 +3,7 @@
 
 use crate::app::App;
 use crate::error::{Fault, HttpFault};
-use crate::{admin, body, chat, health, models};
+use crate::{admin, body, chat, health, models, web};
 use axum::Router;
 use axum::extract::{MatchedPath, Request};
 use axum::middleware::{self, Next};
@@ -52,11 +52,24 @@ pub const ROUTES: &[Route] = &[
     }),
     route("GET", "/readyz", Public("load balancers have no credential; says only what is down"), || get(health::ready)),
     route("POST", "/admin/v1/login", Public("how people get a credential"), || post(admin::session::log_in)),
+    route("POST", "/admin/v1/login/passkey/options", Public("how people get a credential"), || {
+        post(admin::passkey::log_in_options)
+    }),
+    route("POST", "/admin/v1/login/passkey", Public("how people get a credential"), || post(admin::passkey::log_in)),
+    route("GET", "/", Public("a page, the same for everybody"), || get(web::home)),
+    route("GET", "/login", Public("a page, the same for everybody"), || get(web::log_in)),
+    route("GET", "/account", Public("a page, the same for everybody; what it shows it asks for"), || get(web::account)),
+    route("GET", "/assets/login.js", Public("part of a page"), || get(web::log_in_script)),
+    route("GET", "/assets/account.js", Public("part of a page"), || get(web::account_script)),
+    route("GET", "/assets/client.js", Public("part of a page"), || get(web::client_script)),
+    route("GET", "/assets/style.css", Public("part of a page"), || get(web::style)),
+    route("GET", "/assets/icon.svg", Public("part of a page"), || get(web::icon)),
     route("POST", "/v1/chat/completions", Caller, || post(chat::completions)),
     route("GET", "/v1/models", Caller, || get(models::list)),
     route("GET", "/v1/models/{id}", Caller, || get(models::one)),
     route("POST", "/admin/v1/logout", Caller, || post(admin::session::log_out)),
     route("POST", "/admin/v1/step-up", Caller, || post(admin::session::step_up)),
+    route("POST", "/admin/v1/step-up/options", Caller, || post(admin::session::step_up_options)),
     route("GET", "/admin/v1/whoami", Caller, || get(admin::session::who_am_i)),
     route("GET", "/admin/v1/users", Admin, || get(admin::user::list)),
     route("POST", "/admin/v1/users", Admin, || post(admin::user::create)),
@@ -70,6 +83,10 @@ pub const ROUTES: &[Route] = &[
     route("DELETE", "/admin/v1/keys/{id}", Admin, || delete(admin::key::revoke)),
     route("POST", "/admin/v1/keys/{id}/rotate", Admin, || post(admin::key::rotate)),
     route("POST", "/admin/v1/recovery-codes", Admin, || post(admin::user::new_recovery_codes)),
+    route("GET", "/admin/v1/passkeys", Admin, || get(admin::passkey::list)),
+    route("POST", "/admin/v1/passkeys", Admin, || post(admin::passkey::add)),
+    route("POST", "/admin/v1/passkeys/options", Admin, || post(admin::passkey::options)),
+    route("DELETE", "/admin/v1/passkeys/{id}", Admin, || delete(admin::passkey::remove)),
     route("GET", "/admin/v1/sessions", Admin, || get(admin::session::list)),
     route("DELETE", "/admin/v1/sessions/{id}", Admin, || delete(admin::session::end)),
     route("POST", "/admin/v1/policy/reload", Admin, || post(admin::state::reload_policy)),
@@ -148,7 +165,12 @@ mod tests {
     fn the_public_list_is_this_and_no_longer() {
         let public: Vec<_> =
             ROUTES.iter().filter(|r| matches!(r.access, Public(_))).map(|r| (r.method, r.path)).collect();
-        assert_eq!(public, [("GET", "/healthz"), ("GET", "/readyz"), ("POST", "/admin/v1/login")]);
+        let doors = [("GET", "/healthz"), ("GET", "/readyz"), ("POST", "/admin/v1/login")];
+        let passkeys = [("POST", "/admin/v1/login/passkey/options"), ("POST", "/admin/v1/login/passkey")];
+        let pages = ["/", "/login", "/account"];
+        let assets = ["login.js", "account.js", "client.js", "style.css", "icon.svg"].map(|a| format!("/assets/{a}"));
+        let pages = pages.into_iter().chain(assets.iter().map(String::as_str)).map(|path| ("GET", path));
+        assert_eq!(public, doors.into_iter().chain(passkeys).chain(pages).collect::<Vec<_>>());
     }
 
     #[test]

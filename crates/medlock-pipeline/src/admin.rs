@@ -11,6 +11,7 @@ mod emergency;
 mod erase;
 mod hold;
 mod notice;
+mod passkey;
 mod reason;
 mod report;
 mod review;
@@ -31,8 +32,8 @@ use crate::content_keys::ContentKeys;
 use medlock_audit::{Entry, Kind, Log, Outcome, Unavailable};
 use medlock_auth::{
     AdminAction, AdminPermit, Auth, AuthError, AuthFailure, CreatedKey, CreatedUser, DenyCode, Enrolment, Factor,
-    KeyInfo, LocalOperator, LoginFailure, NewKey, NewSession, NewUser, Principal, Reloaded, Renewed, SessionInfo,
-    UserInfo,
+    KeyInfo, LocalOperator, LoginFailure, NewKey, NewSession, NewUser, Principal, Proof, Reloaded, Renewed,
+    SessionInfo, UserInfo,
 };
 use medlock_domain::{Actor, KeyId, NetworkSource, RequestId, RoleName, SessionId, UserId};
 use medlock_keys::password::Secret;
@@ -184,27 +185,30 @@ impl Admin {
             return Err(LoginError::AuditUnavailable);
         }
         match self.auth.log_in(username, password, otp, from).await {
-            Ok(session) => {
-                let entry = Entry::new(Kind::LoginOk, session.principal.actor().clone())
-                    .request(request.clone())
-                    .word("factor", session.factor.map_or("none", Factor::as_str))
-                    .word("from", &from.0.to_string());
-                if self.log.append(entry).await.is_err() {
-                    // The session has not been given to anybody, and now never will be.
-                    let _still_unknown = self.auth.log_out(&session.principal).await;
-                    return Err(LoginError::AuditUnavailable);
-                }
-                Ok(session)
-            }
-            Err(failed) => {
-                let failure = failed.failure;
-                self.login_failed(failed, from, request);
-                Err(failure.into())
-            }
+            Ok(session) => self.logged_in(session, from, request).await,
+            Err(failed) => Err(self.login_failed(failed, from, request)),
         }
     }
 
-    fn login_failed(&self, failed: LoginFailure, from: NetworkSource, request: &RequestId) {
+    async fn logged_in(
+        &self,
+        session: NewSession,
+        from: NetworkSource,
+        request: &RequestId,
+    ) -> Result<NewSession, LoginError> {
+        let entry = Entry::new(Kind::LoginOk, session.principal.actor().clone())
+            .request(request.clone())
+            .word("factor", session.factor.map_or("none", Factor::as_str))
+            .word("from", &from.0.to_string());
+        if self.log.append(entry).await.is_err() {
+            // The session has not been given to anybody, and now never will be.
+            let _still_unknown = self.auth.log_out(&session.principal).await;
+            return Err(LoginError::AuditUnavailable);
+        }
+        Ok(session)
+    }
+
+    fn login_failed(&self, failed: LoginFailure, from: NetworkSource, request: &RequestId) -> LoginError {
         let LoginFailure { failure, user } = failed;
         match (failure, user) {
             (AuthFailure::Unavailable, _) => {}
@@ -225,6 +229,7 @@ impl Admin {
                 });
             }
         }
+        failure.into()
     }
 
     /// The caller shows their second factor again: for some minutes it counts as fresh, and their session goes on under
@@ -232,12 +237,12 @@ impl Admin {
     pub async fn step_up(
         &self,
         principal: &Principal,
-        code: &Secret,
+        proof: &Proof,
         request: &RequestId,
     ) -> Result<Renewed, AdminError> {
         const VERB: &str = "step_up";
         let (by, action) = (By::Caller(principal, request), AdminAction::OwnSessions);
-        let renewed = match self.auth.step_up(principal, code).await {
+        let renewed = match self.auth.step_up(principal, proof).await {
             Ok(renewed) => renewed,
             Err(failure) => return Err(self.factor_refused(by, action, VERB, failure).await?),
         };
@@ -530,6 +535,9 @@ fn why(error: &AuthError) -> &'static str {
         AuthError::NoPurpose => "no_purpose",
         AuthError::OwnerDisabled => "owner_disabled",
         AuthError::BadKeyName => "bad_key_name",
+        AuthError::BadPasskeyName => "bad_passkey_name",
+        AuthError::Passkey => "passkey",
+        AuthError::TooManyPasskeys => "too_many_passkeys",
         AuthError::BadExpiry => "bad_expiry",
         AuthError::Password(_) => "password",
         AuthError::NoSession => "no_session",

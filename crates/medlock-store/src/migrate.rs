@@ -9,6 +9,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0003_holders.sql"),
     include_str!("../migrations/0004_emergency.sql"),
     include_str!("../migrations/0005_factors.sql"),
+    include_str!("../migrations/0006_passkeys.sql"),
 ];
 
 pub(crate) async fn run(pool: &SqlitePool) -> Result<(), StoreError> {

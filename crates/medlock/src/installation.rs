@@ -56,7 +56,9 @@ impl Installation {
             absolute_ms: settings.session_absolute_hours * 3_600_000,
             fresh_ms: settings.session_fresh_minutes * 60_000,
         };
-        let auth = Auth::open(store.clone(), policy, clock.clone(), limits).await.doing("loading the policies")?;
+        let auth = Auth::open(store.clone(), policy, clock.clone(), limits, &settings.login_origin)
+            .await
+            .doing("loading the policies")?;
         let content_keys = ContentKeys::new(store.holders(of(Data::Content)), days);
         let deliveries = Deliveries::default();
         let admin = Admin::new(auth.clone(), log.clone()).with_review_rules(settings.review);

@@ -10,11 +10,13 @@
 //! # }
 //! ```
 
+mod authenticator;
 mod http;
 mod people;
 mod script;
 mod server;
 
+pub use authenticator::Authenticator;
 pub use http::Answer;
 pub use people::{PASSWORD, Person, ROLES};
 pub use script::{Given, MODEL, Say, Script};

@@ -6,7 +6,7 @@ use crate::script::Script;
 use medlock_audit::fault::{Fault, FaultDisk};
 use medlock_audit::read::{Reader, StoredEntry};
 use medlock_audit::{Log, Sealing};
-use medlock_auth::{Auth, LocalOperator, PolicySource, SessionLimits};
+use medlock_auth::{Auth, LocalOperator, Origin, PolicySource, SessionLimits};
 use medlock_deid::{Detector, OnLeak};
 use medlock_domain::{Clock, ManualClock, Timestamp};
 use medlock_gateway::dev_ca::DevCa;
@@ -131,9 +131,10 @@ impl Builder {
         let store_keys = StoreKeys { seal: copy(Data::Store), mac: copy(Data::RowMac) };
         let store = Store::open(&dir.path().join("medlock.db"), store_keys).await.expect("a database");
         let holders = store.holders(copy(Data::Content));
-        let auth = Auth::open(store, PolicySource::Shipped, clock.clone(), SessionLimits::default())
-            .await
-            .expect("the shipped policies are valid");
+        let auth =
+            Auth::open(store, PolicySource::Shipped, clock.clone(), SessionLimits::default(), &Origin::localhost())
+                .await
+                .expect("the shipped policies are valid");
         let days = PeriodKeys::open(&dir.path().join("keys/days"), copy(Data::Content)).expect("keys of days");
         let content_keys = ContentKeys::new(holders, Arc::new(days));
         let mut admin = Admin::new(auth.clone(), log.clone()).with_content_keys(content_keys.clone(), Vec::new());

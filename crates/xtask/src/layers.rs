@@ -50,6 +50,7 @@ const ONLY: &[(&str, &[&str])] = &[
     ("rcgen", &["medlock-gateway"]),
     ("sqlx", &["medlock-store", "medlock-review"]),
     ("cedar-policy", &["medlock-auth"]),
+    ("webauthn-rs", &["medlock-auth"]),
     ("llama-cpp-sys-2", &["medlock-engine"]),
     ("ort", &["medlock-onnx"]),
     ("tokenizers", &["medlock-onnx"]),

@@ -17,7 +17,7 @@ use medlock_store::{StoreError, UserRow};
 
 impl Auth {
     /// The row of a person, to be changed under the lock of changes.
-    async fn existing(&self, id: &UserId) -> Result<UserRow, AuthError> {
+    pub(crate) async fn existing(&self, id: &UserId) -> Result<UserRow, AuthError> {
         self.0.store.user(id).await?.ok_or(AuthError::NotFound("user"))
     }
 
@@ -38,7 +38,7 @@ fn sees(by: &AdminPermit, all: crate::AdminAction, owner: &UserId) -> bool {
     by.action == all || by.holder.as_ref().is_some_and(|h| h.user == *owner)
 }
 
-fn taken(what: &'static str) -> impl FnOnce(StoreError) -> AuthError {
+pub(crate) fn taken(what: &'static str) -> impl FnOnce(StoreError) -> AuthError {
     move |e| match e {
         StoreError::Exists(_) => AuthError::Taken(what),
         other => other.into(),

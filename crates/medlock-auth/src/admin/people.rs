@@ -91,6 +91,8 @@ pub struct UserInfo {
     pub has_factor: bool,
     /// Recovery codes that are left.
     pub recovery_codes: u32,
+    /// Passkeys of theirs.
+    pub passkeys: usize,
     /// When they were added.
     pub created: Timestamp,
 }
@@ -137,8 +139,9 @@ impl Auth {
             };
             let has_factor = user.totp.is_some();
             let recovery_codes = self.0.store.recovery_codes_left(&user.id).await?;
+            let passkeys = self.0.store.passkeys(&user.id).await?.len();
             let UserRow { id, username, roles, created, .. } = user;
-            list.push(UserInfo { id, username, roles, state, has_factor, recovery_codes, created });
+            list.push(UserInfo { id, username, roles, state, has_factor, recovery_codes, passkeys, created });
         }
         Ok(list)
     }
@@ -174,7 +177,7 @@ impl Auth {
         self.change(by, user, log_index, Sessions::Keep, |row| row.disabled = false).await.map(drop)
     }
 
-    /// Gives a person a new second factor in place of the old one, and clears a lock-out. Their
+    /// Gives a person a new second factor in place of all that they had, passkeys among it, and clears a lock-out. Their
     /// sessions end.
     ///
     /// # Errors
@@ -182,6 +185,9 @@ impl Auth {
     pub async fn enrol_totp(&self, by: &AdminPermit, user: &UserId, log_index: u64) -> Result<Enrolment, AuthError> {
         let totp = TotpSecret::generate();
         let bytes = sealed_bytes(&totp);
+        self.usable(by, &[AdminAction::UsersManage])?;
+        // First: a log-in that is under way with one then finds that its person was changed since it began.
+        self.0.store.delete_passkeys(user).await?;
         let row = self.change(by, user, log_index, Sessions::End, |row| row.totp = Some(bytes)).await?;
         self.lift(&row).await?;
         self.enrolment(&totp, &row).await

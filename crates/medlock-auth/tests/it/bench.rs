@@ -2,7 +2,7 @@
 
 use medlock_auth::{
     AdminAction, AdminPermit, Ask, Auth, ChatAction, CreatedKey, Credential, LocalOperator, LoginFailure, NewKey,
-    NewSession, NewUser, PolicySource, Principal, SessionLimits,
+    NewSession, NewUser, Origin, PolicySource, Principal, SessionLimits,
 };
 use medlock_domain::{Clock, ManualClock, NetworkSource, Purpose, RoleName, Timestamp, UserId};
 use medlock_keys::password::Secret;
@@ -39,7 +39,9 @@ impl Bench {
         let dir = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::new(Timestamp(1_800_000_000_000)));
         let store = open_store(dir.path()).await;
-        let auth = Auth::open(store.clone(), policy, clock.clone(), SessionLimits::default()).await.unwrap();
+        let auth = Auth::open(store.clone(), policy, clock.clone(), SessionLimits::default(), &Origin::localhost())
+            .await
+            .unwrap();
         Self { auth, store, clock, dir }
     }
 
@@ -48,7 +50,10 @@ impl Bench {
         self.store.close().await;
         let store = open_store(self.dir.path()).await;
         let clock = self.clock.clone();
-        let auth = Auth::open(store.clone(), PolicySource::Shipped, clock, SessionLimits::default()).await.unwrap();
+        let auth =
+            Auth::open(store.clone(), PolicySource::Shipped, clock, SessionLimits::default(), &Origin::localhost())
+                .await
+                .unwrap();
         Self { auth, store, ..self }
     }
 

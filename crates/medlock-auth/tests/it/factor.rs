@@ -2,12 +2,16 @@
 
 use crate::bench::*;
 use medlock_auth::AuthFailure::*;
-use medlock_auth::{AdminAction, DenyCode, Factor, LoginFailure, NewSession};
+use medlock_auth::{AdminAction, DenyCode, Factor, LoginFailure, NewSession, Proof};
 use medlock_domain::NetworkSource;
 use medlock_keys::password::Secret;
 
 async fn with_code(b: &Bench, who: &Person, code: &str) -> Result<NewSession, LoginFailure> {
     b.auth.log_in(&who.name, Secret::new(PASSWORD), Some(Secret::new(code)), here()).await
+}
+
+fn shown(code: &str) -> Proof {
+    Proof::Code(Secret::new(code))
 }
 
 #[tokio::test]
@@ -36,14 +40,14 @@ async fn what_changes_access_wants_a_factor_of_the_last_minutes() {
     assert_eq!(may(&later, AdminAction::AuditOpenContent), Err(DenyCode::PolicyDenied), "no factor helps here");
 
     let code = admin.totp.code_at(b.now().seconds());
-    let renewed = b.auth.step_up(&later, &Secret::new(code.as_str())).await.unwrap();
+    let renewed = b.auth.step_up(&later, &shown(&code)).await.unwrap();
     assert_eq!(renewed.factor, Factor::Totp);
     let fresh = b.by_token(&renewed.token).await.unwrap();
     assert_eq!(may(&fresh, AdminAction::UsersManage), Ok(()));
     assert_eq!(fresh.actor(), later.actor(), "the same session");
     assert_eq!(b.by_token(&session.token).await.unwrap_err(), Unknown, "the old token is worth nothing");
     assert_eq!(
-        b.auth.step_up(&fresh, &Secret::new(code)).await.unwrap_err(),
+        b.auth.step_up(&fresh, &shown(&code)).await.unwrap_err(),
         ReplayedCode,
         "a code counts once, here as well"
     );
@@ -58,12 +62,12 @@ async fn nobody_steps_up_with_a_wrong_code_for_ever() {
     let p = b.person("jdoe", &["clinician"]).await;
     let who = b.log_in(&p).await.unwrap().principal;
     for _ in 0..5 {
-        assert_eq!(b.auth.step_up(&who, &Secret::new("000000")).await.unwrap_err(), WrongCode);
+        assert_eq!(b.auth.step_up(&who, &shown("000000")).await.unwrap_err(), WrongCode);
     }
-    assert_eq!(b.auth.step_up(&who, &Secret::new("000000")).await.unwrap_err(), Throttled);
+    assert_eq!(b.auth.step_up(&who, &shown("000000")).await.unwrap_err(), Throttled);
     let key = b.key(&p, &["clinician"], &[medlock_domain::Purpose::Treatment]).await;
     let program = b.by_token(&key.secret).await.unwrap();
-    assert_eq!(b.auth.step_up(&program, &Secret::new("000000")).await.unwrap_err(), NoFactor);
+    assert_eq!(b.auth.step_up(&program, &shown("000000")).await.unwrap_err(), NoFactor);
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@
 pub(crate) mod content;
 pub(crate) mod emergency;
 pub(crate) mod key;
+pub(crate) mod passkey;
 pub(crate) mod report;
 pub(crate) mod session;
 pub(crate) mod state;
@@ -79,6 +80,10 @@ impl Object {
             .map(|v| v.as_str().ok_or("a list of strings").and_then(|s| s.parse().map_err(|e: T::Err| e.into())))
             .collect::<Result<_, _>>()
             .map_err(|expected| Fault::invalid(name, expected))
+    }
+
+    fn value(&mut self, name: &'static str) -> Result<Value, Fault> {
+        self.0.need(name).map_err(unrecorded)
     }
 
     fn number(&mut self, name: &'static str) -> Result<Option<i64>, Fault> {

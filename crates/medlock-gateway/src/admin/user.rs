@@ -27,6 +27,7 @@ pub(crate) async fn list(State(app): State<Arc<App>>, caller: Caller) -> Result<
                     "state": state(u.state),
                     "factor": u.has_factor,
                     "recovery_codes": u.recovery_codes,
+                    "passkeys": u.passkeys,
                     "created": u.created.rfc3339(),
                 })
             })

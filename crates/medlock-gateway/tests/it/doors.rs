@@ -9,6 +9,7 @@ fn path(route: &Route) -> String {
         p if p.contains("/users/") => "usr_00000000000000000000000000",
         p if p.contains("/keys/") => "key_00000000000000000000000000",
         p if p.contains("/break-glass/") => "emg_00000000000000000000000000",
+        p if p.contains("/passkeys/") => "psk_00000000000000000000000000",
         p if p.contains("/sessions/") => "ses_00000000000000000000000000",
         _ => testkit::MODEL,
     };
@@ -37,6 +38,10 @@ fn body(route: &Route) -> &'static str {
         }
         ("POST", "/admin/v1/break-glass" | "/admin/v1/break-glass/drill") => r#"{"reason": "care"}"#,
         ("POST", "/admin/v1/break-glass/{id}/review") => r#"{"verdict": "clean"}"#,
+        ("POST", "/admin/v1/passkeys") => {
+            r#"{"ceremony": "cer_00000000000000000000000000", "name": "new", "credential": {"id": "AA", "rawId": "AA",
+                "type": "public-key", "response": {"attestationObject": "AA", "clientDataJSON": "AA"}}}"#
+        }
         ("POST", path) if path.starts_with("/admin/v1/audit/") => r#"{"reason": "legal"}"#,
         ("POST", "/v1/chat/completions") => r#"{"model": "script-1", "messages": [{"role": "user", "content": "hi"}]}"#,
         _ => "",
@@ -109,7 +114,11 @@ async fn public_doors_are_open_and_say_little() {
 async fn no_spelling_of_a_path_gets_around_the_door() {
     let server = Server::builder().limits(|l| l.failed_auth_per_minute = 10_000).start().await;
     for path in [
-        "/",
+        "//",
+        "/login/",
+        "/assets/",
+        "/assets/../v1/models",
+        "/account%2f..%2fv1/models",
         "/v1",
         "/v1/",
         "/nothing",

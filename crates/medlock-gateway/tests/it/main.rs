@@ -2,11 +2,13 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod admin;
+mod browser;
 mod chat;
 mod connection;
 mod content;
 mod doors;
 mod emergency;
 mod limits;
+mod passkey;
 mod reports;
 mod stream;

@@ -112,6 +112,9 @@ impl Admin {
             AuthFailure::WrongCode | AuthFailure::ReplayedCode => {
                 AdminError::Refused("the one-time code is wrong, or was used before: wait for the next one".into())
             }
+            AuthFailure::WrongPasskey | AuthFailure::ClonedPasskey | AuthFailure::Revoked => {
+                AdminError::Refused("the passkey was not accepted: begin again".into())
+            }
             _ => AdminError::Denied,
         })
     }

@@ -30,6 +30,7 @@ pub(crate) struct Settings {
     pub(crate) session_idle_minutes: i64,
     pub(crate) session_absolute_hours: i64,
     pub(crate) session_fresh_minutes: i64,
+    pub(crate) login_origin: medlock_auth::Origin,
     pub(crate) limits: Limits,
     pub(crate) policy_dir: Option<PathBuf>,
     pub(crate) rules: Rules,
@@ -151,6 +152,8 @@ impl fmt::Display for KeyRef {
 const ADDRESS: &str = "an address and port such as \"127.0.0.1:8443\" or \"[::1]:8443\"";
 const NAME: &str = "a model of the catalogue (`medlock model list`)";
 const BACKUPS: &str = "names, each with the days that one is kept: \"nightly 35, offsite 400\"";
+const LOGIN_ORIGIN: &str =
+    "the address that browsers see, \"https://NAME\" or \"https://NAME:PORT\"; passkeys take no IP address";
 const SECRET: &str = "a reference to the key, \"file:PATH\" or \"env:NAME\", never the key itself";
 
 /// Judges everything; relative paths are under `base` (`data_dir`) or under the data directory.
@@ -173,6 +176,10 @@ pub(super) fn judge(raw: Raw, base: &Path) -> Result<Settings, Vec<Mistake>> {
     let session_idle_minutes = j.number("session.idle_minutes", 15, 1..=480);
     let session_absolute_hours = j.number("session.absolute_hours", 12, 1..=24);
     let session_fresh_minutes = j.number("session.fresh_minutes", 5, 1..=60);
+    let login_origin = j.text("login.origin", LOGIN_ORIGIN).unwrap_or_else(|| {
+        j.default("login.origin", "https://localhost (any port)".to_owned());
+        medlock_auth::Origin::localhost()
+    });
     let limits = limits(&mut j);
     let policy_dir = j.maybe_path("policy.dir", &data);
     let rules = Rules {
@@ -216,6 +223,7 @@ pub(super) fn judge(raw: Raw, base: &Path) -> Result<Settings, Vec<Mistake>> {
         session_idle_minutes,
         session_absolute_hours,
         session_fresh_minutes,
+        login_origin,
         limits,
         policy_dir,
         rules,
