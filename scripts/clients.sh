@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Unmodified clients against a real server with the real model: the openai packages for Python and
-# Node, curl and openssl. One "ok" line a thing; stops at the first failure and shows the server's
+# Node, Chromium, curl and openssl. One "ok" line a thing; stops at the first failure and shows the server's
 # own words.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -38,7 +38,8 @@ start() {
 cp "$MEDLOCK_DATA_DIR/audit/checkpoint" "$dir/kept-checkpoint"
 sed -i '/^dir *=/d' "$MEDLOCK_DATA_DIR/medlock.toml"
 echo "dir = \"$PWD/.cache/models\"" >>"$MEDLOCK_DATA_DIR/medlock.toml"
-"$medlock" user add clients --role clinician --password-file <(echo "a passphrase for the client tests") >/dev/null 2>&1
+password="a passphrase for the client tests"
+"$medlock" user add clients --role clinician --json --password-file <(echo "$password") >"$dir/user.json" 2>/dev/null
 API_KEY=$("$medlock" token create clients --owner clients --role clinician --purpose treatment --days 1 2>/dev/null)
 export API_KEY MODEL=smollm2-135m-instruct CA=$MEDLOCK_DATA_DIR/tls/ca.pem NODE_EXTRA_CA_CERTS=$MEDLOCK_DATA_DIR/tls/ca.pem
 
@@ -88,6 +89,12 @@ if [ -d tests/clients/node_modules/openai ]; then
     ok "openai for Node"
 else
     echo "--  openai for Node: left out, npm is not here"
+fi
+if command -v chromium >/dev/null && command -v certutil >/dev/null && [ -d tests/clients/node_modules/playwright-core ]; then
+    done=$(node tests/clients/browser.mjs "https://localhost:${BASE_URL##*:}" "$CA" clients "$dir/user.json" "$password")
+    ok "Chromium: $done"
+else
+    echo "--  Chromium: left out, chromium, certutil (libnss3-tools) or npm is not here"
 fi
 .cache/venv/bin/python tests/clients/kill9.py "$medlock" "$dir/kill9"
 ok "kill -9 under load"

@@ -34,6 +34,9 @@ if [ "$what" = test ] && command -v apt-get >/dev/null; then
     [ -d $go_log ] || lacking+=(golang-golang-x-mod-dev)
     # A syslog server that we did not write receives our audit log.
     compgen -G '/usr/lib/*-linux-gnu/rsyslog/lmnsd_gtls.so' >/dev/null || lacking+=(rsyslog rsyslog-gnutls)
+    # A browser signs in with passkeys; certutil has it trust our CA.
+    command -v chromium >/dev/null || lacking+=(chromium)
+    command -v certutil >/dev/null || lacking+=(libnss3-tools)
 fi
 
 from_apt() {
@@ -108,7 +111,7 @@ if [ ! -x .cache/venv/bin/python ] || ! .cache/venv/bin/python -c 'import boto3,
     python3 -m venv .cache/venv # makes what is missing of one that was interrupted
     .cache/venv/bin/python -m pip install --quiet --disable-pip-version-check -r tests/clients/requirements.txt
 fi
-if command -v npm >/dev/null && [ ! -d tests/clients/node_modules/openai ]; then
-    say "fetching the openai package for Node"
+if command -v npm >/dev/null && [ ! -d tests/clients/node_modules/openai -o ! -d tests/clients/node_modules/playwright-core ]; then
+    say "fetching the openai package for Node, and what drives a browser"
     (cd tests/clients && npm install --no-audit --no-fund --loglevel=error >/dev/null)
 fi

@@ -1,7 +1,7 @@
 // Chromium against the server's pages, with the CA imported as a person would and a virtual authenticator: signing in,
 // passkeys, the dialog before something that changes access, what a thief does, and signing out without use.
 //
-// browser.mjs ORIGIN CA.pem USER.json PASSWORD [DIRECTORY for screenshots]
+// browser.mjs ORIGIN CA.pem USERNAME USER.json PASSWORD [DIRECTORY for screenshots]
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { createHmac } from "node:crypto";
@@ -10,8 +10,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
 
-const [origin, ca, user, password, shots] = process.argv.slice(2);
-const { username, totp_secret } = JSON.parse(readFileSync(user, "utf8"));
+const [origin, ca, username, user, password, shots] = process.argv.slice(2);
+const { totp_secret } = JSON.parse(readFileSync(user, "utf8"));
 
 // RFC 6238, by somebody else than us.
 function code(at) {
@@ -84,17 +84,15 @@ try {
   });
   await page.getByLabel("Name of the new passkey").fill("this laptop");
   await page.getByRole("button", { name: "Add a passkey" }).click();
-  await page.getByRole("cell", { name: "this laptop" }).waitFor();
+  await page.getByRole("cell", { name: "this laptop", exact: true }).waitFor();
   await page.getByLabel("Name of the new passkey").fill("the same again");
   await page.getByRole("button", { name: "Add a passkey" }).click();
   await alert.getByText("has a passkey of yours already").waitFor();
   await look("account");
 
   // Before what changes access, a factor that was shown just now. It was: one answer says that it was not.
-  await page.route("**/admin/v1/recovery-codes", async (route) => {
-    await page.unroute("**/admin/v1/recovery-codes");
-    await route.fulfill({ status: 403, json: { error: { code: "step_up_required", message: "" } } });
-  });
+  const refused = (route) => route.fulfill({ status: 403, json: { error: { code: "step_up_required", message: "" } } });
+  await page.route("**/admin/v1/recovery-codes", refused, { times: 1 });
   await page.getByRole("button", { name: "Make new recovery codes" }).click();
   await page.getByRole("dialog").waitFor();
   await look("step-up");

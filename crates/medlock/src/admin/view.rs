@@ -30,6 +30,7 @@ pub(crate) struct UserView {
     pub(crate) state: String,
     pub(crate) factor: bool,
     pub(crate) recovery_codes: u32,
+    pub(crate) passkeys: usize,
     pub(crate) created: String,
 }
 
@@ -42,6 +43,7 @@ impl UserView {
             state: state(u.state).to_owned(),
             factor: u.has_factor,
             recovery_codes: u.recovery_codes,
+            passkeys: u.passkeys,
             created: u.created.rfc3339(),
         }
     }

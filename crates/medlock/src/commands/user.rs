@@ -54,14 +54,13 @@ async fn list(office: &Office, terminal: Terminal) -> Result<(), Failure> {
         return Ok(());
     }
     let row = |u: &crate::admin::UserView| {
-        let state = match (u.factor, u.recovery_codes) {
-            (false, _) => format!("{}, no second factor", u.state),
-            (true, 0) => format!("{}, no recovery codes", u.state),
-            (true, _) => u.state.clone(),
+        let factors = match (u.passkeys, u.factor, u.recovery_codes) {
+            (0, false, _) => "none".to_owned(),
+            (passkeys, _, codes) => format!("{passkeys} passkeys, {codes} recovery codes"),
         };
-        vec![u.id.clone(), u.username.clone(), u.roles.join(","), state, u.created.clone()]
+        vec![u.id.clone(), u.username.clone(), u.roles.join(","), u.state.clone(), factors, u.created.clone()]
     };
-    terminal.table(&["ID", "NAME", "ROLES", "STATE", "CREATED"], &users.iter().map(row).collect::<Vec<_>>());
+    terminal.table(&["ID", "NAME", "ROLES", "STATE", "FACTORS", "CREATED"], &users.iter().map(row).collect::<Vec<_>>());
     Ok(())
 }
 

@@ -263,6 +263,7 @@ mod tests {
             state: "enabled".into(),
             factor: true,
             recovery_codes: 10,
+            passkeys: 0,
             created: "2026-01-01T00:00:00Z".into(),
         }
     }
