@@ -46,6 +46,8 @@ pub struct Limits {
     pub write_timeout: Duration,
     /// Open connections.
     pub connections: usize,
+    /// Open connections of one network source (an IPv4 address, a /64 of IPv6); more are closed at once.
+    pub connections_per_source: usize,
     /// Chat requests at work.
     pub in_flight: usize,
     /// Chat requests of one caller (a key, or a person over all sessions) in a minute; 0: as many as they like.
@@ -69,6 +71,7 @@ impl Default for Limits {
             body_timeout: Duration::from_secs(30),
             write_timeout: Duration::from_secs(60),
             connections: 1024,
+            connections_per_source: 512,
             in_flight: 64,
             requests_per_minute: 0,
             requests_at_once: 0,

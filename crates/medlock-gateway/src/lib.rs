@@ -26,6 +26,7 @@ mod models;
 mod quota;
 mod routes;
 mod server;
+mod slots;
 mod sniff;
 mod stall;
 mod throttle;

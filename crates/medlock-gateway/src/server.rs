@@ -6,6 +6,7 @@ use crate::config::{GatewayConfig, GatewayError, Limits, Parts};
 use crate::front::Front;
 use crate::metrics_server;
 use crate::routes;
+use crate::slots::{Slot, Slots};
 use crate::sniff::{self, Opening};
 use crate::stall::Stall;
 use crate::tls;
@@ -20,7 +21,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio_rustls::TlsAcceptor;
 
 /// The front door, standing but not open yet.
@@ -60,7 +61,7 @@ impl Gateway {
         let Self { listener, metrics, acceptor, app, limits } = self;
         let metrics = metrics.map(|l| tokio::spawn(metrics_server::serve(l, app.clone())));
         let router = routes::router(app.clone());
-        let slots = Arc::new(Semaphore::new(limits.connections));
+        let slots = Slots::new(limits.connections, limits.connections_per_source);
         let graceful = GracefulShutdown::new();
         let mut stop = pin!(stop);
         loop {
@@ -69,14 +70,13 @@ impl Gateway {
                 () = &mut stop => break,
                 accepted = accept(&listener, &slots) => accepted,
             };
-            let Some((socket, address, slot)) = accepted else { continue };
-            let door = Door {
-                app: app.clone(),
-                router: router.clone(),
-                acceptor: acceptor.clone(),
-                limits,
-                from: NetworkSource(address.ip()),
+            let Some((socket, address, free)) = accepted else { continue };
+            let from = NetworkSource(address.ip());
+            let Some(slot) = slots.take(free, from) else {
+                app.noise(from, "too_many_connections");
+                continue;
             };
+            let door = Door { app: app.clone(), router: router.clone(), acceptor: acceptor.clone(), limits, from };
             tokio::spawn(door.serve(socket, slot, graceful.watcher()));
         }
         drop(listener);
@@ -100,13 +100,10 @@ pub(crate) fn listen(address: SocketAddr) -> Result<TcpListener, GatewayError> {
 }
 
 /// The next connection, once there is a slot for it: until then it waits in the system's queue.
-async fn accept(
-    listener: &TcpListener,
-    slots: &Arc<Semaphore>,
-) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
-    let slot = slots.clone().acquire_owned().await.ok()?;
+async fn accept(listener: &TcpListener, slots: &Slots) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+    let free = slots.free().await?;
     match listener.accept().await {
-        Ok((socket, address)) => Some((socket, address, slot)),
+        Ok((socket, address)) => Some((socket, address, free)),
         Err(error) => {
             // Out of descriptors, most likely: give the others time to end.
             tracing::warn!(kind = ?error.kind(), "a connection could not be accepted");
@@ -126,7 +123,7 @@ struct Door {
 }
 
 impl Door {
-    async fn serve(self, socket: TcpStream, slot: OwnedSemaphorePermit, watcher: Watcher) {
+    async fn serve(self, socket: TcpStream, slot: Slot, watcher: Watcher) {
         let _slot = slot;
         let _slower_only = socket.set_nodelay(true);
         let handshake = async || -> io::Result<_> {

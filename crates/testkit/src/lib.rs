@@ -21,6 +21,7 @@ pub use http::Answer;
 pub use people::{PASSWORD, Person, ROLES};
 pub use script::{Given, MODEL, Say, Script};
 pub use server::{Builder, ORIGIN, Server};
+pub use tokio_rustls::TlsConnector;
 
 use std::time::Duration;
 

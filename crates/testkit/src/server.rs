@@ -24,13 +24,13 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsConnector;
@@ -217,6 +217,10 @@ fn open_log(dir: &Path, keys: &Keyring, disk: Option<&FaultDisk>, clock: Arc<Man
         }
     }
     .expect("a log")
+}
+
+fn server_name() -> ServerName<'static> {
+    ServerName::try_from("localhost").expect("a name")
 }
 
 fn client_builder(ca_pem: &str) -> reqwest::ClientBuilder {
@@ -461,6 +465,22 @@ impl Server {
     /// # Panics
     /// When there is none.
     pub async fn tls(&self, alpn: &[&[u8]]) -> TlsStream<TcpStream> {
+        let socket = TcpStream::connect(self.addr).await.expect("a connection");
+        self.connector(alpn).connect(server_name(), socket).await.expect("TLS")
+    }
+
+    /// Makes such connections from an address of this machine, or fails to.
+    pub async fn tls_from(&self, connector: &TlsConnector, from: IpAddr) -> std::io::Result<TlsStream<TcpStream>> {
+        let socket = TcpSocket::new_v4()?;
+        socket.bind(SocketAddr::new(from, 0))?;
+        connector.connect(server_name(), socket.connect(self.addr).await?).await
+    }
+
+    /// What makes connections that trust the server's CA.
+    ///
+    /// # Panics
+    /// When the CA's certificate is none.
+    pub fn connector(&self, alpn: &[&[u8]]) -> TlsConnector {
         let mut roots = rustls::RootCertStore::empty();
         let ca = CertificateDer::from_pem_slice(self.ca_pem.as_bytes()).expect("a certificate");
         roots.add(ca).expect("a certificate");
@@ -470,9 +490,7 @@ impl Server {
             .with_root_certificates(roots)
             .with_no_client_auth();
         config.alpn_protocols = alpn.iter().map(|p| p.to_vec()).collect();
-        let name = ServerName::try_from("localhost").expect("a name");
-        let socket = TcpStream::connect(self.addr).await.expect("a connection");
-        TlsConnector::from(Arc::new(config)).connect(name, socket).await.expect("TLS")
+        TlsConnector::from(Arc::new(config))
     }
 
     /// What is in the log, in order.

@@ -32,7 +32,10 @@ pub(crate) async fn log_in(
     body.end()?;
     to_the_end(async move {
         // Before the password is hashed, which costs us more than it costs a guesser.
-        not_blocked(&app, &asked)?;
+        if let Some(retry_after_s) = app.throttle.blocked(asked.from, app.clock.now()) {
+            app.noise(asked.from, "login_throttled");
+            return Err(HttpFault::TooManyAttempts { retry_after_s }.into());
+        }
         let made = app.admin.log_in(&username, password, otp, asked.from, &asked.request).await;
         begun(&app, &asked, made, carrier)
     })
@@ -58,12 +61,6 @@ pub(super) fn wanted(body: &mut Object, same_origin: bool) -> Result<Carrier, Fa
         Some("cookie") => Err(HttpFault::CrossSite.into()),
         Some(_) => Err(Fault::invalid("session", "token or cookie")),
     }
-}
-
-pub(super) fn not_blocked(app: &App, asked: &Asked) -> Result<(), Fault> {
-    let Some(retry_after_s) = app.throttle.blocked(asked.from, app.clock.now()) else { return Ok(()) };
-    app.noise(asked.from, "login_throttled");
-    Err(HttpFault::TooManyAttempts { retry_after_s }.into())
 }
 
 /// What comes of a log-in.

@@ -11,4 +11,5 @@ mod emergency;
 mod limits;
 mod passkey;
 mod reports;
+mod storm;
 mod stream;

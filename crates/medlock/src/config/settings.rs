@@ -382,6 +382,8 @@ fn limits(j: &mut Judge) -> Limits {
         body_bytes: number("limits.body_bytes", shipped.body_bytes, 1024, 64 << 20) as usize,
         messages: number("limits.messages", shipped.messages, 1, 65_536) as usize,
         connections: number("limits.connections", shipped.connections, 1, 65_536) as usize,
+        connections_per_source: number("limits.connections_per_source", shipped.connections_per_source, 1, 65_536)
+            as usize,
         in_flight: number("limits.in_flight", shipped.in_flight, 1, 4096) as usize,
         requests_per_minute: number("limits.requests_per_minute", shipped.requests_per_minute as usize, 0, 1_000_000)
             as u32,
