@@ -3,12 +3,10 @@
 //
 // browser.mjs ORIGIN CA.pem USERNAME USER.json PASSWORD [DIRECTORY for screenshots]
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
 import { createHmac } from "node:crypto";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { chromium } from "playwright-core";
+import { open } from "./chromium.mjs";
 
 const [origin, ca, username, user, password, shots] = process.argv.slice(2);
 const { totp_secret } = JSON.parse(readFileSync(user, "utf8"));
@@ -24,16 +22,7 @@ function code(at) {
   return String((mac.readUInt32BE(offset) & 0x7fffffff) % 1_000_000).padStart(6, "0");
 }
 
-const home = mkdtempSync(join(tmpdir(), "medlock-browser-"));
-const trusted = join(home, ".pki", "nssdb");
-mkdirSync(trusted, { recursive: true });
-execFileSync("certutil", ["-d", `sql:${trusted}`, "-N", "--empty-password"]);
-execFileSync("certutil", ["-d", `sql:${trusted}`, "-A", "-t", "C,,", "-n", "medlock", "-i", ca]);
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-  args: ["--no-sandbox"],
-  env: { ...process.env, HOME: home },
-});
+const { browser, close } = await open(ca);
 
 try {
   const context = await browser.newContext();
@@ -160,6 +149,5 @@ try {
   assert.deepEqual(faults, []);
   console.log("signed in with a code and with a passkey; replayed, copied and cross-site ones refused");
 } finally {
-  await browser.close();
-  rmSync(home, { recursive: true, force: true });
+  await close();
 }

@@ -24,6 +24,14 @@ pub enum AuthFailure {
     WrongPasskey,
     /// The passkey's counter has not gone on: somebody has a copy of it.
     ClonedPasskey,
+    /// What an identity provider's visitor brings is not an answer to what was asked, or not the provider's.
+    WrongToken,
+    /// No identity provider is set up.
+    NoProvider,
+    /// The identity provider does not answer.
+    ProviderDown,
+    /// No group of theirs has a role here.
+    NoRole,
     /// Policy wants a second factor and the person has none.
     NoFactor,
     /// The key or session is over.
@@ -53,6 +61,10 @@ impl AuthFailure {
             Self::ReplayedCode => "replayed_code",
             Self::WrongPasskey => "wrong_passkey",
             Self::ClonedPasskey => "cloned_passkey",
+            Self::WrongToken => "wrong_token",
+            Self::NoProvider => "no_provider",
+            Self::ProviderDown => "provider_down",
+            Self::NoRole => "no_role",
             Self::NoFactor => "no_factor",
             Self::Expired => "expired",
             Self::Revoked => "revoked",
@@ -162,6 +174,9 @@ pub enum AuthError {
     /// The name of a key is outside its grammar.
     #[error("a key's name is 1 to 64 of A-Z a-z 0-9 . _ -")]
     BadKeyName,
+    /// The identity provider gives no name that will do.
+    #[error("the identity provider gives no user name of the form that there is here")]
+    NoUsername,
     /// What a person calls a passkey is shown in lists.
     #[error("a passkey's name is 1 to 64 characters")]
     BadPasskeyName,

@@ -27,6 +27,8 @@ pub enum Factor {
     RecoveryCode,
     /// A passkey, which stands for the password as well.
     Passkey,
+    /// One that the identity provider asked for.
+    Sso,
 }
 
 impl Factor {
@@ -36,6 +38,7 @@ impl Factor {
             Self::Totp => "totp",
             Self::RecoveryCode => "recovery_code",
             Self::Passkey => "passkey",
+            Self::Sso => "sso",
         }
     }
 }

@@ -1,5 +1,5 @@
 //! Who is it, and may they. People log in with a passkey, or a password and a one-time code, and work in a
-//! session; programs bring an API key that a person answers for. Either becomes a [`Principal`],
+//! session, or come from an identity provider; programs bring an API key that a person answers for. Either becomes a [`Principal`],
 //! and only a [`Principal`] can be given a [`Permit`], by policies that are validated against a
 //! schema before they count. Deny is the default, a `forbid` wins over every `permit`, and a policy
 //! that cannot be evaluated denies.
@@ -14,6 +14,7 @@ mod emergency;
 mod error;
 mod factor;
 mod login;
+mod oidc;
 mod passkey;
 mod password_rules;
 mod permit;
@@ -21,6 +22,7 @@ mod policy;
 mod principal;
 mod service;
 mod sessions;
+mod sso;
 mod standing;
 mod throttle;
 
@@ -30,6 +32,7 @@ pub use emergency::NewEmergency;
 pub use error::{AuthError, AuthFailure, LoginFailure, PolicyMistake};
 pub use factor::{Factor, Proof};
 pub use login::NewSession;
+pub use oidc::{Fetch, MOST_BYTES, PATIENCE, Provider, ProviderSettings};
 pub use passkey::{Assertion, Attestation, BadOrigin, Ceremony, Origin, PasskeyInfo};
 pub use password_rules::PasswordFlaw;
 pub use permit::{AdminAction, AdminPermit, Ask, ChatAction, Cut, Denied, DenyCode, LocalOperator, Permit, Relation};
@@ -37,3 +40,4 @@ pub use policy::{Answer, Asked, BadQuestion, Matrix, PolicySource, PolicyText, Q
 pub use principal::Principal;
 pub use service::{Auth, SessionLimits};
 pub use sessions::Renewed;
+pub use sso::{Arrival, Departure, Provision};

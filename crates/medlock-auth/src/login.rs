@@ -10,6 +10,7 @@ use crate::policy::{Action, Case, Who};
 use crate::principal::Principal;
 use crate::service::Auth;
 use crate::sessions::Live;
+use crate::sso::NO_PASSWORD;
 use medlock_domain::{NetworkSource, SessionId, Timestamp, UserId, Username};
 use medlock_keys::password::{self, Secret};
 use medlock_keys::random;
@@ -91,14 +92,16 @@ impl Auth {
         if !self.may_log_in(&user, factor.is_some(), from) {
             return Err(fail(AuthFailure::NoFactor));
         }
-        let session = self.begin(user, factor, from, seen).await.map_err(fail)?;
+        let shown = factor.map(|factor| (factor, self.now()));
+        let session = self.begin(user, shown, from, seen).await.map_err(fail)?;
         self.0.throttle.succeeded(&attempt);
         Ok(session)
     }
 
     /// `None` when too many are waiting already.
     async fn password_right(&self, user: Option<&UserRow>, password: Secret) -> Option<bool> {
-        let phc = user.map(|u| u.password_phc.clone());
+        // Who has none is not told from who does not exist.
+        let phc = user.map(|u| u.password_phc.clone()).filter(|phc| phc != NO_PASSWORD);
         self.hashed(move || match phc {
             Some(phc) => password::verify(&password, &phc),
             None => {
@@ -167,10 +170,11 @@ impl Auth {
         Case::new(&loaded, &who, None).is_some_and(|case| case.ask(Action::Login, None).allowed)
     }
 
+    /// `shown` is the second factor, and when.
     pub(crate) async fn begin(
         &self,
         user: UserRow,
-        factor: Option<Factor>,
+        shown: Option<(Factor, Timestamp)>,
         from: NetworkSource,
         seen: u64,
     ) -> Result<NewSession, AuthFailure> {
@@ -184,7 +188,7 @@ impl Auth {
             created: now,
             idle_ms: limits.idle_ms,
             absolute_expires: now.plus_ms(limits.absolute_ms),
-            mfa: factor.map(|_| now),
+            mfa: shown.map(|(_, at)| at),
             ended: None,
             last_seen: now,
         };
@@ -200,7 +204,7 @@ impl Auth {
         let _new = self.0.sessions.insert(token_hash, live.clone());
         Ok(NewSession {
             principal: self.person(user, &live, from, seen),
-            factor,
+            factor: shown.map(|(factor, _)| factor),
             token,
             session: row.id,
             idle_expires: now.plus_ms(limits.idle_ms),

@@ -133,7 +133,7 @@ pub struct PasskeyInfo {
 
 pub(crate) struct Passkeys {
     relying_party: Webauthn,
-    ceremonies: Ceremonies,
+    pub(crate) ceremonies: Ceremonies,
     /// A counter is compared and moved on by one at a time.
     counting: tokio::sync::Mutex<()>,
 }
@@ -148,10 +148,12 @@ impl Passkeys {
     }
 }
 
-enum Awaited {
+/// What was asked, and of whom.
+pub(crate) enum Awaited {
     Register(UserId, PasskeyRegistration),
     LogIn(DiscoverableAuthentication),
     StepUp(UserId, PasskeyAuthentication),
+    Sso(crate::sso::Asked),
 }
 
 struct Begun {
@@ -162,10 +164,10 @@ struct Begun {
 
 /// What has been asked and not been answered. In memory and bounded.
 #[derive(Default)]
-struct Ceremonies(Mutex<HashMap<CeremonyId, Begun>>);
+pub(crate) struct Ceremonies(Mutex<HashMap<CeremonyId, Begun>>);
 
 impl Ceremonies {
-    fn begin(&self, step: Awaited, whose: Digest, now: Timestamp) -> CeremonyId {
+    pub(crate) fn begin(&self, step: Awaited, whose: Digest, now: Timestamp) -> CeremonyId {
         let mut map = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         map.retain(|_, begun| now < begun.at.plus_ms(CEREMONY_MS));
         let of_one = map.values().filter(|begun| begun.whose == whose).count() >= MOST_OF_ONE;
@@ -180,7 +182,7 @@ impl Ceremonies {
     }
 
     /// Once.
-    fn end(&self, id: &CeremonyId, now: Timestamp) -> Option<Awaited> {
+    pub(crate) fn end(&self, id: &CeremonyId, now: Timestamp) -> Option<Awaited> {
         let begun = self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(id)?;
         (now < begun.at.plus_ms(CEREMONY_MS)).then_some(begun.step)
     }
@@ -329,7 +331,7 @@ impl Auth {
         if !self.may_log_in(&user, true, from) {
             return Err(fail(AuthFailure::NoFactor));
         }
-        self.begin(user, Some(Factor::Passkey), from, seen).await.map_err(fail)
+        self.begin(user, Some((Factor::Passkey, self.now())), from, seen).await.map_err(fail)
     }
 
     /// What the authenticators of somebody who is logged in are asked, before something that wants it fresh.

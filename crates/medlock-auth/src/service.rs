@@ -3,6 +3,7 @@
 use crate::emergency::Emergencies;
 use crate::error::AuthError;
 use crate::factor::Nobody;
+use crate::oidc::Provider;
 use crate::passkey::{Origin, Passkeys};
 use crate::permit::AdminAction;
 use crate::permit::AdminPermit;
@@ -56,6 +57,7 @@ pub(crate) struct Inner {
     pub(crate) hashing_queue: AtomicUsize,
     pub(crate) nobody: Nobody,
     pub(crate) passkeys: Passkeys,
+    pub(crate) provider: std::sync::OnceLock<Provider>,
     /// One change of people, keys or policies at a time.
     pub(crate) changing: tokio::sync::Mutex<()>,
     keys_used: Mutex<HashMap<KeyId, Timestamp>>,
@@ -97,6 +99,7 @@ impl Auth {
             hashing_queue: AtomicUsize::new(0),
             nobody: Nobody::new(),
             passkeys: Passkeys::new(origin),
+            provider: std::sync::OnceLock::new(),
             changing: tokio::sync::Mutex::new(()),
             keys_used: Mutex::new(HashMap::new()),
             last_flush: AtomicI64::new(now.0),

@@ -7,14 +7,25 @@ use hyper::{HeaderMap, Method};
 use medlock_keys::password::Secret;
 
 const NAME: &str = "__Host-medlock";
+/// What a browser keeps while it is at the identity provider. From there it comes back across sites: `Lax`.
+const SSO: &str = "__Host-medlock-sso";
 
 /// The session's token, where one is sent.
 pub(crate) fn token(headers: &HeaderMap) -> Result<Option<&str>, Malformed> {
+    named(headers, NAME)
+}
+
+/// What the browser kept while it was at the identity provider.
+pub(crate) fn sso(headers: &HeaderMap) -> Result<Option<&str>, Malformed> {
+    named(headers, SSO)
+}
+
+fn named<'h>(headers: &'h HeaderMap, wanted: &str) -> Result<Option<&'h str>, Malformed> {
     let mut found = None;
     for header in headers.get_all(COOKIE) {
         let pairs = header.to_str().map_err(|_| Malformed)?.split(';');
         for (name, value) in pairs.filter_map(|pair| pair.trim().split_once('=')) {
-            if name == NAME && found.replace(plain(value)?).is_some() {
+            if name == wanted && found.replace(plain(value)?).is_some() {
                 return Err(Malformed);
             }
         }
@@ -41,10 +52,24 @@ fn site(headers: &HeaderMap) -> Option<&HeaderValue> {
 
 /// The header that gives it to the browser.
 pub(crate) fn give(token: &Secret) -> Option<HeaderValue> {
-    let text = format!("{NAME}={}; Path=/; Secure; HttpOnly; SameSite=Strict", token.expose());
-    let mut value = HeaderValue::from_str(&text).ok()?;
+    set(NAME, token, "SameSite=Strict")
+}
+
+/// The header that has a browser keep something while it is at the identity provider.
+pub(crate) fn give_for_sso(secret: &Secret) -> Option<HeaderValue> {
+    set(SSO, secret, "SameSite=Lax; Max-Age=300")
+}
+
+fn set(name: &str, value: &Secret, rest: &str) -> Option<HeaderValue> {
+    let mut value =
+        HeaderValue::from_str(&format!("{name}={}; Path=/; Secure; HttpOnly; {rest}", value.expose())).ok()?;
     value.set_sensitive(true);
     Some(value)
+}
+
+/// And the one that has it forget that.
+pub(crate) fn take_back_from_sso() -> HeaderValue {
+    HeaderValue::from_static("__Host-medlock-sso=; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=0")
 }
 
 /// The header that takes it back.

@@ -58,6 +58,10 @@ pub const ROUTES: &[Route] = &[
     route("POST", "/admin/v1/login/passkey", Public("how people get a credential"), || post(admin::passkey::log_in)),
     route("GET", "/", Public("a page, the same for everybody"), || get(web::home)),
     route("GET", "/login", Public("a page, the same for everybody"), || get(web::log_in)),
+    route("GET", "/login/methods", Public("says which ways in there are"), || get(web::sso::methods)),
+    route("GET", "/login/sso", Public("how people get a credential"), || get(web::sso::depart)),
+    route("GET", "/login/sso/callback", Public("how people get a credential"), || get(web::sso::come_back)),
+    route("POST", "/login/sso/logout", Public("the identity provider signs what it sends"), || post(web::sso::log_out)),
     route("GET", "/account", Public("a page, the same for everybody; what it shows it asks for"), || get(web::account)),
     route("GET", "/assets/login.js", Public("part of a page"), || get(web::log_in_script)),
     route("GET", "/assets/account.js", Public("part of a page"), || get(web::account_script)),
@@ -167,9 +171,15 @@ mod tests {
             ROUTES.iter().filter(|r| matches!(r.access, Public(_))).map(|r| (r.method, r.path)).collect();
         let doors = [("GET", "/healthz"), ("GET", "/readyz"), ("POST", "/admin/v1/login")];
         let passkeys = [("POST", "/admin/v1/login/passkey/options"), ("POST", "/admin/v1/login/passkey")];
-        let pages = ["/", "/login", "/account"];
+        let sso = [
+            ("GET", "/login/methods"),
+            ("GET", "/login/sso"),
+            ("GET", "/login/sso/callback"),
+            ("POST", "/login/sso/logout"),
+        ];
+        let pages = [("GET", "/"), ("GET", "/login")].into_iter().chain(sso).chain([("GET", "/account")]);
         let assets = ["login.js", "account.js", "client.js", "style.css", "icon.svg"].map(|a| format!("/assets/{a}"));
-        let pages = pages.into_iter().chain(assets.iter().map(String::as_str)).map(|path| ("GET", path));
+        let pages = pages.chain(assets.iter().map(|path| ("GET", path.as_str())));
         assert_eq!(public, doors.into_iter().chain(passkeys).chain(pages).collect::<Vec<_>>());
     }
 

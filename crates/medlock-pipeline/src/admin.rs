@@ -16,6 +16,7 @@ mod reason;
 mod report;
 mod review;
 mod search;
+mod sso;
 
 pub use content::Sealed;
 pub use emergency::{Declared, EmergencyRules, LONGEST_MINUTES};
@@ -535,6 +536,7 @@ fn why(error: &AuthError) -> &'static str {
         AuthError::NoPurpose => "no_purpose",
         AuthError::OwnerDisabled => "owner_disabled",
         AuthError::BadKeyName => "bad_key_name",
+        AuthError::NoUsername => "no_username",
         AuthError::BadPasskeyName => "bad_passkey_name",
         AuthError::Passkey => "passkey",
         AuthError::TooManyPasskeys => "too_many_passkeys",

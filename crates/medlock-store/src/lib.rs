@@ -8,6 +8,7 @@
 mod api_key;
 mod emergency;
 mod holder;
+mod identity;
 mod mac;
 mod migrate;
 mod passkey;
@@ -19,6 +20,7 @@ mod vault;
 pub use api_key::ApiKeyRow;
 pub use emergency::EmergencyRow;
 pub use holder::{HolderKey, HolderKeys};
+pub use identity::Identity;
 pub use passkey::PasskeyRow;
 pub use session::SessionRow;
 pub use user::{UserCounters, UserRow};

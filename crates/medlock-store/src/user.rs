@@ -3,8 +3,8 @@
 use crate::mac::Columns;
 use crate::{Store, StoreError, join, split};
 use medlock_domain::{RoleName, Timestamp, UserId, Username};
-use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
+use sqlx::{Row, SqliteConnection};
 use zeroize::Zeroizing;
 
 const TABLE: &str = "users";
@@ -47,6 +47,10 @@ impl Store {
     /// # Errors
     /// [`StoreError::Exists`] when the username or id is taken.
     pub async fn insert_user(&self, user: &UserRow) -> Result<(), StoreError> {
+        self.insert_user_on(&mut *self.pool.acquire().await?, user).await
+    }
+
+    pub(crate) async fn insert_user_on(&self, on: &mut SqliteConnection, user: &UserRow) -> Result<(), StoreError> {
         let sealed = self.seal_totp(user);
         sqlx::query(
             "INSERT INTO users (id, username, roles, created_ms, disabled, password, totp, log_index, mac)
@@ -61,7 +65,7 @@ impl Store {
         .bind(&sealed)
         .bind(user.log_index as i64)
         .bind(self.keys.mac.make(&columns(user, sealed.as_deref())))
-        .execute(&self.pool)
+        .execute(on)
         .await?;
         Ok(())
     }

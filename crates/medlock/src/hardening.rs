@@ -32,8 +32,8 @@ pub(crate) fn apply() -> Result<(), Failure> {
 /// What the resolver of names reads.
 const RESOLVER: [&str; 5] = ["/etc/hosts", "/etc/resolv.conf", "/etc/nsswitch.conf", "/etc/host.conf", "/etc/gai.conf"];
 
-/// From here on the server reaches its own files only, runs no program and connects to nobody but the
-/// witnesses, receivers and bucket of its log (Landlock, where the kernel has it). Must come before the first thread.
+/// From here on the server reaches its own files only, runs no program and connects to nobody but the identity
+/// provider and the witnesses, receivers and bucket of its log (Landlock, where the kernel has it). Must come before the first thread.
 pub(crate) fn confine(settings: &Settings, ports: &[u16]) -> Option<medlock_engine::frame::Enforced> {
     let mut read = vec![settings.tls_cert.as_path()];
     if let KeyRef::File(key) = &settings.tls_key {
@@ -48,6 +48,12 @@ pub(crate) fn confine(settings: &Settings, ports: &[u16]) -> Option<medlock_engi
     read.extend(settings.relationships.as_deref().and_then(Path::parent));
     if !ports.is_empty() {
         read.extend(RESOLVER.map(Path::new));
+    }
+    if let Some(sso) = &settings.sso {
+        read.push(&sso.ca);
+        if let Some(KeyRef::File(secret)) = &sso.client_secret {
+            read.push(secret);
+        }
     }
     if let Some(s3) = &settings.marks.s3 {
         read.push(&s3.ca);

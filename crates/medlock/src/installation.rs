@@ -5,6 +5,7 @@ use crate::config::Settings;
 use crate::failure::{Doing, Failure};
 use crate::layout::Layout;
 use crate::marks::Marks;
+use crate::provider;
 use crate::witness;
 use medlock_audit::medium::Disk;
 use medlock_audit::{Error, Limits, Log, Sealing, Signers};
@@ -59,6 +60,9 @@ impl Installation {
         let auth = Auth::open(store.clone(), policy, clock.clone(), limits, &settings.login_origin)
             .await
             .doing("loading the policies")?;
+        if let Some(sso) = &settings.sso {
+            auth.with_provider(provider::of(sso, &settings.login_origin)?);
+        }
         let content_keys = ContentKeys::new(store.holders(of(Data::Content)), days);
         let deliveries = Deliveries::default();
         let admin = Admin::new(auth.clone(), log.clone()).with_review_rules(settings.review);

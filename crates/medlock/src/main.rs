@@ -19,6 +19,7 @@ mod lock;
 mod marks;
 mod progress;
 mod prompt;
+mod provider;
 mod quickstart;
 mod relationships;
 mod server;

@@ -12,12 +12,14 @@
 
 mod authenticator;
 mod http;
+mod idp;
 mod people;
 mod script;
 mod server;
 
 pub use authenticator::Authenticator;
 pub use http::Answer;
+pub use idp::{CLIENT, ISSUER, Idp};
 pub use people::{PASSWORD, Person, ROLES};
 pub use script::{Given, MODEL, Say, Script};
 pub use server::{Builder, ORIGIN, Server};

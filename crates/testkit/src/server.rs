@@ -1,12 +1,13 @@
 //! The server in process.
 
 use crate::http::Answer;
+use crate::idp::Idp;
 use crate::people::{self, Person};
 use crate::script::Script;
 use medlock_audit::fault::{Fault, FaultDisk};
 use medlock_audit::read::{Reader, StoredEntry};
 use medlock_audit::{Log, Sealing};
-use medlock_auth::{Auth, LocalOperator, Origin, PolicySource, SessionLimits};
+use medlock_auth::{Auth, LocalOperator, Origin, PolicySource, Provider, SessionLimits};
 use medlock_deid::{Detector, OnLeak};
 use medlock_domain::{Clock, ManualClock, Timestamp};
 use medlock_gateway::dev_ca::DevCa;
@@ -50,6 +51,7 @@ pub struct Builder {
     rules: Rules,
     relationships: Option<Arc<dyn Relationships>>,
     failing: bool,
+    idp: Option<Idp>,
 }
 
 impl Default for Builder {
@@ -63,6 +65,7 @@ impl Default for Builder {
             rules: Rules { on_leak: OnLeak::Redact, on_other_patient: OnOtherPatient::Flag },
             relationships: None,
             failing: false,
+            idp: None,
         }
     }
 }
@@ -110,6 +113,13 @@ impl Builder {
         self
     }
 
+    /// With people who come from an identity provider.
+    #[must_use]
+    pub fn sso(mut self, idp: &Idp) -> Self {
+        self.idp = Some(idp.clone());
+        self
+    }
+
     /// With a log in memory that [`Server::break_audit`] can make fail.
     #[must_use]
     pub fn failing_audit(mut self) -> Self {
@@ -135,6 +145,10 @@ impl Builder {
             Auth::open(store, PolicySource::Shipped, clock.clone(), SessionLimits::default(), &Origin::localhost())
                 .await
                 .expect("the shipped policies are valid");
+        if let Some(idp) = self.idp {
+            let settings = idp.settings("https://localhost/login/sso/callback");
+            auth.with_provider(Provider::new(settings, Arc::new(idp)));
+        }
         let days = PeriodKeys::open(&dir.path().join("keys/days"), copy(Data::Content)).expect("keys of days");
         let content_keys = ContentKeys::new(holders, Arc::new(days));
         let mut admin = Admin::new(auth.clone(), log.clone()).with_content_keys(content_keys.clone(), Vec::new());

@@ -51,6 +51,7 @@ const ONLY: &[(&str, &[&str])] = &[
     ("sqlx", &["medlock-store", "medlock-review"]),
     ("cedar-policy", &["medlock-auth"]),
     ("webauthn-rs", &["medlock-auth"]),
+    ("jsonwebtoken", &["medlock-auth"]),
     ("llama-cpp-sys-2", &["medlock-engine"]),
     ("ort", &["medlock-onnx"]),
     ("tokenizers", &["medlock-onnx"]),

@@ -6,6 +6,7 @@ mod people;
 mod sessions;
 
 pub use keys::{CreatedKey, KeyInfo, NewKey};
+pub(crate) use people::Sessions;
 pub use people::{CreatedUser, Enrolment, NewUser, UserInfo, UserState};
 pub use sessions::SessionInfo;
 
@@ -22,7 +23,7 @@ impl Auth {
     }
 
     /// Roles that some policy speaks of, sorted and each once.
-    fn known_roles(&self, mut roles: Vec<RoleName>) -> Result<Vec<RoleName>, AuthError> {
+    pub(crate) fn known_roles(&self, mut roles: Vec<RoleName>) -> Result<Vec<RoleName>, AuthError> {
         let loaded = self.loaded();
         if let Some(role) = roles.iter().find(|r| !loaded.roles.contains(*r)) {
             return Err(AuthError::UnknownRole { role: role.clone(), known: loaded.roles.iter().cloned().collect() });

@@ -251,6 +251,17 @@ impl Auth {
         edit: impl FnOnce(&mut UserRow) + Send + 'static,
     ) -> Result<UserRow, AuthError> {
         self.usable(by, &[AdminAction::UsersManage])?;
+        self.change_row(user, log_index, sessions, edit).await
+    }
+
+    /// The same for what the identity provider says.
+    pub(crate) async fn change_row(
+        &self,
+        user: &UserId,
+        log_index: u64,
+        sessions: Sessions,
+        edit: impl FnOnce(&mut UserRow) + Send + 'static,
+    ) -> Result<UserRow, AuthError> {
         let (auth, user) = (self.clone(), user.clone());
         Self::whole(async move {
             let _one_at_a_time = auth.0.changing.lock().await;
@@ -286,7 +297,8 @@ impl Auth {
     }
 }
 
-enum Sessions {
+/// What becomes of somebody's sessions when their row changes.
+pub(crate) enum Sessions {
     Keep,
     End,
 }

@@ -108,7 +108,7 @@ fn id<T: FromStr>(text: &str, what: &'static str) -> Result<T, Fault> {
 
 /// Runs a verb to its end, even when the client hangs up: a change that was begun must not be
 /// left without its outcome.
-async fn to_the_end<T: Send + 'static>(
+pub(crate) async fn to_the_end<T: Send + 'static>(
     verb: impl Future<Output = Result<T, Fault>> + Send + 'static,
 ) -> Result<T, Fault> {
     tokio::spawn(verb).await.unwrap_or_else(|_| Err(Fault::internal()))

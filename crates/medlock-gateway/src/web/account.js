@@ -126,6 +126,7 @@ function tick() {
 setInterval(tick, 1000);
 
 by("stay").addEventListener("click", () => attempt(async () => {}));
+ask("GET", "/login/methods").then(({ sso }) => (by("step-up-sso").hidden = !sso), () => {});
 by("log-out").addEventListener("click", async () => {
   try {
     await ask("POST", "/admin/v1/logout");

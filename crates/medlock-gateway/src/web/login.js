@@ -16,6 +16,15 @@ async function attempt(work) {
   }
 }
 
+if (location.hash === "#sso") {
+  show(alert, "Single sign-on did not let you in. Use another way, or ask who looks after your access.");
+  history.replaceState(null, "", "/login");
+}
+ask("GET", "/login/methods").then(
+  ({ sso }) => (document.getElementById("sso").hidden = !sso),
+  (error) => show(alert, error.message),
+);
+
 document.getElementById("passkey").addEventListener("click", () =>
   attempt(async () => {
     const { ceremony, public_key } = await ask("POST", "/admin/v1/login/passkey/options");

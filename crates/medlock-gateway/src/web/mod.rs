@@ -1,6 +1,8 @@
 //! The pages that people see. They are the same for everybody and hold nothing: what they show, their scripts ask the same
 //! API for that programs use. No script or style but our own files runs (CSP), and nothing frames them.
 
+pub(crate) mod sso;
+
 use axum::response::{IntoResponse, Redirect, Response};
 use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 

@@ -11,5 +11,6 @@ mod emergency;
 mod limits;
 mod passkey;
 mod reports;
+mod sso;
 mod storm;
 mod stream;

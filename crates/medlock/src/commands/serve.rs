@@ -28,6 +28,7 @@ pub(crate) fn run(context: &Context) -> Result<(), Failure> {
     let mut ports = settings.witnesses.as_ref().map(witness::ports).transpose()?.unwrap_or_default();
     ports.extend(sinks::ports(&settings.sinks));
     ports.extend(marks::port(&settings.marks));
+    ports.extend(settings.sso.as_ref().map(|sso| sso.port));
     sinks::make_directories(&settings.sinks)?;
     match hardening::confine(&settings, &ports) {
         Some(Enforced::Fully) => {}

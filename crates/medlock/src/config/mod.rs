@@ -4,6 +4,7 @@ mod judge;
 mod raw;
 mod settings;
 mod sinks;
+mod sso;
 #[cfg(test)]
 mod tests;
 
@@ -12,6 +13,7 @@ pub(crate) use settings::{
     DetectorSettings, KeyRef, MarkSettings, OnnxSettings, S3Settings, Settings, WitnessSettings,
 };
 pub(crate) use sinks::{SinkSettings, To, Trust};
+pub(crate) use sso::SsoSettings;
 
 use crate::failure::Failure;
 use crate::layout::Layout;

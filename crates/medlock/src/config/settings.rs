@@ -3,6 +3,7 @@
 use super::judge::Judge;
 use super::raw::{Mistake, Origin, Raw, Value};
 use super::sinks::{SinkSettings, sinks};
+use super::sso::{self, SsoSettings};
 use crate::layout::Layout;
 use medlock_deid::{OnLeak, Preset};
 use medlock_domain::ModelName;
@@ -31,6 +32,7 @@ pub(crate) struct Settings {
     pub(crate) session_absolute_hours: i64,
     pub(crate) session_fresh_minutes: i64,
     pub(crate) login_origin: medlock_auth::Origin,
+    pub(crate) sso: Option<SsoSettings>,
     pub(crate) limits: Limits,
     pub(crate) policy_dir: Option<PathBuf>,
     pub(crate) rules: Rules,
@@ -176,7 +178,9 @@ pub(super) fn judge(raw: Raw, base: &Path) -> Result<Settings, Vec<Mistake>> {
     let session_idle_minutes = j.number("session.idle_minutes", 15, 1..=480);
     let session_absolute_hours = j.number("session.absolute_hours", 12, 1..=24);
     let session_fresh_minutes = j.number("session.fresh_minutes", 5, 1..=60);
-    let login_origin = j.text("login.origin", LOGIN_ORIGIN).unwrap_or_else(|| {
+    let login_origin: Option<medlock_auth::Origin> = j.text("login.origin", LOGIN_ORIGIN);
+    let sso = sso::judge(&mut j, &data, login_origin.is_some());
+    let login_origin = login_origin.unwrap_or_else(|| {
         j.default("login.origin", "https://localhost (any port)".to_owned());
         medlock_auth::Origin::localhost()
     });
@@ -224,6 +228,7 @@ pub(super) fn judge(raw: Raw, base: &Path) -> Result<Settings, Vec<Mistake>> {
         session_absolute_hours,
         session_fresh_minutes,
         login_origin,
+        sso,
         limits,
         policy_dir,
         rules,
