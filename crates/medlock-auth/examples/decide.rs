@@ -44,11 +44,12 @@ async fn main() {
         purposes: vec![Purpose::Treatment],
         models: Vec::new(),
         networks: Vec::new(),
+        bound: None,
         expires: Timestamp(1_800_000_000_000).plus_ms(86_400_000),
     };
     let key = auth.create_key(&operator.permit(AdminAction::KeysManage), new, 0).await.unwrap();
     let from = NetworkSource("192.0.2.7".parse().unwrap());
-    let bearer = || Credential::ApiKey(Secret::new(key.secret.expose()));
+    let bearer = || Credential::ApiKey(Secret::new(key.secret.as_ref().unwrap().expose()));
     let who = auth.authenticate(bearer(), from).await.unwrap();
     let ask = Ask {
         action: ChatAction::Chat,

@@ -1,15 +1,15 @@
 //! From a credential to a [`Principal`]. Nothing is remembered of an earlier check but that a
 //! session is alive: the row that confers authority is read, and its MAC checked, each time.
 
-use crate::credential::{self, Credential};
+use crate::credential::{self, Certificate, Credential, Peer};
 use crate::error::{AuthError, AuthFailure};
 use crate::principal::{Principal, PrincipalParts};
 use crate::service::Auth;
 use crate::sessions::Live;
-use medlock_domain::{Actor, NetworkSource, Purpose};
+use medlock_domain::{Actor, Binding, NetworkSource, Purpose, Timestamp};
 use medlock_keys::digest::{Digest, ct_eq};
 use medlock_keys::password::Secret;
-use medlock_store::{StoreError, UserRow};
+use medlock_store::{ApiKeyRow, StoreError, UserRow};
 use std::sync::Arc;
 
 impl Auth {
@@ -17,11 +17,14 @@ impl Auth {
     ///
     /// # Errors
     /// The reason is for the record; the caller is told the same for each of them.
-    pub async fn authenticate(&self, c: Credential, from: NetworkSource) -> Result<Principal, AuthFailure> {
+    pub async fn authenticate(&self, c: Credential, peer: impl Into<Peer>) -> Result<Principal, AuthFailure> {
+        let peer = peer.into();
         let principal = match c {
             Credential::None => return Err(AuthFailure::Missing),
-            Credential::ApiKey(key) => self.by_key(&key, from).await?,
-            Credential::Session(token) => self.by_session(&token, from).await?,
+            Credential::ApiKey(key) => self.by_key(&key, peer.from).await?,
+            Credential::Session(token) => self.by_session(&token, peer).await?,
+            Credential::Token(token) => self.by_token(&token, peer.from).await?,
+            Credential::Certificate(certificate) => self.by_certificate(&certificate, peer.from).await?,
         };
         self.flush_when_due(self.now());
         Ok(principal)
@@ -41,14 +44,56 @@ impl Auth {
         let seen = self.0.standing.seen();
         let id = credential::key_id(key).ok_or(AuthFailure::Unknown)?;
         let row = self.0.store.key(&id).await.map_err(unavailable)?.ok_or(AuthFailure::Unknown)?;
-        if !ct_eq(&row.secret_hash, &credential::key_digest(key)) {
+        if row.bound.is_some() || !ct_eq(&row.secret_hash, &credential::key_digest(key)) {
             return Err(AuthFailure::Unknown);
         }
-        let now = self.now();
+        let ends = row.expires;
+        self.machine(row, ends, from, seen).await
+    }
+
+    /// An access token of the identity provider's, for us: its subject must be somebody's program here (RFC 9068).
+    async fn by_token(&self, token: &Secret, from: NetworkSource) -> Result<Principal, AuthFailure> {
+        let seen = self.0.standing.seen();
+        let provider = self.0.provider.get().ok_or(AuthFailure::Unknown)?;
+        let audience = provider.settings.audience.as_deref().ok_or(AuthFailure::Unknown)?;
+        let claims = provider.claims(token.expose(), self.now()).await?;
+        // Who has logged in to something else has an ID token: that is for the one whom it names, and no access to us.
+        if !claims.texts("aud").contains(&audience) || claims.has("nonce") {
+            return Err(AuthFailure::WrongToken);
+        }
+        let subject = claims.text("sub").ok_or(AuthFailure::WrongToken)?.to_owned();
+        let row = self.0.store.key_bound_to(&Binding::Subject(subject)).await.map_err(unavailable)?;
+        let ends = Timestamp(claims.seconds("exp").unwrap_or(0).saturating_mul(1000));
+        self.machine(row.ok_or(AuthFailure::Unknown)?, ends, from, seen).await
+    }
+
+    /// A client certificate: by its fingerprint, or by one of its URIs.
+    async fn by_certificate(&self, shown: &Certificate, from: NetworkSource) -> Result<Principal, AuthFailure> {
+        let seen = self.0.standing.seen();
+        let bindings =
+            [Binding::Certificate(shown.sha256)].into_iter().chain(shown.uris.iter().cloned().map(Binding::Uri));
+        for binding in bindings {
+            if let Some(row) = self.0.store.key_bound_to(&binding).await.map_err(unavailable)? {
+                return self.machine(row, shown.expires, from, seen).await;
+            }
+        }
+        Err(AuthFailure::Unknown)
+    }
+
+    /// A program that has shown what its row asks for, until `ends` at most.
+    async fn machine(
+        &self,
+        row: ApiKeyRow,
+        ends: Timestamp,
+        from: NetworkSource,
+        seen: u64,
+    ) -> Result<Principal, AuthFailure> {
+        let (id, now) = (row.id, self.now());
         if row.revoked.is_some() {
             return Err(AuthFailure::Revoked);
         }
-        if now >= row.expires {
+        let expires = row.expires.min(ends);
+        if now >= expires {
             return Err(AuthFailure::Expired);
         }
         if !row.networks.is_empty() && !row.networks.iter().any(|n| n.contains(from)) {
@@ -68,12 +113,12 @@ impl Auth {
             mfa: false,
             fresh: false,
             from,
-            expires: row.expires,
+            expires,
             seen,
         })))
     }
 
-    async fn by_session(&self, token: &Secret, from: NetworkSource) -> Result<Principal, AuthFailure> {
+    async fn by_session(&self, token: &Secret, peer: Peer) -> Result<Principal, AuthFailure> {
         let seen = self.0.standing.seen();
         let digest = credential::token_digest(token).ok_or(AuthFailure::Unknown)?;
         let live = self.live(&digest).await?;
@@ -81,10 +126,13 @@ impl Auth {
         if now >= live.expires() {
             return Err(AuthFailure::Expired);
         }
+        if live.certificate.is_some() && live.certificate != peer.certificate {
+            return Err(AuthFailure::WrongCertificate);
+        }
         let user = self.enabled(&live.user).await?;
         // Only now is it a use: what is refused keeps no session alive.
         let live = self.0.sessions.touch(&digest, now).ok_or(AuthFailure::Revoked)?;
-        Ok(self.person(user, &live, from, seen))
+        Ok(self.person(user, &live, peer.from, seen))
     }
 
     pub(crate) fn person(&self, user: UserRow, live: &Live, from: NetworkSource, seen: u64) -> Principal {

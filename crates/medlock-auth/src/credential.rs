@@ -3,7 +3,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use medlock_domain::KeyId;
+use medlock_domain::{KeyId, NetworkSource, Timestamp};
 use medlock_keys::digest::{Digest, sha256};
 use medlock_keys::password::Secret;
 use medlock_keys::random;
@@ -25,6 +25,36 @@ pub enum Credential {
     ApiKey(Secret),
     /// `ses-…`
     Session(Secret),
+    /// A signed token of the identity provider's.
+    Token(Secret),
+    /// A client certificate, and nothing else.
+    Certificate(Certificate),
+}
+
+/// A client certificate that the TLS layer has verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Certificate {
+    /// SHA-256 of it.
+    pub sha256: Digest,
+    /// The URIs among its names.
+    pub uris: Vec<String>,
+    /// When it ends.
+    pub expires: Timestamp,
+}
+
+/// The other end of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Peer {
+    /// Where it is.
+    pub from: NetworkSource,
+    /// SHA-256 of the certificate that it showed, where it did.
+    pub certificate: Option<Digest>,
+}
+
+impl From<NetworkSource> for Peer {
+    fn from(from: NetworkSource) -> Self {
+        Self { from, certificate: None }
+    }
 }
 
 impl Credential {
@@ -32,14 +62,23 @@ impl Credential {
     pub fn key(&self) -> Option<KeyId> {
         match self {
             Self::ApiKey(key) => key_id(key),
-            Self::None | Self::Session(_) => None,
+            Self::None | Self::Session(_) | Self::Token(_) | Self::Certificate(_) => None,
         }
     }
 
-    /// Sorts a bearer token by its prefix. What has neither prefix is an API key, and unknown.
+    /// Sorts a bearer token by its form. What has none that we know is an API key, and unknown.
     pub fn from_bearer(token: Secret) -> Self {
-        if token.expose().starts_with(SESSION_PREFIX) { Self::Session(token) } else { Self::ApiKey(token) }
+        match token.expose() {
+            text if text.starts_with(SESSION_PREFIX) => Self::Session(token),
+            text if is_signed(text) => Self::Token(token),
+            _ => Self::ApiKey(token),
+        }
     }
+}
+
+/// Whether a text has the form of a signed token (RFC 7515, 7.1): it begins as `{"` does in base64.
+pub fn is_signed(text: &str) -> bool {
+    text.starts_with("eyJ") && text.bytes().filter(|b| *b == b'.').count() == 2
 }
 
 /// A new API key of 256 random bits: the id that finds it, the text that is shown once, the digest

@@ -42,6 +42,8 @@ pub enum AuthFailure {
     Disabled,
     /// The key is not to be used from there.
     WrongNetwork,
+    /// The session was begun with a client certificate that is not shown now.
+    WrongCertificate,
     /// Too many failures in a row: the authenticator is off until somebody with the right resets it.
     Locked,
     /// Too many failures lately: later.
@@ -70,6 +72,7 @@ impl AuthFailure {
             Self::Revoked => "revoked",
             Self::Disabled => "disabled",
             Self::WrongNetwork => "wrong_network",
+            Self::WrongCertificate => "wrong_certificate",
             Self::Locked => "locked",
             Self::Throttled => "throttled",
             Self::Unavailable => "unavailable",
@@ -192,6 +195,9 @@ pub enum AuthError {
     /// The password is too easy or too long.
     #[error(transparent)]
     Password(#[from] PasswordFlaw),
+    /// What a program shows instead of a secret is renewed by who gives it.
+    #[error("this key has no secret of ours: renew the certificate, or whatever the identity provider asks for")]
+    Bound,
     /// A key cannot log out.
     #[error("this credential is no session")]
     NoSession,

@@ -27,7 +27,7 @@ mod standing;
 mod throttle;
 
 pub use admin::{CreatedKey, CreatedUser, Enrolment, KeyInfo, NewKey, NewUser, SessionInfo, UserInfo, UserState};
-pub use credential::Credential;
+pub use credential::{Certificate, Credential, Peer, is_signed};
 pub use emergency::NewEmergency;
 pub use error::{AuthError, AuthFailure, LoginFailure, PolicyMistake};
 pub use factor::{Factor, Proof};

@@ -2,7 +2,7 @@
 //! account, so that neither the answer nor its time tells which names exist.
 
 use crate::authenticate::unavailable;
-use crate::credential;
+use crate::credential::{self, Peer};
 use crate::error::{AuthFailure, LoginFailure};
 use crate::factor::{Factor, Shown};
 use crate::permit::Relation;
@@ -49,8 +49,10 @@ impl Auth {
         user: &str,
         password: Secret,
         otp: Option<Secret>,
-        from: NetworkSource,
+        peer: impl Into<Peer>,
     ) -> Result<NewSession, LoginFailure> {
+        let peer = peer.into();
+        let from = peer.from;
         let seen = self.0.standing.seen();
         let now = self.now();
         let fail = |failure, user: Option<&UserId>| LoginFailure { failure, user: user.cloned() };
@@ -93,7 +95,7 @@ impl Auth {
             return Err(fail(AuthFailure::NoFactor));
         }
         let shown = factor.map(|factor| (factor, self.now()));
-        let session = self.begin(user, shown, from, seen).await.map_err(fail)?;
+        let session = self.begin(user, shown, peer, seen).await.map_err(fail)?;
         self.0.throttle.succeeded(&attempt);
         Ok(session)
     }
@@ -175,7 +177,7 @@ impl Auth {
         &self,
         user: UserRow,
         shown: Option<(Factor, Timestamp)>,
-        from: NetworkSource,
+        peer: Peer,
         seen: u64,
     ) -> Result<NewSession, AuthFailure> {
         let now = self.now();
@@ -189,6 +191,7 @@ impl Auth {
             idle_ms: limits.idle_ms,
             absolute_expires: now.plus_ms(limits.absolute_ms),
             mfa: shown.map(|(_, at)| at),
+            certificate: peer.certificate,
             ended: None,
             last_seen: now,
         };
@@ -203,7 +206,7 @@ impl Auth {
         let live = Live::of(&row, &limits);
         let _new = self.0.sessions.insert(token_hash, live.clone());
         Ok(NewSession {
-            principal: self.person(user, &live, from, seen),
+            principal: self.person(user, &live, peer.from, seen),
             factor: shown.map(|(factor, _)| factor),
             token,
             session: row.id,

@@ -5,6 +5,7 @@
 //! memory by the first answer, right or wrong, so that no answer counts twice.
 
 use crate::authenticate::unavailable;
+use crate::credential::Peer;
 use crate::error::{AuthError, AuthFailure, LoginFailure};
 use crate::factor::Factor;
 use crate::login::NewSession;
@@ -306,8 +307,9 @@ impl Auth {
         &self,
         ceremony: &CeremonyId,
         answer: &Assertion,
-        from: NetworkSource,
+        peer: impl Into<Peer>,
     ) -> Result<NewSession, LoginFailure> {
+        let peer = peer.into();
         let seen = self.0.standing.seen();
         let nobody = |failure| LoginFailure { failure, user: None };
         let step = self.0.passkeys.ceremonies.end(ceremony, self.now());
@@ -328,10 +330,10 @@ impl Auth {
         self.answered(&row, |passkey| relying_party.finish_discoverable_authentication_v2(&answer.0, state, passkey))
             .await
             .map_err(fail)?;
-        if !self.may_log_in(&user, true, from) {
+        if !self.may_log_in(&user, true, peer.from) {
             return Err(fail(AuthFailure::NoFactor));
         }
-        self.begin(user, Some((Factor::Passkey, self.now())), from, seen).await.map_err(fail)
+        self.begin(user, Some((Factor::Passkey, self.now())), peer, seen).await.map_err(fail)
     }
 
     /// What the authenticators of somebody who is logged in are asked, before something that wants it fresh.

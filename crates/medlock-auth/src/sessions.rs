@@ -26,6 +26,8 @@ pub(crate) struct Live {
     pub(crate) absolute: Timestamp,
     /// When a second factor was last shown in it.
     pub(crate) mfa: Option<Timestamp>,
+    /// It is worth nothing without this client certificate.
+    pub(crate) certificate: Option<Digest>,
     /// Used since it was last written down.
     dirty: bool,
 }
@@ -40,6 +42,7 @@ impl Live {
             idle_ms: row.idle_ms.min(limits.idle_ms),
             absolute: row.absolute_expires.min(row.created.plus_ms(limits.absolute_ms)),
             mfa: row.mfa,
+            certificate: row.certificate,
             dirty: false,
         }
     }

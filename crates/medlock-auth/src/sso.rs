@@ -4,6 +4,7 @@
 
 use crate::admin::Sessions;
 use crate::authenticate::unavailable;
+use crate::credential::Peer;
 use crate::error::{AuthError, AuthFailure, LoginFailure};
 use crate::factor::Factor;
 use crate::login::NewSession;
@@ -45,7 +46,7 @@ pub struct Arrival {
     roles: Vec<RoleName>,
     factor: Option<Timestamp>,
     user: Option<UserRow>,
-    from: NetworkSource,
+    peer: Peer,
     seen: u64,
 }
 
@@ -126,8 +127,9 @@ impl Auth {
         state: &CeremonyId,
         browser: &Secret,
         code: &str,
-        from: NetworkSource,
+        peer: impl Into<Peer>,
     ) -> Result<Arrival, LoginFailure> {
+        let peer = peer.into();
         let nobody = |failure| LoginFailure { failure, user: None };
         let (seen, now) = (self.0.standing.seen(), self.now());
         let provider = self.provider().map_err(nobody)?;
@@ -171,7 +173,7 @@ impl Auth {
             roles,
             factor: second_factor(&claims, &settings.second_factor, now),
             user,
-            from,
+            peer,
             seen,
         })
     }
@@ -224,15 +226,15 @@ impl Auth {
     /// # Errors
     /// No group of theirs has a role, or policy wants a second factor that the provider does not speak of.
     pub async fn admit(&self, arrival: Arrival) -> Result<NewSession, LoginFailure> {
-        let Arrival { user, factor, from, seen, .. } = arrival;
+        let Arrival { user, factor, peer, seen, .. } = arrival;
         let user = user.filter(|user| !user.roles.is_empty());
         let user = user.ok_or(LoginFailure { failure: AuthFailure::NoRole, user: None })?;
         let id = user.id.clone();
         let fail = |failure| LoginFailure { failure, user: Some(id.clone()) };
-        if !self.may_log_in(&user, factor.is_some(), from) {
+        if !self.may_log_in(&user, factor.is_some(), peer.from) {
             return Err(fail(AuthFailure::NoFactor));
         }
-        self.begin(user, factor.map(|at| (Factor::Sso, at)), from, seen).await.map_err(fail)
+        self.begin(user, factor.map(|at| (Factor::Sso, at)), peer, seen).await.map_err(fail)
     }
 
     /// Whom a logout token of the provider's names (OpenID Connect Back-Channel Logout 1.0, 2.6).

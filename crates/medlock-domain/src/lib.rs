@@ -2,6 +2,7 @@
 //! classes, protection modes and the clock. No I/O, no randomness, no time of its own.
 
 mod actor;
+mod binding;
 mod clock;
 mod id;
 mod mode;
@@ -12,6 +13,7 @@ mod purpose;
 mod text;
 
 pub use actor::{Actor, NetworkSource};
+pub use binding::{BadBinding, Binding};
 pub use clock::{Clock, ManualClock, Timestamp};
 pub use id::{
     BadId, CeremonyId, EmergencyId, HolderId, KeyId, ModelName, PasskeyId, RequestId, RoleName, SessionId, UserId,

@@ -21,6 +21,8 @@ pub struct GatewayConfig {
     pub cert_pem: String,
     /// The private key, PEM.
     pub key_pem: Zeroizing<String>,
+    /// The certificates that those of clients are checked against, PEM. Without it none is asked for.
+    pub client_ca_pem: Option<String>,
     /// Address for `/metrics` in plain HTTP, where wanted. It carries counts, never content.
     pub metrics_listen: Option<SocketAddr>,
     /// How much is let in.

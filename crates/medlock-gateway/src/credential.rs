@@ -3,11 +3,13 @@
 use crate::cookie;
 use hyper::HeaderMap;
 use hyper::header::{AUTHORIZATION, HeaderValue};
-use medlock_auth::Credential;
+use medlock_auth::{Credential, is_signed};
 use medlock_keys::password::Secret;
 
 /// Longer than any credential of ours.
 const MAX: usize = 256;
+/// Longer than a signed token in earnest.
+const MAX_SIGNED: usize = 8 << 10;
 
 /// A credential that cannot be one of ours. Not looked up.
 #[derive(Debug, PartialEq, Eq)]
@@ -58,7 +60,8 @@ fn token(value: &HeaderValue) -> Result<&str, Malformed> {
 
 pub(crate) fn plain(text: &str) -> Result<&str, Malformed> {
     let ok = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_' || b == b'.';
-    if (1..=MAX).contains(&text.len()) && text.bytes().all(ok) { Ok(text) } else { Err(Malformed) }
+    let most = if is_signed(text) { MAX_SIGNED } else { MAX };
+    if (1..=most).contains(&text.len()) && text.bytes().all(ok) { Ok(text) } else { Err(Malformed) }
 }
 
 #[cfg(test)]
@@ -74,6 +77,7 @@ mod tests {
         match from_headers(&headers) {
             Ok((Credential::None, _)) => "none",
             Ok((Credential::ApiKey(_), _)) => "key",
+            Ok((Credential::Token(_) | Credential::Certificate(_), _)) => "signed",
             Ok((Credential::Session(_), Carrier::Header)) => "session",
             Ok((Credential::Session(_), Carrier::Cookie)) => "browser",
             Err(Malformed) => "malformed",
@@ -95,6 +99,7 @@ mod tests {
             (&[("authorization", "Bearer ")], "malformed"),
             (&[("authorization", "Bearer ' OR '1'='1")], "malformed"),
             (&[("x-api-key", "")], "malformed"),
+            (&[("authorization", "Bearer eyJhbGciOiJub25lIn0.e30.")], "signed"),
             (&[("cookie", "__Host-medlock=ses-abc")], "browser"),
             (&[("cookie", "__Host-medlock=ses-abc"), ("x-api-key", "ses-abc")], "malformed"),
         ] {

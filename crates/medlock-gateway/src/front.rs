@@ -14,8 +14,9 @@ use hyper::header::{CACHE_CONTROL, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIO
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method};
 use medlock_audit::{Entry, Kind, Outcome};
-use medlock_auth::{AuthFailure, Principal};
+use medlock_auth::{AuthFailure, Certificate, Credential, Peer, Principal};
 use medlock_domain::{Actor, KeyId, NetworkSource, RequestId};
+use medlock_keys::digest::Digest;
 use medlock_keys::random;
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
@@ -28,7 +29,15 @@ use tower::ServiceExt;
 pub(crate) struct Asked {
     pub(crate) request: RequestId,
     pub(crate) from: NetworkSource,
+    pub(crate) certificate: Option<Digest>,
     pub(crate) at: Instant,
+}
+
+impl Asked {
+    /// The other end of its connection.
+    pub(crate) fn peer(&self) -> Peer {
+        Peer { from: self.from, certificate: self.certificate }
+    }
 }
 
 /// Who sent a request. A handler that takes this cannot be reached by anybody else.
@@ -54,12 +63,15 @@ impl<S: Sync> FromRequestParts<S> for Caller {
 }
 
 /// Answers one request.
-pub(crate) async fn answer(app: Arc<App>, router: Router, from: NetworkSource, request: Request) -> Response {
-    let asked = Asked { request: RequestId::from_random(random::bytes()), from, at: Instant::now() };
+pub(crate) async fn answer(front: Front, request: Request) -> Response {
+    let Front { app, router, from, certificate } = front;
+    let request_id = RequestId::from_random(random::bytes());
+    let digest = certificate.as_ref().map(|shown| shown.sha256);
+    let asked = Asked { request: request_id, from, certificate: digest, at: Instant::now() };
     let (mut parts, body) = request.into_parts();
     let correlation = correlation(&parts.headers);
     let mut known = None;
-    let mut response = match admit(&app, &asked, &parts).await {
+    let mut response = match admit(&app, &asked, certificate.as_deref(), &parts).await {
         Err(fault) => {
             body::waste(&parts.headers, body).await;
             fault.into_response()
@@ -96,7 +108,12 @@ async fn route_to(router: Router, request: Request) -> Response {
 }
 
 /// Who is it? `None` only on a path of the public list.
-async fn admit(app: &App, asked: &Asked, parts: &Parts) -> Result<Option<(Principal, Carrier)>, Fault> {
+async fn admit(
+    app: &App,
+    asked: &Asked,
+    certificate: Option<&Certificate>,
+    parts: &Parts,
+) -> Result<Option<(Principal, Carrier)>, Fault> {
     if routes::is_public(parts.method.as_str(), parts.uri.path()) {
         return Ok(None);
     }
@@ -107,7 +124,11 @@ async fn admit(app: &App, asked: &Asked, parts: &Parts) -> Result<Option<(Princi
         }
         Ok((credential, carrier)) => {
             let key = credential.key();
-            match app.auth.authenticate(credential, asked.from).await {
+            let credential = match (credential, certificate) {
+                (Credential::None, Some(shown)) => Credential::Certificate(shown.clone()),
+                (credential, _) => credential,
+            };
+            match app.auth.authenticate(credential, asked.peer()).await {
                 Ok(principal) => return Ok(Some((principal, carrier))),
                 Err(failure) => {
                     if let (AuthFailure::WrongNetwork, Some(key)) = (failure, key) {
@@ -182,6 +203,7 @@ pub(crate) struct Front {
     pub(crate) app: Arc<App>,
     pub(crate) router: Router,
     pub(crate) from: NetworkSource,
+    pub(crate) certificate: Option<Arc<Certificate>>,
 }
 
 impl hyper::service::Service<hyper::Request<hyper::body::Incoming>> for Front {
@@ -190,7 +212,7 @@ impl hyper::service::Service<hyper::Request<hyper::body::Incoming>> for Front {
     type Future = std::pin::Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
 
     fn call(&self, request: hyper::Request<hyper::body::Incoming>) -> Self::Future {
-        let Self { app, router, from } = self.clone();
-        Box::pin(async move { Ok(answer(app, router, from, request.map(axum::body::Body::new)).await) })
+        let front = self.clone();
+        Box::pin(async move { Ok(answer(front, request.map(axum::body::Body::new)).await) })
     }
 }

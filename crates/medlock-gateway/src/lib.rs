@@ -12,6 +12,7 @@ mod admin;
 mod answer;
 mod app;
 mod body;
+mod certificate;
 mod chat;
 mod config;
 mod cookie;

@@ -2,6 +2,7 @@
 //! a stranger could stretch, and a bounded drain at the end.
 
 use crate::app::App;
+use crate::certificate;
 use crate::config::{GatewayConfig, GatewayError, Limits, Parts};
 use crate::front::Front;
 use crate::metrics_server;
@@ -36,7 +37,7 @@ pub struct Gateway {
 impl Gateway {
     /// Takes the addresses and reads the certificate. Must be called within a tokio runtime.
     pub fn bind(config: GatewayConfig, parts: Parts) -> Result<Gateway, GatewayError> {
-        let tls = tls::server_config(&config.cert_pem, &config.key_pem)?;
+        let tls = tls::server_config(&config.cert_pem, &config.key_pem, config.client_ca_pem.as_deref())?;
         Ok(Self {
             listener: listen(config.listen)?,
             metrics: config.metrics_listen.map(listen).transpose()?,
@@ -159,7 +160,14 @@ impl Door {
             Err(_) => return self.app.noise(self.from, "handshake_timeout"),
         };
         let (app, from) = (self.app.clone(), self.from);
-        let front = Front { app: self.app, router: self.router, from };
+        let certificate = match stream.get_ref().1.peer_certificates().and_then(|chain| chain.first()) {
+            None => None,
+            Some(der) => match certificate::read(der) {
+                Some(shown) => Some(Arc::new(shown)),
+                None => return app.noise(from, "client_certificate_unreadable"),
+            },
+        };
+        let front = Front { app: self.app, router: self.router, from, certificate };
         let mut http = auto::Builder::new(TokioExecutor::new());
         // Without a timer hyper's time-outs do nothing.
         http.http1().timer(TokioTimer::new()).header_read_timeout(self.limits.header_timeout);

@@ -107,7 +107,7 @@ mod tests {
     /// A receiver that reads `read` bytes, or all; and ends the connection, or keeps it.
     async fn receiver(ca: &DevCa, read: Option<usize>, ends: bool) -> (u16, JoinHandle<Vec<u8>>) {
         let pair = ca.issue_server(&["localhost"]).unwrap();
-        let acceptor = TlsAcceptor::from(Arc::new(server_config(&pair.cert_pem, &pair.key_pem).unwrap()));
+        let acceptor = TlsAcceptor::from(Arc::new(server_config(&pair.cert_pem, &pair.key_pem, None).unwrap()));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let task = tokio::spawn(async move {

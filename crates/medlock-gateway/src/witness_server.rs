@@ -39,7 +39,7 @@ pub struct WitnessServer {
 impl WitnessServer {
     /// Takes the address and reads the certificate. Must be called within a tokio runtime.
     pub fn bind(listen_on: SocketAddr, cert_pem: &str, key_pem: &str, watch: Watch) -> Result<Self, GatewayError> {
-        let mut tls = tls::server_config(cert_pem, key_pem)?;
+        let mut tls = tls::server_config(cert_pem, key_pem, None)?;
         tls.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(Self { listener: listen(listen_on)?, acceptor: TlsAcceptor::from(Arc::new(tls)), watch: Arc::new(watch) })
     }

@@ -33,10 +33,10 @@ use crate::content_keys::ContentKeys;
 use medlock_audit::{Entry, Kind, Log, Outcome, Unavailable};
 use medlock_auth::{
     AdminAction, AdminPermit, Auth, AuthError, AuthFailure, CreatedKey, CreatedUser, DenyCode, Enrolment, Factor,
-    KeyInfo, LocalOperator, LoginFailure, NewKey, NewSession, NewUser, Principal, Proof, Reloaded, Renewed,
+    KeyInfo, LocalOperator, LoginFailure, NewKey, NewSession, NewUser, Peer, Principal, Proof, Reloaded, Renewed,
     SessionInfo, UserInfo,
 };
-use medlock_domain::{Actor, KeyId, NetworkSource, RequestId, RoleName, SessionId, UserId};
+use medlock_domain::{Actor, Binding, KeyId, NetworkSource, RequestId, RoleName, SessionId, UserId};
 use medlock_keys::password::Secret;
 use medlock_review::Index;
 use medlock_review::delivery::Deliveries;
@@ -179,13 +179,15 @@ impl Admin {
         username: &str,
         password: Secret,
         otp: Option<Secret>,
-        from: NetworkSource,
+        peer: impl Into<Peer>,
         request: &RequestId,
     ) -> Result<NewSession, LoginError> {
+        let peer = peer.into();
+        let from = peer.from;
         if !self.log.healthy() {
             return Err(LoginError::AuditUnavailable);
         }
-        match self.auth.log_in(username, password, otp, from).await {
+        match self.auth.log_in(username, password, otp, peer).await {
             Ok(session) => self.logged_in(session, from, request).await,
             Err(failed) => Err(self.login_failed(failed, from, request)),
         }
@@ -344,6 +346,11 @@ impl Admin {
             key.models.len() as i64,
             key.networks.len() as i64,
         );
+        let shows = match &key.bound {
+            None => "secret",
+            Some(Binding::Subject(_)) => "token",
+            Some(Binding::Uri(_) | Binding::Certificate(_)) => "certificate",
+        };
         let begun = self
             .begin(by, &[AdminAction::KeysManage], "create_key", |e| {
                 e.word("owner", owner.as_str())
@@ -351,6 +358,7 @@ impl Admin {
                     .word("purposes", &purposes)
                     .int("models", models)
                     .int("networks", networks)
+                    .word("shows", shows)
             })
             .await?;
         let made = self.auth.create_key(&begun.permit, key, begun.index).await;
@@ -542,6 +550,7 @@ fn why(error: &AuthError) -> &'static str {
         AuthError::TooManyPasskeys => "too_many_passkeys",
         AuthError::BadExpiry => "bad_expiry",
         AuthError::Password(_) => "password",
+        AuthError::Bound => "bound",
         AuthError::NoSession => "no_session",
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::mac::Columns;
 use crate::{Store, StoreError, join, split};
-use medlock_domain::{KeyId, ModelName, Network, Purpose, RoleName, Timestamp, UserId};
+use medlock_domain::{Binding, KeyId, ModelName, Network, Purpose, RoleName, Timestamp, UserId};
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
@@ -19,6 +19,8 @@ pub struct ApiKeyRow {
     pub name: String,
     /// SHA-256 of the whole key.
     pub secret_hash: [u8; 32],
+    /// What is shown instead of a secret. No secret has the digest of one that has this.
+    pub bound: Option<Binding>,
     /// Roles it acts in.
     pub roles: Vec<RoleName>,
     /// Purposes of use that it may give.
@@ -44,8 +46,8 @@ impl Store {
     pub async fn insert_key(&self, key: &ApiKeyRow) -> Result<(), StoreError> {
         sqlx::query(
             "INSERT INTO api_keys (id, owner, name, secret_hash, roles, purposes, models, networks, created_ms,
-             expires_ms, revoked_ms, log_index, mac)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+             expires_ms, revoked_ms, log_index, mac, bound)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
         )
         .bind(key.id.as_str())
         .bind(key.owner.as_str())
@@ -60,6 +62,7 @@ impl Store {
         .bind(key.revoked.map(|t| t.0))
         .bind(key.log_index as i64)
         .bind(self.keys.mac.make(&columns(key)))
+        .bind(bound(key))
         .execute(&self.pool)
         .await?;
         Ok(())
@@ -69,7 +72,7 @@ impl Store {
     pub async fn update_key(&self, key: &ApiKeyRow) -> Result<bool, StoreError> {
         let done = sqlx::query(
             "UPDATE api_keys SET owner = $2, name = $3, secret_hash = $4, roles = $5, purposes = $6, models = $7,
-             networks = $8, created_ms = $9, expires_ms = $10, revoked_ms = $11, log_index = $12, mac = $13
+             networks = $8, created_ms = $9, expires_ms = $10, revoked_ms = $11, log_index = $12, mac = $13, bound = $14
              WHERE id = $1",
         )
         .bind(key.id.as_str())
@@ -85,6 +88,7 @@ impl Store {
         .bind(key.revoked.map(|t| t.0))
         .bind(key.log_index as i64)
         .bind(self.keys.mac.make(&columns(key)))
+        .bind(bound(key))
         .execute(&self.pool)
         .await?;
         Ok(done.rows_affected() == 1)
@@ -94,6 +98,18 @@ impl Store {
     pub async fn key(&self, id: &KeyId) -> Result<Option<ApiKeyRow>, StoreError> {
         let row =
             sqlx::query("SELECT * FROM api_keys WHERE id = $1").bind(id.as_str()).fetch_optional(&self.pool).await?;
+        row.map(|r| self.read_key(&r)).transpose()
+    }
+
+    /// The newest that has not been revoked of those that are bound to this.
+    pub async fn key_bound_to(&self, binding: &Binding) -> Result<Option<ApiKeyRow>, StoreError> {
+        let row = sqlx::query(
+            "SELECT * FROM api_keys WHERE bound = $1 AND bound <> '' AND revoked_ms IS NULL
+             ORDER BY created_ms DESC, id LIMIT 1",
+        )
+        .bind(binding.to_string())
+        .fetch_optional(&self.pool)
+        .await?;
         row.map(|r| self.read_key(&r)).transpose()
     }
 
@@ -117,11 +133,13 @@ impl Store {
         let id: String = row.try_get("id")?;
         let tampered = || StoreError::Tampered { table: TABLE, id: id.clone() };
         let last_used: i64 = row.try_get("last_used_ms")?;
+        let bound: String = row.try_get("bound")?;
         let key = ApiKeyRow {
             id: id.parse().map_err(|_| tampered())?,
             owner: row.try_get::<String, _>("owner")?.parse().map_err(|_| tampered())?,
             name: row.try_get("name")?,
             secret_hash: row.try_get::<Vec<u8>, _>("secret_hash")?.try_into().map_err(|_| tampered())?,
+            bound: (!bound.is_empty()).then(|| bound.parse()).transpose().map_err(|_| tampered())?,
             roles: split(&row.try_get::<String, _>("roles")?).ok_or_else(tampered)?,
             purposes: split(&row.try_get::<String, _>("purposes")?).ok_or_else(tampered)?,
             models: split(&row.try_get::<String, _>("models")?).ok_or_else(tampered)?,
@@ -154,5 +172,10 @@ fn columns(key: &ApiKeyRow) -> Columns {
         .maybe_int(key.revoked.map(|t| t.0))
         .int(key.log_index as i64);
     // Rows from before there were networks have a MAC without them, and none.
-    if key.networks.is_empty() { columns } else { columns.text("networks").text(&join(&key.networks)) }
+    let columns = if key.networks.is_empty() { columns } else { columns.text("networks").text(&join(&key.networks)) };
+    if key.bound.is_none() { columns } else { columns.text("bound").text(&bound(key)) }
+}
+
+fn bound(key: &ApiKeyRow) -> String {
+    key.bound.as_ref().map(Binding::to_string).unwrap_or_default()
 }

@@ -11,6 +11,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0005_factors.sql"),
     include_str!("../migrations/0006_passkeys.sql"),
     include_str!("../migrations/0007_identities.sql"),
+    include_str!("../migrations/0008_bindings.sql"),
 ];
 
 pub(crate) async fn run(pool: &SqlitePool) -> Result<(), StoreError> {

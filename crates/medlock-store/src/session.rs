@@ -25,6 +25,8 @@ pub struct SessionRow {
     pub absolute_expires: Timestamp,
     /// When a second factor was last shown in it.
     pub mfa: Option<Timestamp>,
+    /// SHA-256 of the client certificate without which it is worth nothing.
+    pub certificate: Option<[u8; 32]>,
     /// When it was ended by somebody.
     pub ended: Option<Timestamp>,
     /// Last use as last flushed; outside the MAC.
@@ -36,7 +38,7 @@ impl Store {
     pub async fn insert_session(&self, s: &SessionRow) -> Result<(), StoreError> {
         sqlx::query(
             "INSERT INTO sessions (id, user_id, token_hash, created_ms, idle_ms, absolute_expires_ms, mfa_ms,
-             ended_ms, mac, last_seen_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+             ended_ms, mac, last_seen_ms, certificate) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
         )
         .bind(s.id.as_str())
         .bind(s.user.as_str())
@@ -48,6 +50,7 @@ impl Store {
         .bind(s.ended.map(|t| t.0))
         .bind(self.keys.mac.make(&columns(s)))
         .bind(s.last_seen.0)
+        .bind(s.certificate.as_ref().map(|c| &c[..]))
         .execute(&self.pool)
         .await?;
         Ok(())
@@ -145,6 +148,10 @@ impl Store {
             idle_ms: row.try_get("idle_ms")?,
             absolute_expires: Timestamp(row.try_get("absolute_expires_ms")?),
             mfa: row.try_get::<Option<i64>, _>("mfa_ms")?.map(Timestamp),
+            certificate: match row.try_get::<Option<Vec<u8>>, _>("certificate")? {
+                Some(digest) => Some(digest.try_into().map_err(|_| tampered())?),
+                None => None,
+            },
             ended: row.try_get::<Option<i64>, _>("ended_ms")?.map(Timestamp),
             last_seen: Timestamp(row.try_get("last_seen_ms")?),
         };
@@ -157,7 +164,7 @@ impl Store {
 }
 
 fn columns(s: &SessionRow) -> Columns {
-    Columns::of(TABLE)
+    let columns = Columns::of(TABLE)
         .text(s.id.as_str())
         .text(s.user.as_str())
         .bytes(&s.token_hash)
@@ -165,5 +172,10 @@ fn columns(s: &SessionRow) -> Columns {
         .int(s.idle_ms)
         .int(s.absolute_expires.0)
         .maybe_int(s.mfa.map(|t| t.0))
-        .maybe_int(s.ended.map(|t| t.0))
+        .maybe_int(s.ended.map(|t| t.0));
+    // Rows from before there were certificates have a MAC without them, and none.
+    match &s.certificate {
+        Some(certificate) => columns.text("certificate").bytes(certificate),
+        None => columns,
+    }
 }

@@ -32,6 +32,7 @@ fn key(owner: &UserId) -> ApiKeyRow {
         owner: owner.clone(),
         name: "ehr".into(),
         secret_hash: [7; 32],
+        bound: None,
         roles: vec!["service".parse().unwrap()],
         purposes: vec![Purpose::Treatment],
         models: vec![],
@@ -53,6 +54,7 @@ fn session(user: &UserId) -> SessionRow {
         idle_ms: 10,
         absolute_expires: Timestamp(100),
         mfa: Some(Timestamp(5)),
+        certificate: None,
         ended: None,
         last_seen: Timestamp(5),
     }

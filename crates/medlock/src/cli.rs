@@ -14,7 +14,7 @@ pub(crate) use policy::{Explain as PolicyQuestion, Policy};
 pub(crate) use deid::{Certify, Deid, DeidFiles, DeidVerb, Eval, Explain, Per, Required};
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
-use medlock_domain::{KeyId, ModelName, Network, Purpose, RoleName, SessionId, Username};
+use medlock_domain::{Binding, KeyId, ModelName, Network, Purpose, RoleName, SessionId, Username};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -260,6 +260,10 @@ pub(crate) enum Token {
         /// A network that it may be used from, such as 192.0.2.0/24; without, any
         #[arg(long = "network", value_name = "NETWORK")]
         networks: Vec<Network>,
+        /// What it shows instead of a secret: sub:SUBJECT of the identity provider's tokens, or uri:URI or
+        /// sha256:FINGERPRINT of its client certificate
+        #[arg(long, value_name = "BINDING")]
+        bound_to: Option<Binding>,
         /// When it ends
         #[arg(long, value_name = "DAYS", default_value_t = 90, value_parser = clap::value_parser!(u16).range(1..=365))]
         days: u16,

@@ -24,6 +24,7 @@ pub(crate) fn of(settings: &SsoSettings, origin: &Origin) -> Result<Provider, Fa
         groups_claim: settings.groups_claim.clone(),
         roles: settings.roles.clone(),
         second_factor: settings.second_factor.clone(),
+        audience: settings.audience.clone(),
     };
     Ok(Provider::new(settings, Arc::new(Https(http))))
 }

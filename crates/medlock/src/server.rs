@@ -221,6 +221,10 @@ fn bind(settings: &Settings, parts: Parts) -> Result<Gateway, Failure> {
         listen: settings.listen,
         cert_pem: std::fs::read_to_string(cert).doing(format!("reading the certificate {}", cert.display()))?,
         key_pem: settings.tls_key.read().doing("reading the TLS key")?,
+        client_ca_pem: match &settings.tls_client_ca {
+            None => None,
+            Some(ca) => Some(std::fs::read_to_string(ca).doing(format!("reading {}", ca.display()))?),
+        },
         metrics_listen: settings.metrics_listen,
         limits: settings.limits,
     };

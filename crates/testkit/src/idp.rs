@@ -13,6 +13,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Its name.
 pub const ISSUER: &str = "https://idp.test";
+/// What tokens of programs are for.
+pub const AUDIENCE: &str = "https://medlock.test/api";
 /// Our name there.
 pub const CLIENT: &str = "medlock";
 const SECRET: &str = "a secret: of ours";
@@ -64,6 +66,7 @@ impl Idp {
             groups_claim: "groups".into(),
             roles: vec![(role("clinician"), "physicians".into()), (role("admin"), "it".into())],
             second_factor: vec!["mfa".into()],
+            audience: Some(AUDIENCE.into()),
         }
     }
 

@@ -11,6 +11,7 @@
 //! ```
 
 mod authenticator;
+mod client_ca;
 mod http;
 mod idp;
 mod people;
@@ -18,8 +19,9 @@ mod script;
 mod server;
 
 pub use authenticator::Authenticator;
+pub use client_ca::ClientCa;
 pub use http::Answer;
-pub use idp::{CLIENT, ISSUER, Idp};
+pub use idp::{AUDIENCE, CLIENT, ISSUER, Idp};
 pub use people::{PASSWORD, Person, ROLES};
 pub use script::{Given, MODEL, Say, Script};
 pub use server::{Builder, ORIGIN, Server};

@@ -66,8 +66,9 @@ pub(crate) async fn key(
         purposes: vec![if role == "researcher" { Purpose::Research } else { Purpose::Treatment }],
         models: Vec::new(),
         networks: Vec::new(),
+        bound: None,
         expires: clock.now().plus_ms(ms),
     };
     let created = admin.create_key(By::Operator(&operator), key).await.expect("a key can be made");
-    (created.id, created.secret.expose().to_string())
+    (created.id, created.secret.expect("a secret").expose().to_string())
 }

@@ -1,5 +1,6 @@
 //! The server in process.
 
+use crate::client_ca::ClientCa;
 use crate::http::Answer;
 use crate::idp::Idp;
 use crate::people::{self, Person};
@@ -52,6 +53,7 @@ pub struct Builder {
     relationships: Option<Arc<dyn Relationships>>,
     failing: bool,
     idp: Option<Idp>,
+    client_ca: Option<String>,
 }
 
 impl Default for Builder {
@@ -66,6 +68,7 @@ impl Default for Builder {
             relationships: None,
             failing: false,
             idp: None,
+            client_ca: None,
         }
     }
 }
@@ -110,6 +113,13 @@ impl Builder {
     #[must_use]
     pub fn relationships(mut self, kept: Arc<dyn Relationships>) -> Self {
         self.relationships = Some(kept);
+        self
+    }
+
+    /// With programs that show certificates of this authority.
+    #[must_use]
+    pub fn client_ca(mut self, ca: &ClientCa) -> Self {
+        self.client_ca = Some(ca.pem());
         self
     }
 
@@ -173,6 +183,7 @@ impl Builder {
             listen: ANY_PORT,
             cert_pem: pair.cert_pem,
             key_pem: pair.key_pem,
+            client_ca_pem: self.client_ca,
             metrics_listen: Some(ANY_PORT),
             limits: self.limits,
         };

@@ -5,7 +5,7 @@ use crate::credential;
 use crate::error::AuthError;
 use crate::permit::{AdminAction, AdminPermit};
 use crate::service::Auth;
-use medlock_domain::{KeyId, ModelName, Network, Purpose, RoleName, Timestamp, UserId};
+use medlock_domain::{Binding, KeyId, ModelName, Network, Purpose, RoleName, Timestamp, UserId};
 use medlock_keys::password::Secret;
 use medlock_store::ApiKeyRow;
 
@@ -26,6 +26,8 @@ pub struct NewKey {
     pub models: Vec<ModelName>,
     /// Where it may be used from; none is anywhere.
     pub networks: Vec<Network>,
+    /// What is shown instead of a secret.
+    pub bound: Option<Binding>,
     /// When it ends: within a year.
     pub expires: Timestamp,
 }
@@ -35,8 +37,8 @@ pub struct NewKey {
 pub struct CreatedKey {
     /// Its public half.
     pub id: KeyId,
-    /// The key; shown once.
-    pub secret: Secret,
+    /// The key; shown once. None where something else is shown in its place.
+    pub secret: Option<Secret>,
     /// When it ends.
     pub expires: Timestamp,
 }
@@ -60,6 +62,8 @@ pub struct KeyInfo {
     pub models: Vec<ModelName>,
     /// Where it may be used from; none is anywhere.
     pub networks: Vec<Network>,
+    /// What is shown instead of a secret.
+    pub bound: Option<Binding>,
     /// When it was made.
     pub created: Timestamp,
     /// When it ends.
@@ -104,12 +108,20 @@ impl Auth {
         if !roles.iter().all(|r| owner.roles.contains(r)) {
             return Err(AuthError::RolesBeyondOwner);
         }
+        if let Some(binding) = &new.bound
+            && self.0.store.key_bound_to(binding).await?.is_some()
+        {
+            return Err(AuthError::Taken("key bound to this"));
+        }
+        // Of a key that is bound nobody ever has the secret.
         let (id, secret, secret_hash) = credential::new_key();
+        let secret = Some(secret).filter(|_| new.bound.is_none());
         let row = ApiKeyRow {
             id,
             owner: owner.id,
             name: new.name,
             secret_hash,
+            bound: new.bound,
             roles,
             purposes,
             models,
@@ -146,6 +158,9 @@ impl Auth {
             let row = auth.0.store.key(&key).await?;
             let row = row.filter(|r| alive(r) && sees(&by, AdminAction::KeysManage, &r.owner));
             let mut old = row.ok_or(AuthError::NotFound("key"))?;
+            if old.bound.is_some() {
+                return Err(AuthError::Bound);
+            }
             let owner = auth.existing(&old.owner).await?;
             if owner.disabled {
                 return Err(AuthError::OwnerDisabled);
@@ -166,7 +181,7 @@ impl Auth {
             if old.expires <= now {
                 auth.0.standing.note(key.as_str(), now);
             }
-            Ok(CreatedKey { id: new.id, secret, expires: new.expires })
+            Ok(CreatedKey { id: new.id, secret: Some(secret), expires: new.expires })
         })
         .await
     }
@@ -189,6 +204,7 @@ impl Auth {
             purposes: row.purposes,
             models: row.models,
             networks: row.networks,
+            bound: row.bound,
             created: row.created,
             expires: row.expires,
             revoked: row.revoked,

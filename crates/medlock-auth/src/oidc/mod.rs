@@ -56,6 +56,8 @@ pub struct ProviderSettings {
     pub groups_claim: String,
     /// Which groups have which roles.
     pub roles: Vec<(RoleName, String)>,
+    /// Who access tokens of programs have to be for; none are taken without it.
+    pub audience: Option<String>,
     /// Values of `amr`, or of `acr`, that say that a second factor was shown.
     pub second_factor: Vec<String>,
 }

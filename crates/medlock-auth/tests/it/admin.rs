@@ -42,7 +42,7 @@ async fn a_key_cannot_administer() {
     let b = Bench::new().await;
     let p = b.person("first", &["admin"]).await;
     let key = b.key(&p, &["admin"], &[Purpose::Operations]).await;
-    let who = b.by_token(&key.secret).await.unwrap();
+    let who = b.by_token(key.secret.as_ref().unwrap()).await.unwrap();
     for action in AdminAction::ALL {
         assert_eq!(b.auth.authorize_admin(&who, action).unwrap_err().code, DenyCode::PolicyDenied, "{action:?}");
     }

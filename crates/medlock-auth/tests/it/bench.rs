@@ -82,6 +82,7 @@ impl Bench {
             purposes: purposes.to_vec(),
             models: Vec::new(),
             networks: Vec::new(),
+            bound: None,
             expires: self.now().plus_ms(30 * DAY),
         }
     }

@@ -66,7 +66,7 @@ async fn nobody_steps_up_with_a_wrong_code_for_ever() {
     }
     assert_eq!(b.auth.step_up(&who, &shown("000000")).await.unwrap_err(), Throttled);
     let key = b.key(&p, &["clinician"], &[medlock_domain::Purpose::Treatment]).await;
-    let program = b.by_token(&key.secret).await.unwrap();
+    let program = b.by_token(key.secret.as_ref().unwrap()).await.unwrap();
     assert_eq!(b.auth.step_up(&program, &shown("000000")).await.unwrap_err(), NoFactor);
 }
 

@@ -17,7 +17,7 @@ async fn role_by_action() {
     for role in ROLES {
         let p = b.person(&format!("p-{role}"), &[role]).await;
         let person = b.log_in(&p).await.unwrap().principal;
-        let key = b.by_token(&b.key(&p, &[role], &Purpose::ALL).await.secret).await.unwrap();
+        let key = b.by_token(&b.key(&p, &[role], &Purpose::ALL).await.secret.unwrap()).await.unwrap();
         for (kind, who) in [("person", &person), ("key", &key)] {
             writeln!(table, "\n[{role}, {kind}]").unwrap();
             rows(&b, who, &mut table);

@@ -157,7 +157,7 @@ async fn what_a_record_says_of_a_request_is_all_that_policies_saw() {
     let b = Bench::new().await;
     let p = b.person("jdoe", &["clinician", "researcher"]).await;
     let person = b.log_in(&p).await.unwrap().principal;
-    let key = b.by_token(&b.key(&p, &["clinician"], &[Purpose::Treatment]).await.secret).await.unwrap();
+    let key = b.by_token(&b.key(&p, &["clinician"], &[Purpose::Treatment]).await.secret.unwrap()).await.unwrap();
     let trial = Trial::of(&PolicySource::Shipped).await.unwrap();
     let modes = [None, Some(ProtectionMode::Identified), Some(ProtectionMode::Redact)];
     for who in [&person, &key] {
@@ -200,7 +200,7 @@ async fn what_is_remembered_of_a_decision_is_not_told_to_another_network() {
         let owner = b.person("owner", &["service"]).await;
         let key = b.key(&owner, &["service"], &[Purpose::Treatment]).await;
         for (from, may) in [("192.0.2.7", true), ("203.0.113.7", false), ("192.0.2.7", true), ("203.0.113.7", false)] {
-            let credential = Credential::ApiKey(Secret::new(key.secret.expose()));
+            let credential = Credential::ApiKey(Secret::new(key.secret.as_ref().unwrap().expose()));
             let who = b.auth.authenticate(credential, NetworkSource(from.parse().unwrap())).await.unwrap();
             assert_eq!(b.auth.authorize(&who, &ask(None)).is_ok(), may, "{inside} {from}");
         }
@@ -213,7 +213,7 @@ async fn what_is_remembered_of_a_decision_ends_with_the_policies() {
         r#"@id("s") permit (principal in Medlock::Role::"service", action == Medlock::Action::"login", resource);"#;
     let b = Bench::with(texts(&[("a.cedar", CHAT), ("c.cedar", service), ("d.cedar", LOGIN)])).await;
     let owner = b.person("owner", &["service"]).await;
-    let who = b.by_token(&b.key(&owner, &["service"], &[Purpose::Treatment]).await.secret).await.unwrap();
+    let who = b.by_token(&b.key(&owner, &["service"], &[Purpose::Treatment]).await.secret.unwrap()).await.unwrap();
     assert!(b.auth.authorize(&who, &ask(None)).is_ok());
     let reload = operator(AdminAction::PolicyReload);
     b.auth.reload_policy_from(&reload, texts(&[("c.cedar", service), ("d.cedar", LOGIN)]), 1).await.unwrap();

@@ -8,7 +8,8 @@ use axum::Json;
 use axum::extract::{Path, State};
 use hyper::StatusCode;
 use medlock_auth::{CreatedKey, NewKey};
-use medlock_domain::{ModelName, Network, Purpose, RoleName, Timestamp};
+use medlock_domain::{Binding, ModelName, Network, Purpose, RoleName, Timestamp};
+use medlock_keys::password::Secret;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -30,6 +31,7 @@ pub(crate) async fn list(State(app): State<Arc<App>>, caller: Caller) -> Result<
                     "roles": k.roles.iter().map(RoleName::as_str).collect::<Vec<_>>(),
                     "purposes": k.purposes.iter().map(|p: &Purpose| p.as_str()).collect::<Vec<_>>(),
                     "models": k.models.iter().map(ModelName::as_str).collect::<Vec<_>>(),
+                    "bound_to": k.bound.as_ref().map(Binding::to_string),
                     "networks": k.networks.iter().map(Network::to_string).collect::<Vec<_>>(),
                     "created": k.created.rfc3339(),
                     "expires": k.expires.rfc3339(),
@@ -56,6 +58,7 @@ pub(crate) async fn create(
         purposes: body.names("purposes")?,
         models: body.names("models")?,
         networks: body.names("networks")?,
+        bound: body.maybe("bound_to")?,
         expires: app.clock.now().plus_ms(days * DAY_MS),
     };
     body.end()?;
@@ -69,7 +72,7 @@ pub(crate) async fn create(
 fn shown(created: &CreatedKey) -> Json<Value> {
     Json(json!({
         "id": created.id.as_str(),
-        "key": created.secret.expose(),
+        "key": created.secret.as_ref().map(Secret::expose),
         "expires": created.expires.rfc3339(),
     }))
 }

@@ -31,7 +31,7 @@ pub(crate) async fn log_in(
     body.end()?;
     to_the_end(async move {
         // Nobody guesses a passkey: what others tried at passwords from the same network does not count.
-        let made = app.admin.log_in_with_passkey(&ceremony, &answer, asked.from, &asked.request).await;
+        let made = app.admin.log_in_with_passkey(&ceremony, &answer, asked.peer(), &asked.request).await;
         begun(&app, &asked, made, carrier)
     })
     .await

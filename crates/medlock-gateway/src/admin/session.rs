@@ -36,7 +36,7 @@ pub(crate) async fn log_in(
             app.noise(asked.from, "login_throttled");
             return Err(HttpFault::TooManyAttempts { retry_after_s }.into());
         }
-        let made = app.admin.log_in(&username, password, otp, asked.from, &asked.request).await;
+        let made = app.admin.log_in(&username, password, otp, asked.peer(), &asked.request).await;
         begun(&app, &asked, made, carrier)
     })
     .await

@@ -54,7 +54,7 @@ pub(crate) async fn come_back(
         return Ok(Redirect::to("/login#sso").into_response());
     };
     crate::admin::to_the_end(async move {
-        Ok(match app.admin.log_in_by_sso(&state, &browser, &code, asked.from, &asked.request).await {
+        Ok(match app.admin.log_in_by_sso(&state, &browser, &code, asked.peer(), &asked.request).await {
             Ok(session) => {
                 let session = cookie::give(&session.token).ok_or_else(Fault::internal)?;
                 let cookies = [(SET_COOKIE, session), (SET_COOKIE, cookie::take_back_from_sso())];

@@ -9,6 +9,7 @@ mod content;
 mod doors;
 mod emergency;
 mod limits;
+mod machines;
 mod passkey;
 mod reports;
 mod sso;

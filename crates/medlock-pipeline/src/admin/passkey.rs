@@ -1,7 +1,9 @@
 //! Passkeys: adding and removing one's own, and logging in with one.
 
 use super::{Admin, AdminError, By, LoginError, refusal};
-use medlock_auth::{AdminAction, Assertion, Attestation, AuthFailure, Ceremony, NewSession, PasskeyInfo, Principal};
+use medlock_auth::{
+    AdminAction, Assertion, Attestation, AuthFailure, Ceremony, NewSession, PasskeyInfo, Peer, Principal,
+};
 use medlock_domain::{CeremonyId, NetworkSource, PasskeyId, RequestId};
 
 impl Admin {
@@ -18,13 +20,15 @@ impl Admin {
         &self,
         ceremony: &CeremonyId,
         answer: &Assertion,
-        from: NetworkSource,
+        peer: impl Into<Peer>,
         request: &RequestId,
     ) -> Result<NewSession, LoginError> {
+        let peer = peer.into();
+        let from = peer.from;
         if !self.log.healthy() {
             return Err(LoginError::AuditUnavailable);
         }
-        match self.auth.log_in_with_passkey(ceremony, answer, from).await {
+        match self.auth.log_in_with_passkey(ceremony, answer, peer).await {
             Ok(session) => self.logged_in(session, from, request).await,
             Err(failed) => Err(self.login_failed(failed, from, request)),
         }

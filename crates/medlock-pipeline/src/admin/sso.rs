@@ -3,7 +3,9 @@
 
 use super::{Admin, AdminError, LoginError, join, refusal, why};
 use medlock_audit::{Entry, Kind, Outcome};
-use medlock_auth::{AdminAction, Arrival, AuthError, AuthFailure, Departure, LoginFailure, NewSession, Provision};
+use medlock_auth::{
+    AdminAction, Arrival, AuthError, AuthFailure, Departure, LoginFailure, NewSession, Peer, Provision,
+};
 use medlock_domain::{Actor, CeremonyId, NetworkSource, RequestId};
 use medlock_keys::password::Secret;
 
@@ -30,13 +32,15 @@ impl Admin {
         state: &CeremonyId,
         browser: &Secret,
         code: &str,
-        from: NetworkSource,
+        peer: impl Into<Peer>,
         request: &RequestId,
     ) -> Result<NewSession, LoginError> {
+        let peer = peer.into();
+        let from = peer.from;
         if !self.log.healthy() {
             return Err(LoginError::AuditUnavailable);
         }
-        let mut arrival = match self.auth.arrive(state, browser, code, from).await {
+        let mut arrival = match self.auth.arrive(state, browser, code, peer).await {
             Ok(arrival) => arrival,
             Err(failed) => return Err(self.login_failed(failed, from, request)),
         };

@@ -161,6 +161,7 @@ impl Local {
             purposes: ask.purposes,
             models: ask.models,
             networks: ask.networks,
+            bound: ask.bound_to,
             expires: self.installation.clock.now().plus_ms(i64::from(ask.days) * DAY_MS),
         };
         let made = self.installation.admin.create_key(self.by(), key).await.map_err(failure)?;
@@ -187,7 +188,11 @@ impl Local {
 }
 
 fn made_key(made: &CreatedKey) -> MadeKey {
-    MadeKey { id: made.id.to_string(), key: made.secret.expose().to_owned(), expires: made.expires.rfc3339() }
+    MadeKey {
+        id: made.id.to_string(),
+        key: made.secret.as_ref().map(|secret| secret.expose().to_owned()),
+        expires: made.expires.rfc3339(),
+    }
 }
 
 fn factor(enrolment: &Enrolment) -> Factor {

@@ -174,6 +174,7 @@ pub(super) async fn make_key(client: &Client, ask: &NewKeyAsk) -> Result<MadeKey
         "purposes": strings(&ask.purposes),
         "models": strings(&ask.models),
         "networks": strings(&ask.networks),
+        "bound_to": ask.bound_to.as_ref().map(ToString::to_string),
         "expires_in_days": ask.days,
     });
     if let Some(owner) = &ask.owner {

@@ -1,7 +1,7 @@
 //! What the verbs show, in the shapes of `/admin/v1`.
 
 use medlock_auth::{KeyInfo, SessionInfo, UserInfo, UserState};
-use medlock_domain::{ModelName, Network, Purpose, RoleName, Timestamp, UserId};
+use medlock_domain::{Binding, ModelName, Network, Purpose, RoleName, Timestamp, UserId};
 use medlock_pipeline::admin::Day;
 use serde::{Deserialize, Serialize};
 
@@ -68,6 +68,7 @@ pub(crate) struct KeyView {
     pub(crate) purposes: Vec<String>,
     pub(crate) models: Vec<String>,
     pub(crate) networks: Vec<String>,
+    pub(crate) bound_to: Option<String>,
     pub(crate) created: String,
     pub(crate) expires: String,
     pub(crate) revoked: Option<String>,
@@ -85,6 +86,7 @@ impl KeyView {
             purposes: strings(&k.purposes),
             models: strings(&k.models),
             networks: strings(&k.networks),
+            bound_to: k.bound.as_ref().map(ToString::to_string),
             created: k.created.rfc3339(),
             expires: k.expires.rfc3339(),
             revoked: k.revoked.map(Timestamp::rfc3339),
@@ -137,6 +139,7 @@ pub(crate) struct NewKeyAsk {
     pub(crate) purposes: Vec<Purpose>,
     pub(crate) models: Vec<ModelName>,
     pub(crate) networks: Vec<Network>,
+    pub(crate) bound_to: Option<Binding>,
     pub(crate) days: u16,
 }
 
@@ -144,7 +147,7 @@ pub(crate) struct NewKeyAsk {
 #[derive(Debug, Deserialize)]
 pub(crate) struct MadeKey {
     pub(crate) id: String,
-    pub(crate) key: String,
+    pub(crate) key: Option<String>,
     pub(crate) expires: String,
 }
 

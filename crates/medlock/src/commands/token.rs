@@ -13,12 +13,13 @@ pub(crate) async fn run(verb: Token, context: &Context) -> Result<(), Failure> {
 
 async fn act(verb: Token, office: &Office, terminal: Terminal) -> Result<(), Failure> {
     match verb {
-        Token::Create { name, owner, roles, purposes, models, networks, days } => {
+        Token::Create { name, owner, roles, purposes, models, networks, bound_to, days } => {
             let owner = match owner {
                 Some(owner) => Some(office.find(&owner).await?),
                 None => None,
             };
-            let made = office.make_key(NewKeyAsk { name, owner, roles, purposes, models, networks, days }).await?;
+            let made =
+                office.make_key(NewKeyAsk { name, owner, roles, purposes, models, networks, bound_to, days }).await?;
             shown(&made, terminal);
         }
         Token::Rotate { id, overlap_hours } => {
@@ -36,10 +37,12 @@ async fn act(verb: Token, office: &Office, terminal: Terminal) -> Result<(), Fai
 
 fn shown(made: &MadeKey, terminal: Terminal) {
     if terminal.json {
-        terminal.json(json!({"id": made.id, "key": made.key.as_str(), "expires": made.expires}));
-    } else {
+        terminal.json(json!({"id": made.id, "key": made.key, "expires": made.expires}));
+    } else if let Some(key) = &made.key {
         terminal.note(format!("{} until {}; the key, shown this once:", made.id, made.expires));
-        terminal.out(made.key.as_str());
+        terminal.out(key.as_str());
+    } else {
+        terminal.note(format!("{} until {}; it has no secret of ours", made.id, made.expires));
     }
 }
 

@@ -278,6 +278,7 @@ mod tests {
             purposes: purposes.iter().map(|p| (*p).into()).collect(),
             models: Vec::new(),
             networks: Vec::new(),
+            bound_to: None,
             created: "2026-01-01T00:00:00Z".into(),
             expires: "2027-01-01T00:00:00Z".into(),
             revoked: None,

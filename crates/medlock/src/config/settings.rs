@@ -26,6 +26,8 @@ pub(crate) struct Settings {
     pub(crate) listen: SocketAddr,
     pub(crate) metrics_listen: Option<SocketAddr>,
     pub(crate) tls_cert: PathBuf,
+    /// The authorities that client certificates are checked against.
+    pub(crate) tls_client_ca: Option<PathBuf>,
     pub(crate) tls_key: KeyRef,
     pub(crate) model: ModelSettings,
     pub(crate) session_idle_minutes: i64,
@@ -174,6 +176,7 @@ pub(super) fn judge(raw: Raw, base: &Path) -> Result<Settings, Vec<Mistake>> {
         j.default("tls.key", key.to_string());
         key
     });
+    let tls_client_ca = j.maybe_path("tls.client_ca", &data);
     let model = model(&mut j, &data);
     let session_idle_minutes = j.number("session.idle_minutes", 15, 1..=480);
     let session_absolute_hours = j.number("session.absolute_hours", 12, 1..=24);
@@ -222,6 +225,7 @@ pub(super) fn judge(raw: Raw, base: &Path) -> Result<Settings, Vec<Mistake>> {
         listen,
         metrics_listen,
         tls_cert,
+        tls_client_ca,
         tls_key,
         model,
         session_idle_minutes,

@@ -17,6 +17,8 @@ pub(crate) struct SsoSettings {
     pub(crate) groups_claim: String,
     pub(crate) roles: Vec<(RoleName, String)>,
     pub(crate) second_factor: Vec<String>,
+    /// Who access tokens of programs have to be for.
+    pub(crate) audience: Option<String>,
 }
 
 const ISSUER: &str = "the provider's https address, as it stands in its tokens (`iss`)";
@@ -32,6 +34,7 @@ pub(super) fn judge(j: &mut Judge, data: &Path, has_origin: bool) -> Option<SsoS
     let groups_claim = text(j, "sso.groups_claim", "a claim").unwrap_or_else(|| "groups".into());
     let roles = j.take("sso.roles", ROLES, |v| v.as_text().filter(|t| roles(t).is_some()).map(str::to_owned));
     let second_factor = text(j, "sso.second_factor", "values of amr or acr that say that a second factor was shown");
+    let audience = text(j, "sso.audience", "who access tokens of programs have to be for");
     let issuer = issuer?;
     let (Some(ca), Some(client_id), Some(roles)) = (ca, client_id, roles) else {
         j.conflict(
@@ -55,6 +58,7 @@ pub(super) fn judge(j: &mut Judge, data: &Path, has_origin: bool) -> Option<SsoS
         groups_claim,
         roles: self::roles(&roles)?,
         second_factor: second_factor.map(split).unwrap_or_default(),
+        audience,
     })
 }
 

@@ -131,11 +131,13 @@ async fn api_key(installation: &Installation) -> Result<(Zeroizing<String>, Stri
         purposes: vec![Purpose::Treatment],
         models: Vec::new(),
         networks: Vec::new(),
+        bound: None,
         expires: installation.clock.now().plus_ms(HOUR_MS),
     };
     let made = installation.admin.create_key(by, key).await.doing("making the API key")?;
     let how = format!("{} of {CLINICIAN}, for treatment, ends {}", made.id, made.expires.rfc3339());
-    Ok((Zeroizing::new(made.secret.expose().to_owned()), how))
+    let secret = made.secret.map(|secret| secret.expose().to_owned()).unwrap_or_default();
+    Ok((Zeroizing::new(secret), how))
 }
 
 async fn clinician(installation: &Installation, by: By<'_>) -> Result<UserId, Failure> {

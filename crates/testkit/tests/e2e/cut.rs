@@ -36,10 +36,11 @@ async fn with_key(server: &Server) -> Caller {
         purposes: vec![Purpose::Treatment],
         models: Vec::new(),
         networks: Vec::new(),
+        bound: None,
         expires: server.clock().now().plus_ms(90 * 24 * 60 * 60 * 1000),
     };
     let created = server.admin().create_key(By::Operator(&LocalOperator::new()), key).await.unwrap();
-    Caller { token: created.secret.expose().to_string(), key: Some(created.id) }
+    Caller { token: created.secret.unwrap().expose().to_string(), key: Some(created.id) }
 }
 
 async fn caller(server: &Server, cut: Cut) -> Caller {
