@@ -93,9 +93,9 @@ fi
 if command -v chromium >/dev/null && command -v certutil >/dev/null && [ -d tests/clients/node_modules/playwright-core ]; then
     done=$(node tests/clients/browser.mjs "https://localhost:${BASE_URL##*:}" "$CA" clients "$dir/user.json" "$password")
     ok "Chromium: $done"
-    done=$(env -u MEDLOCK_LISTEN node tests/clients/sso.mjs "$medlock" "$dir/sso" "$PWD/.cache/models" 2>"$dir/sso.log") \
+    done=$(env -u MEDLOCK_LISTEN PYTHON="$PWD/.cache/venv/bin/python" node tests/clients/sso.mjs "$medlock" "$dir/sso" "$PWD/.cache/models" 2>"$dir/sso.log") \
         || { cat "$dir/sso.log" >&2; exit 1; }
-    ok "oidc-provider and Chromium: $done"
+    ok "oidc-provider, Chromium and scim2-tester: $done"
 else
     echo "--  Chromium: left out, chromium, certutil (libnss3-tools) or npm is not here"
 fi

@@ -106,7 +106,7 @@ PY
 fi
 
 # --- the clients that the tests drive, each where its language is there
-if [ ! -x .cache/venv/bin/python ] || ! .cache/venv/bin/python -c 'import boto3, fhir.resources, jsonschema, moto.server, ocsf_json_schema, openai' 2>/dev/null; then
+if [ ! -x .cache/venv/bin/python ] || ! .cache/venv/bin/python -c 'import boto3, fhir.resources, jsonschema, moto.server, ocsf_json_schema, openai, scim2_tester' 2>/dev/null; then
     say "fetching the openai package for Python, and checkers of audit exports"
     python3 -m venv .cache/venv # makes what is missing of one that was interrupted
     .cache/venv/bin/python -m pip install --quiet --disable-pip-version-check -r tests/clients/requirements.txt

@@ -94,6 +94,12 @@ client_secret = "file:${join(dir, "secret")}"
 roles = "clinician = physicians"
 second_factor = "mfa"
 `);
+const cli = (...args) =>
+  execFileSync(medlock, args, { env: { ...process.env, MEDLOCK_DATA_DIR: data }, stdio: ["pipe", "pipe", "inherit"] });
+writeFileSync(join(dir, "password"), "a passphrase of this test only\n");
+cli("user", "add", "joiners", "--role", "provisioner", "--password-file", join(dir, "password"));
+const made = ["--owner", "joiners", "--role", "provisioner", "--purpose", "operations", "--days", "1"];
+const API_KEY = cli("token", "create", "joiners", ...made).toString().trim();
 const server = spawn(medlock, ["serve"], {
   env: { ...process.env, MEDLOCK_LISTEN: `127.0.0.1:${ours}` },
   stdio: ["ignore", "ignore", "pipe"],
@@ -140,7 +146,10 @@ try {
     await page.waitForTimeout(50);
   }
   assert.ok(Date.now() - began < 60_000);
-  console.log("signed in by groups, and signed out there ends it here");
+  const python = process.env.PYTHON ?? "python3";
+  const env = { ...process.env, BASE_URL: origin, API_KEY, CA: ca };
+  const joined = execFileSync(python, [join(import.meta.dirname, "scim.py")], { env, stdio: ["pipe", "pipe", "inherit"] });
+  console.log(`signed in by groups, and signed out there ends it here; ${joined.toString().trim()}`);
 } catch (error) {
   console.error(said);
   throw error;

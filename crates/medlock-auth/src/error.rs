@@ -177,6 +177,9 @@ pub enum AuthError {
     /// The name of a key is outside its grammar.
     #[error("a key's name is 1 to 64 of A-Z a-z 0-9 . _ -")]
     BadKeyName,
+    /// Single sign-on is not set up.
+    #[error("there is no identity provider: set [sso] in the configuration")]
+    NoProvider,
     /// The identity provider gives no name that will do.
     #[error("the identity provider gives no user name of the form that there is here")]
     NoUsername,

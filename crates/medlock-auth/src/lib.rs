@@ -26,7 +26,10 @@ mod sso;
 mod standing;
 mod throttle;
 
-pub use admin::{CreatedKey, CreatedUser, Enrolment, KeyInfo, NewKey, NewUser, SessionInfo, UserInfo, UserState};
+pub use admin::{
+    Change, CreatedKey, CreatedUser, Enrolment, Joiner, KeyInfo, NewKey, NewUser, Provisioned, SessionInfo, UserInfo,
+    UserState,
+};
 pub use credential::{Certificate, Credential, Peer, is_signed};
 pub use emergency::NewEmergency;
 pub use error::{AuthError, AuthFailure, LoginFailure, PolicyMistake};

@@ -235,6 +235,7 @@ impl Cut {
 pub enum AdminAction {
     UsersList,
     UsersManage,
+    UsersProvision,
     KeysList,
     KeysManage,
     SessionsList,
@@ -253,9 +254,10 @@ pub enum AdminAction {
 
 impl AdminAction {
     /// Every action there is.
-    pub const ALL: [AdminAction; 16] = [
+    pub const ALL: [AdminAction; 17] = [
         Self::UsersList,
         Self::UsersManage,
+        Self::UsersProvision,
         Self::KeysList,
         Self::KeysManage,
         Self::SessionsList,
@@ -277,6 +279,7 @@ impl AdminAction {
         match self {
             Self::UsersList => "users:list",
             Self::UsersManage => "users:manage",
+            Self::UsersProvision => "users:provision",
             Self::KeysList => "keys:list",
             Self::KeysManage => "keys:manage",
             Self::SessionsList => "sessions:list",

@@ -169,7 +169,7 @@ impl Auth {
         }
         Ok(Arrival {
             identity,
-            username: claims.text(&settings.username_claim).and_then(|name| name.parse().ok()),
+            username: claims.text(&settings.username_claim).and_then(|name| name.to_lowercase().parse().ok()),
             roles,
             factor: second_factor(&claims, &settings.second_factor, now),
             user,

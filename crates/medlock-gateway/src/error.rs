@@ -40,6 +40,8 @@ pub(crate) struct Fault {
     pub(crate) may_retry: bool,
     /// A record of it exists already.
     pub(crate) recorded: bool,
+    /// SCIM's word for it.
+    pub(crate) scim: Option<&'static str>,
 }
 
 impl Fault {
@@ -52,6 +54,7 @@ impl Fault {
             retry_after_s: None,
             may_retry: matches!(status.as_u16(), 429 | 503),
             recorded: false,
+            scim: None,
         }
     }
 
@@ -97,6 +100,17 @@ impl Fault {
         Self::new(StatusCode::BAD_REQUEST, "invalid_json", "the body is not a JSON object, or has a key twice")
     }
 
+    /// What a SCIM client sends is wrong, in its own word.
+    pub(crate) fn scim(word: &'static str, message: &str) -> Self {
+        Self { scim: Some(word), ..Self::new(StatusCode::BAD_REQUEST, "invalid_value", message) }
+    }
+
+    /// Because of what is there already.
+    pub(crate) fn conflict(mut self) -> Self {
+        self.status = StatusCode::CONFLICT;
+        self.recorded()
+    }
+
     /// OpenAI's word for the family of an error.
     fn kind(&self) -> &'static str {
         match self.status.as_u16() {
@@ -121,6 +135,23 @@ impl Fault {
         let mut response = Response::new(self.body(request).to_string().into());
         *response.status_mut() = self.status;
         self.headers(response.headers_mut());
+        response
+    }
+
+    /// The whole answer, for a SCIM client (RFC 7644, 3.12).
+    pub(crate) fn render_scim(&self) -> Response {
+        let mut body = json!({
+            "schemas": ["urn:ietf:params:scim:api:messages:2.0:Error"],
+            "status": self.status.as_str(),
+            "detail": self.message,
+        });
+        if let Some(word) = self.scim {
+            body["scimType"] = word.into();
+        }
+        let mut response = Response::new(body.to_string().into());
+        *response.status_mut() = self.status;
+        self.headers(response.headers_mut());
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/scim+json"));
         response
     }
 
@@ -218,6 +249,7 @@ impl From<AdminError> for Fault {
                 "show your second factor again to do this: POST /admin/v1/step-up",
             ),
             AdminError::NotFound(what) => Self::not_found(what),
+            AdminError::Taken(_) => Self::new(StatusCode::BAD_REQUEST, "invalid_value", error.to_string()),
             AdminError::Refused(why) => Self::new(StatusCode::BAD_REQUEST, "invalid_value", why),
             AdminError::AuditUnavailable => return Self::audit_unavailable(),
             AdminError::Failed => Self::internal(),

@@ -70,6 +70,7 @@ pub(crate) async fn answer(front: Front, request: Request) -> Response {
     let asked = Asked { request: request_id, from, certificate: digest, at: Instant::now() };
     let (mut parts, body) = request.into_parts();
     let correlation = correlation(&parts.headers);
+    let scim = parts.uri.path().starts_with("/scim/");
     let mut known = None;
     let mut response = match admit(&app, &asked, certificate.as_deref(), &parts).await {
         Err(fault) => {
@@ -88,7 +89,7 @@ pub(crate) async fn answer(front: Front, request: Request) -> Response {
     let route = response.extensions_mut().remove::<Marked>().map_or("unmatched", |m| m.0);
     if let Some(fault) = response.extensions_mut().remove::<Fault>() {
         let fault = record(&app, &asked, known.as_ref(), route, fault).await;
-        response = fault.render(&asked.request);
+        response = if scim { fault.render_scim() } else { fault.render(&asked.request) };
     }
     headers(response.headers_mut(), &asked.request, correlation);
     app.metrics.answered(route, response.status().as_u16(), asked.at.elapsed());

@@ -26,6 +26,7 @@ mod metrics_server;
 mod models;
 mod quota;
 mod routes;
+mod scim;
 mod server;
 mod slots;
 mod sniff;

@@ -3,12 +3,12 @@
 
 use crate::app::App;
 use crate::error::{Fault, HttpFault};
-use crate::{admin, body, chat, health, models, web};
+use crate::{admin, body, chat, health, models, scim, web};
 use axum::Router;
 use axum::extract::{MatchedPath, Request};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, delete, get, post, put};
+use axum::routing::{MethodRouter, delete, get, patch, post, put};
 use std::sync::Arc;
 
 /// Who may knock.
@@ -94,6 +94,19 @@ pub const ROUTES: &[Route] = &[
     route("GET", "/admin/v1/sessions", Admin, || get(admin::session::list)),
     route("DELETE", "/admin/v1/sessions/{id}", Admin, || delete(admin::session::end)),
     route("POST", "/admin/v1/policy/reload", Admin, || post(admin::state::reload_policy)),
+    route("GET", "/scim/v2/ServiceProviderConfig", Caller, || get(scim::discovery::config)),
+    route("GET", "/scim/v2/ResourceTypes", Caller, || get(scim::discovery::kinds)),
+    route("GET", "/scim/v2/ResourceTypes/{id}", Caller, || get(scim::discovery::one_kind)),
+    route("GET", "/scim/v2/Schemas", Caller, || get(scim::discovery::schemas)),
+    route("GET", "/scim/v2/Schemas/{id}", Caller, || get(scim::discovery::one_schema)),
+    route("GET", "/scim/v2/Users", Admin, || get(scim::list)),
+    route("POST", "/scim/v2/Users", Admin, || post(scim::join)),
+    route("POST", "/scim/v2/.search", Admin, || post(scim::search)),
+    route("POST", "/scim/v2/Users/.search", Admin, || post(scim::search)),
+    route("GET", "/scim/v2/Users/{id}", Admin, || get(scim::one)),
+    route("PUT", "/scim/v2/Users/{id}", Admin, || put(scim::replace)),
+    route("PATCH", "/scim/v2/Users/{id}", Admin, || patch(scim::patch)),
+    route("DELETE", "/scim/v2/Users/{id}", Admin, || delete(scim::leave)),
     route("GET", "/admin/v1/break-glass", Admin, || get(admin::emergency::list)),
     route("POST", "/admin/v1/break-glass", Admin, || post(admin::emergency::open)),
     route("POST", "/admin/v1/break-glass/drill", Admin, || post(admin::emergency::drill)),

@@ -12,6 +12,7 @@ mod erase;
 mod hold;
 mod notice;
 mod passkey;
+mod provision;
 mod reason;
 mod report;
 mod review;
@@ -83,6 +84,9 @@ pub enum AdminError {
     /// There is no such thing, or not for this caller.
     #[error("no such {0}")]
     NotFound(&'static str),
+    /// There is one of that name already.
+    #[error("a {0} of that name exists already")]
+    Taken(&'static str),
     /// It breaks a rule of which the caller may read.
     #[error("{0}")]
     Refused(String),
@@ -477,9 +481,11 @@ impl Admin {
         if let Err(error) = &done {
             let why = match error {
                 AdminError::NotFound(_) => "not_found",
-                AdminError::Refused(_) | AdminError::Denied | AdminError::MfaRequired | AdminError::StepUpRequired => {
-                    "refused"
-                }
+                AdminError::Taken(_)
+                | AdminError::Refused(_)
+                | AdminError::Denied
+                | AdminError::MfaRequired
+                | AdminError::StepUpRequired => "refused",
                 AdminError::AuditUnavailable | AdminError::Failed => "internal",
             };
             let entry = by.entry(Kind::AdminOutcome, permit.action(), verb).outcome(Outcome::Failed).word("why", why);
@@ -545,6 +551,7 @@ fn why(error: &AuthError) -> &'static str {
         AuthError::OwnerDisabled => "owner_disabled",
         AuthError::BadKeyName => "bad_key_name",
         AuthError::NoUsername => "no_username",
+        AuthError::NoProvider => "no_provider",
         AuthError::BadPasskeyName => "bad_passkey_name",
         AuthError::Passkey => "passkey",
         AuthError::TooManyPasskeys => "too_many_passkeys",
@@ -559,6 +566,7 @@ fn why(error: &AuthError) -> &'static str {
 fn refusal(error: AuthError) -> AdminError {
     match error {
         AuthError::NotFound(what) => AdminError::NotFound(what),
+        AuthError::Taken(what) => AdminError::Taken(what),
         AuthError::PermitEnded => AdminError::Denied,
         AuthError::Store(_) | AuthError::PolicyFiles(_) | AuthError::WrongPermit(_) | AuthError::Interrupted => {
             tracing::error!(%error, "an administrative verb failed");

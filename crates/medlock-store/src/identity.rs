@@ -4,6 +4,8 @@ use crate::mac::Columns;
 use crate::{Store, StoreError, UserRow};
 use medlock_domain::UserId;
 use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
+use std::collections::HashMap;
 
 const TABLE: &str = "identities";
 
@@ -35,6 +37,25 @@ impl Store {
         Ok(tx.commit().await?)
     }
 
+    /// Everybody whom a provider knows, with its name for them.
+    pub async fn identities(&self, issuer: &str) -> Result<HashMap<UserId, String>, StoreError> {
+        let rows = sqlx::query("SELECT subject, user_id, log_index, mac FROM identities WHERE issuer = $1")
+            .bind(issuer)
+            .fetch_all(&self.pool)
+            .await?;
+        let read = |row: &SqliteRow| {
+            let identity = Identity { issuer: issuer.to_owned(), subject: row.try_get("subject")? };
+            Ok((self.checked(&identity, row)?, identity.subject))
+        };
+        rows.iter().map(read).collect()
+    }
+
+    /// Forgets whom a provider calls somebody.
+    pub async fn delete_identity(&self, user: &UserId) -> Result<(), StoreError> {
+        sqlx::query("DELETE FROM identities WHERE user_id = $1").bind(user.as_str()).execute(&self.pool).await?;
+        Ok(())
+    }
+
     /// Who that is here.
     pub async fn identified(&self, identity: &Identity) -> Result<Option<UserId>, StoreError> {
         let row = sqlx::query("SELECT user_id, log_index, mac FROM identities WHERE issuer = $1 AND subject = $2")
@@ -42,14 +63,17 @@ impl Store {
             .bind(&identity.subject)
             .fetch_optional(&self.pool)
             .await?;
-        let Some(row) = row else { return Ok(None) };
+        row.map(|row| self.checked(identity, &row)).transpose()
+    }
+
+    fn checked(&self, identity: &Identity, row: &SqliteRow) -> Result<UserId, StoreError> {
         let user: String = row.try_get("user_id")?;
         let tampered = || StoreError::Tampered { table: TABLE, id: user.clone() };
         let columns = columns(identity, &user, row.try_get::<i64, _>("log_index")? as u64);
         if !self.keys.mac.check(&columns, &row.try_get::<Vec<u8>, _>("mac")?) {
             return Err(tampered());
         }
-        Ok(Some(user.parse().map_err(|_| tampered())?))
+        user.parse().map_err(|_| tampered())
     }
 }
 

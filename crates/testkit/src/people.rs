@@ -8,7 +8,8 @@ use medlock_pipeline::admin::{Admin, By};
 use std::collections::BTreeMap;
 
 /// The roles that there are people of.
-pub const ROLES: [&str; 6] = ["clinician", "researcher", "service", "security-officer", "auditor", "admin"];
+pub const ROLES: [&str; 7] =
+    ["clinician", "researcher", "service", "security-officer", "auditor", "admin", "provisioner"];
 
 /// Everybody's password.
 pub const PASSWORD: &str = "correct-horse-battery-staple-41";

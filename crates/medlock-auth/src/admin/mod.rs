@@ -3,11 +3,13 @@
 
 mod keys;
 mod people;
+mod provision;
 mod sessions;
 
 pub use keys::{CreatedKey, KeyInfo, NewKey};
 pub(crate) use people::Sessions;
 pub use people::{CreatedUser, Enrolment, NewUser, UserInfo, UserState};
+pub use provision::{Change, Joiner, Provisioned};
 pub use sessions::SessionInfo;
 
 use crate::error::AuthError;

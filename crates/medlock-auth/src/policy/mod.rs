@@ -48,13 +48,14 @@ pub struct Reloaded {
     pub policies: usize,
 }
 
-const SHIPPED: [(&str, &str); 7] = [
+const SHIPPED: [(&str, &str); 8] = [
     ("admin.cedar", include_str!("../../policies/admin.cedar")),
     ("auditor.cedar", include_str!("../../policies/auditor.cedar")),
     ("clinician.cedar", include_str!("../../policies/clinician.cedar")),
     ("everybody.cedar", include_str!("../../policies/everybody.cedar")),
     ("researcher.cedar", include_str!("../../policies/researcher.cedar")),
     ("security-officer.cedar", include_str!("../../policies/security-officer.cedar")),
+    ("provisioner.cedar", include_str!("../../policies/provisioner.cedar")),
     ("service.cedar", include_str!("../../policies/service.cedar")),
 ];
 

@@ -12,6 +12,7 @@ mod limits;
 mod machines;
 mod passkey;
 mod reports;
+mod scim;
 mod sso;
 mod storm;
 mod stream;

@@ -52,7 +52,7 @@ impl<'s> Browser<'s> {
     }
 }
 
-fn says(server: &Server) -> Value {
+pub(crate) fn says(server: &Server) -> Value {
     let now = server.clock().now().seconds();
     json!({
         "iss": ISSUER, "sub": "248289761001", "aud": CLIENT, "iat": now, "exp": now + 300, "auth_time": now,
@@ -60,17 +60,17 @@ fn says(server: &Server) -> Value {
     })
 }
 
-async fn log_in(server: &Server, idp: &Idp, claims: Value) -> Option<String> {
+pub(crate) async fn log_in(server: &Server, idp: &Idp, claims: Value) -> Option<String> {
     let browser = Browser::departs(server).await;
     let code = idp.grant(&browser.url, claims);
     browser.comes_back(&code).await
 }
 
-async fn who(server: &Server, cookie: &str) -> Answer {
+pub(crate) async fn who(server: &Server, cookie: &str) -> Answer {
     server.send("GET", "/admin/v1/whoami", &[("sec-fetch-site", "same-origin"), ("cookie", cookie)], vec![]).await
 }
 
-fn with(mut claims: Value, name: &str, value: Value) -> Value {
+pub(crate) fn with(mut claims: Value, name: &str, value: Value) -> Value {
     claims[name] = value;
     claims
 }
