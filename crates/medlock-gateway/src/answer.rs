@@ -9,11 +9,12 @@ use crate::quota::Place;
 use crate::wire::{self, Ended, Frame, KEEP_ALIVE, Step};
 use hyper::body::{Body, Bytes};
 use medlock_domain::ClassCounts;
-use medlock_pipeline::{Delivery, Event};
+use medlock_pipeline::{Delivery, Event, Usage};
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
@@ -27,14 +28,17 @@ pub(crate) struct Counted {
     app: Arc<App>,
     asked: Asked,
     _slot: OwnedSemaphorePermit,
-    _place: Place,
+    place: Place,
+    /// Bytes of text that went, and whether what the whole took has been counted.
+    text_bytes: usize,
+    spent: AtomicBool,
     _in_flight: InFlight,
 }
 
 impl Counted {
     pub(crate) fn new(app: Arc<App>, slot: OwnedSemaphorePermit, place: Place, asked: Asked) -> Self {
         let in_flight = app.metrics.chat();
-        Self { app, asked, _slot: slot, _place: place, _in_flight: in_flight }
+        Self { app, asked, _slot: slot, place, text_bytes: 0, spent: AtomicBool::new(false), _in_flight: in_flight }
     }
 
     /// The first text is about to go.
@@ -43,15 +47,30 @@ impl Counted {
     }
 
     /// The answer is complete.
-    pub(crate) fn ended(&self, text_bytes: usize, removed: &ClassCounts) {
+    pub(crate) fn ended(&self, text_bytes: usize, usage: Usage, removed: &ClassCounts) {
         if text_bytes > 0 {
             self.first_text();
         }
-        self.removed(removed);
+        self.took(usage, removed);
     }
 
-    fn removed(&self, removed: &ClassCounts) {
+    fn took(&self, usage: Usage, removed: &ClassCounts) {
         self.app.metrics.found(removed, Direction::Out);
+        self.spend(u64::from(usage.prompt_tokens) + u64::from(usage.completion_tokens));
+    }
+
+    fn spend(&self, tokens: u64) {
+        if !self.spent.swap(true, Ordering::SeqCst) {
+            self.place.spend(tokens, self.app.clock.now());
+        }
+    }
+}
+
+impl Drop for Counted {
+    /// Of an answer that somebody hung up on, or that failed, what went is known in bytes: four to a token, as is usual
+    /// for English.
+    fn drop(&mut self) {
+        self.spend(1 + self.text_bytes as u64 / 4);
     }
 }
 
@@ -116,8 +135,8 @@ impl AnswerBody {
         self.pending.extend(frames);
         match end {
             None => {}
-            Some(Ended::Whole { removed }) => {
-                self.counted.removed(&removed);
+            Some(Ended::Whole { usage, removed }) => {
+                self.counted.took(usage, &removed);
                 self.source = None;
             }
             Some(Ended::Failed(refusal)) => self.fail(&refusal.into()),
@@ -156,6 +175,7 @@ impl Body for AnswerBody {
                 if frame.text_bytes > 0 && !std::mem::replace(&mut this.said_something, true) {
                     this.counted.first_text();
                 }
+                this.counted.text_bytes += frame.text_bytes;
                 this.delivery.wrote(frame.text_bytes);
                 Poll::Ready(Some(Ok(hyper::body::Frame::data(frame.bytes))))
             }

@@ -2,7 +2,7 @@
 
 use crate::config::{Limits, Parts};
 use crate::metrics::Metrics;
-use crate::quota::Quotas;
+use crate::quota::{QuotaRules, Quotas};
 use crate::throttle::{Misused, Throttle};
 use crate::wire::Bounds;
 use medlock_audit::Log;
@@ -31,7 +31,7 @@ pub(crate) struct App {
 }
 
 impl App {
-    pub(crate) fn new(parts: Parts, limits: Limits) -> Self {
+    pub(crate) fn new(parts: Parts, limits: Limits, quotas: QuotaRules) -> Self {
         let Parts { guard, admin, auth, log, clock, deliveries } = parts;
         Self {
             guard,
@@ -44,7 +44,7 @@ impl App {
             metrics: Metrics::new(),
             throttle: Throttle::new(limits.failed_auth_per_minute),
             misused: Misused::default(),
-            quotas: Quotas::new(limits.requests_per_minute, limits.requests_at_once),
+            quotas: Quotas::new(quotas),
             chats: Arc::new(Semaphore::new(limits.in_flight)),
         }
     }

@@ -24,7 +24,7 @@ pub(crate) async fn completions(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Fault> {
-    let place = app.quotas.take(caller.principal.actor(), app.clock.now()).map_err(|over| {
+    let place = app.quotas.take(&caller.principal, caller.asked.from, app.clock.now()).map_err(|over| {
         if !over.first {
             app.noise(caller.asked.from, "rate_limited");
         }
@@ -67,7 +67,7 @@ pub(crate) async fn completions(
         true => streamed(&head, answer, &wanted, events, delivery, counted),
         false => whole(&head, answer, &wanted, events, delivery, counted).await?,
     };
-    left.into_iter().flatten().for_each(|(name, value)| insert(response.headers_mut(), name, &value));
+    left.into_iter().for_each(|(name, value)| insert(response.headers_mut(), name, &value));
     Ok(response)
 }
 
@@ -136,8 +136,8 @@ async fn whole(
         match reply.take(event) {
             Gathered::More => {}
             Gathered::Failed(refusal) => break refusal.into(),
-            Gathered::Whole { body, text_bytes, removed } => {
-                counted.ended(text_bytes, &removed);
+            Gathered::Whole { body, text_bytes, usage, removed } => {
+                counted.ended(text_bytes, usage, &removed);
                 let mut response = Response::new(Body::new(AnswerBody::whole(body, text_bytes, delivery, counted)));
                 let headers = response.headers_mut();
                 headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));

@@ -1,5 +1,6 @@
 //! What a gateway needs to stand up.
 
+use crate::quota::QuotaRules;
 use crate::tls::TlsError;
 use medlock_audit::Log;
 use medlock_auth::Auth;
@@ -27,6 +28,8 @@ pub struct GatewayConfig {
     pub metrics_listen: Option<SocketAddr>,
     /// How much is let in.
     pub limits: Limits,
+    /// How much of it is whose.
+    pub quotas: QuotaRules,
 }
 
 /// How much is let in, and for how long.
@@ -52,10 +55,6 @@ pub struct Limits {
     pub connections_per_source: usize,
     /// Chat requests at work.
     pub in_flight: usize,
-    /// Chat requests of one caller (a key, or a person over all sessions) in a minute; 0: as many as they like.
-    pub requests_per_minute: u32,
-    /// Chat requests of one caller at work; 0: as many as they like.
-    pub requests_at_once: u32,
     /// Failed attempts to authenticate from one source in a minute, before they are answered 429.
     pub failed_auth_per_minute: u32,
     /// Time that requests get to end when the server stops.
@@ -75,8 +74,6 @@ impl Default for Limits {
             connections: 1024,
             connections_per_source: 512,
             in_flight: 64,
-            requests_per_minute: 0,
-            requests_at_once: 0,
             failed_auth_per_minute: 60,
             drain: Duration::from_secs(30),
         }

@@ -39,6 +39,7 @@ mod wire;
 mod witness_server;
 
 pub use config::{GatewayConfig, GatewayError, Limits, Parts};
+pub use quota::{Quota, QuotaRules};
 pub use routes::{Access, ROUTES, Route};
 pub use server::Gateway;
 pub use tls::{TlsError, provider};

@@ -42,7 +42,7 @@ impl Gateway {
             listener: listen(config.listen)?,
             metrics: config.metrics_listen.map(listen).transpose()?,
             acceptor: TlsAcceptor::from(Arc::new(tls)),
-            app: Arc::new(App::new(parts, config.limits)),
+            app: Arc::new(App::new(parts, config.limits, config.quotas)),
             limits: config.limits,
         })
     }

@@ -215,7 +215,18 @@ async fn start_engine(settings: &Settings, launcher: Launcher, model: VerifiedMo
     EngineHandle::start(config).await.doing("starting the model")
 }
 
+/// Roles that only the configuration knows would be limits for nobody, and log-ins for nobody.
+fn known_roles(settings: &Settings, auth: &medlock_auth::Auth) -> Result<(), Failure> {
+    let limited = settings.quotas.roles.keys().map(|role| ("limits.role", role));
+    let mapped = settings.sso.iter().flat_map(|sso| &sso.roles).map(|(role, _)| ("sso.roles", role));
+    match limited.chain(mapped).find(|(_, role)| !auth.knows_role(role)) {
+        None => Ok(()),
+        Some((key, role)) => Err(Failure::error(format!("{key}: no policy knows the role {role}"))),
+    }
+}
+
 fn bind(settings: &Settings, parts: Parts) -> Result<Gateway, Failure> {
+    known_roles(settings, &parts.auth)?;
     let cert = &settings.tls_cert;
     let config = GatewayConfig {
         listen: settings.listen,
@@ -227,6 +238,7 @@ fn bind(settings: &Settings, parts: Parts) -> Result<Gateway, Failure> {
         },
         metrics_listen: settings.metrics_listen,
         limits: settings.limits,
+        quotas: settings.quotas.clone(),
     };
     Gateway::bind(config, parts).map_err(|e| match &e {
         GatewayError::Listen { source, .. } if source.kind() == std::io::ErrorKind::AddrInUse => {

@@ -12,7 +12,7 @@ use medlock_auth::{Auth, LocalOperator, Origin, PolicySource, Provider, SessionL
 use medlock_deid::{Detector, OnLeak};
 use medlock_domain::{Clock, ManualClock, Timestamp};
 use medlock_gateway::dev_ca::DevCa;
-use medlock_gateway::{Gateway, GatewayConfig, Limits, Parts};
+use medlock_gateway::{Gateway, GatewayConfig, Limits, Parts, QuotaRules};
 use medlock_keys::keyring::{Data, Keyring};
 use medlock_keys::period::PeriodKeys;
 use medlock_keys::seal::DataKey;
@@ -47,6 +47,7 @@ const ANY_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCA
 /// How the server is to be.
 pub struct Builder {
     limits: Limits,
+    quotas: QuotaRules,
     script: Script,
     detector: &'static Detector,
     rules: Rules,
@@ -62,6 +63,7 @@ impl Default for Builder {
         let (script, detector) = (Script::default(), Detector::shared());
         Self {
             limits,
+            quotas: QuotaRules::default(),
             script,
             detector,
             rules: Rules { on_leak: OnLeak::Redact, on_other_patient: OnOtherPatient::Flag },
@@ -78,6 +80,13 @@ impl Builder {
     #[must_use]
     pub fn limits(mut self, change: impl FnOnce(&mut Limits)) -> Self {
         change(&mut self.limits);
+        self
+    }
+
+    /// With so much for each.
+    #[must_use]
+    pub fn quotas(mut self, change: impl FnOnce(&mut QuotaRules)) -> Self {
+        change(&mut self.quotas);
         self
     }
 
@@ -186,6 +195,7 @@ impl Builder {
             client_ca_pem: self.client_ca,
             metrics_listen: Some(ANY_PORT),
             limits: self.limits,
+            quotas: self.quotas,
         };
         let parts = Parts {
             guard,

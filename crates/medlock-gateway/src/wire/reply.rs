@@ -67,6 +67,7 @@ pub(crate) enum Gathered {
     Whole {
         body: String,
         text_bytes: usize,
+        usage: Usage,
         removed: ClassCounts,
     },
     Failed(Refusal),
@@ -103,7 +104,7 @@ impl Reply {
             }
             Event::End { usage, removed } => {
                 let body = self.body(usage);
-                return Gathered::Whole { body, text_bytes: self.text_bytes, removed };
+                return Gathered::Whole { body, text_bytes: self.text_bytes, usage, removed };
             }
             Event::Failed(refusal) => return Gathered::Failed(refusal),
         }

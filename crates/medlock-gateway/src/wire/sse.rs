@@ -3,7 +3,7 @@
 use super::reply::{Answer, usage};
 use bytes::Bytes;
 use medlock_domain::ClassCounts;
-use medlock_pipeline::{Event, Refusal};
+use medlock_pipeline::{Event, Refusal, Usage};
 use serde_json::{Value, json};
 
 /// The last event of an answer that came to its end.
@@ -42,6 +42,7 @@ pub(crate) struct Step {
 /// How a stream ended.
 pub(crate) enum Ended {
     Whole {
+        usage: Usage,
         removed: ClassCounts,
     },
     Failed(Refusal),
@@ -91,7 +92,7 @@ impl Stream {
                 }
                 text += &findings(&self.found, &removed);
                 text += DONE;
-                return Step { frames: vec![Frame::plain(text)], end: Some(Ended::Whole { removed }) };
+                return Step { frames: vec![Frame::plain(text)], end: Some(Ended::Whole { usage: tokens, removed }) };
             }
             Event::Failed(refusal) => return Step { frames: Vec::new(), end: Some(Ended::Failed(refusal)) },
         };

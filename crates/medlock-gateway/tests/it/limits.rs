@@ -7,7 +7,7 @@ use testkit::{MODEL, Server};
 
 #[tokio::test]
 async fn a_caller_who_asks_too_often_is_told_to_wait_and_others_are_not() {
-    let server = Server::builder().limits(|l| l.requests_per_minute = 3).start().await;
+    let server = Server::builder().quotas(|q| q.caller.requests_per_minute = 3).start().await;
     for left in ["2", "1", "0"] {
         let answer = ask(&server, None, "A cough?").await;
         assert_eq!(answer.status, 200, "{}", answer.text);
@@ -38,7 +38,7 @@ async fn a_caller_who_asks_too_often_is_told_to_wait_and_others_are_not() {
 
 #[tokio::test]
 async fn so_many_of_a_caller_are_at_work_at_once() {
-    let server = Server::builder().limits(|l| l.requests_at_once = 1).start().await;
+    let server = Server::builder().quotas(|q| q.caller.requests_at_once = 1).start().await;
     server.script().pause(Duration::from_millis(500));
     let running = tokio::spawn({
         let (client, url, key) = (server.client().clone(), server.url("/v1/chat/completions"), server.key("clinician"));
@@ -56,4 +56,31 @@ async fn so_many_of_a_caller_are_at_work_at_once() {
             == 200
     })
     .await;
+}
+
+#[tokio::test]
+async fn tokens_of_whole_and_streamed_answers_count_and_roles_have_their_own() {
+    let server = Server::builder()
+        .quotas(|q| {
+            q.caller.tokens_per_day = 50;
+            let researcher = medlock_gateway::Quota { requests_per_day: 1, ..q.caller };
+            q.roles.insert("researcher".parse().unwrap(), researcher);
+        })
+        .start()
+        .await;
+    let ask = async |role: &str, stream: bool| {
+        let body = json!({"model": MODEL, "stream": stream, "messages": [{"role": "user", "content": "A cough?"}]});
+        server.request("POST", "/v1/chat/completions", &server.key(role), &[], body.to_string().into()).await
+    };
+    let first = ask("clinician", false).await;
+    let used = first.json()["usage"]["total_tokens"].as_i64().unwrap();
+    assert!(used > 0 && used < 50, "{used}");
+    assert_eq!(first.header("x-ratelimit-remaining-tokens"), "50");
+    let second = ask("clinician", true).await;
+    assert_eq!(second.header("x-ratelimit-remaining-tokens"), (50 - used).to_string());
+    testkit::eventually("all tokens are used", || async { ask("clinician", true).await.status == 429 }).await;
+    let over = ask("clinician", false).await;
+    assert!(over.header("retry-after").parse::<u32>().unwrap() > 60, "of the day");
+    assert_eq!(ask("researcher", false).await.status, 200);
+    assert_eq!(ask("researcher", false).await.status, 429, "one a day in that role");
 }

@@ -6,12 +6,13 @@ use super::sinks::{SinkSettings, sinks};
 use super::sso::{self, SsoSettings};
 use crate::layout::Layout;
 use medlock_deid::{OnLeak, Preset};
-use medlock_domain::ModelName;
-use medlock_gateway::Limits;
+use medlock_domain::{ModelName, RoleName};
+use medlock_gateway::{Limits, Quota, QuotaRules};
 use medlock_keys::file::read_private;
 use medlock_pipeline::admin::{Backup, EmergencyRules, LONGEST_MINUTES, ReviewRules};
 use medlock_pipeline::{OnOtherPatient, Rules};
 use medlock_review::pack::Hours;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
@@ -36,6 +37,7 @@ pub(crate) struct Settings {
     pub(crate) login_origin: medlock_auth::Origin,
     pub(crate) sso: Option<SsoSettings>,
     pub(crate) limits: Limits,
+    pub(crate) quotas: QuotaRules,
     pub(crate) policy_dir: Option<PathBuf>,
     pub(crate) rules: Rules,
     pub(crate) detector: DetectorSettings,
@@ -187,7 +189,7 @@ pub(super) fn judge(raw: Raw, base: &Path) -> Result<Settings, Vec<Mistake>> {
         j.default("login.origin", "https://localhost (any port)".to_owned());
         medlock_auth::Origin::localhost()
     });
-    let limits = limits(&mut j);
+    let (limits, quotas) = (limits(&mut j), quotas(&mut j));
     let policy_dir = j.maybe_path("policy.dir", &data);
     let rules = Rules {
         on_leak: j.word("output.on_leak", "redact", &[("redact", OnLeak::Redact), ("block", OnLeak::Block)]),
@@ -234,6 +236,7 @@ pub(super) fn judge(raw: Raw, base: &Path) -> Result<Settings, Vec<Mistake>> {
         login_origin,
         sso,
         limits,
+        quotas,
         policy_dir,
         rules,
         detector,
@@ -384,6 +387,33 @@ fn witnesses(j: &mut Judge, data: &Path) -> Option<WitnessSettings> {
     }
 }
 
+/// Of each caller, of those in a role, and of each network source. What a role does not say is as for everybody.
+fn quotas(j: &mut Judge) -> QuotaRules {
+    let quota = |j: &mut Judge, under: &str, base: Quota| {
+        let mut number = |name: &str, base: u32, high: i64| {
+            let key: &'static str = format!("limits{under}.{name}").leak();
+            j.number(key, i64::from(base), 0..=high) as u32
+        };
+        Quota {
+            requests_per_minute: number("requests_per_minute", base.requests_per_minute, 1_000_000),
+            requests_per_day: number("requests_per_day", base.requests_per_day, 1_000_000_000),
+            tokens_per_minute: number("tokens_per_minute", base.tokens_per_minute, 1_000_000_000),
+            tokens_per_day: number("tokens_per_day", base.tokens_per_day, 1_000_000_000),
+            requests_at_once: number("requests_at_once", base.requests_at_once, 4096),
+        }
+    };
+    let caller = quota(j, "", Quota::default());
+    let source = quota(j, ".source", Quota::default());
+    let mut roles = BTreeMap::new();
+    for name in j.names_under("limits.role.") {
+        match name.parse::<RoleName>() {
+            Ok(role) => drop(roles.insert(role, quota(j, &format!(".role.{name}"), caller))),
+            Err(_) => j.conflict("limits", "limits.role.NAME: the name of a role is up to 32 of a-z 0-9 -"),
+        }
+    }
+    QuotaRules { caller, roles, source }
+}
+
 fn limits(j: &mut Judge) -> Limits {
     let shipped = Limits::default();
     let mut number = |key, default: usize, low, high| j.number(key, default as i64, low..=high);
@@ -394,9 +424,6 @@ fn limits(j: &mut Judge) -> Limits {
         connections_per_source: number("limits.connections_per_source", shipped.connections_per_source, 1, 65_536)
             as usize,
         in_flight: number("limits.in_flight", shipped.in_flight, 1, 4096) as usize,
-        requests_per_minute: number("limits.requests_per_minute", shipped.requests_per_minute as usize, 0, 1_000_000)
-            as u32,
-        requests_at_once: number("limits.requests_at_once", shipped.requests_at_once as usize, 0, 4096) as u32,
         failed_auth_per_minute: number(
             "limits.failed_auth_per_minute",
             shipped.failed_auth_per_minute as usize,
