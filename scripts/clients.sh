@@ -11,9 +11,11 @@ dir=$(mktemp -d)
 export MEDLOCK_DATA_DIR=$dir/data MEDLOCK_LISTEN=127.0.0.1:0
 server=
 rsyslog=
+mail=
 finish() {
     code=$?
     [ -z "$server" ] || kill -KILL "$server" 2>/dev/null || true
+    [ -z "$mail" ] || kill -KILL "$mail" 2>/dev/null || true
     [ -z "$rsyslog" ] || kill -KILL "$rsyslog" 2>/dev/null || true
     [ $code = 0 ] || { echo "clients: failed; the server said:" >&2; cat "$dir/server.log" >&2 || true; }
     rm -rf "$dir"
@@ -65,6 +67,28 @@ END
 else
     echo "--  rsyslog: left out, rsyslog and rsyslog-gnutls are not here"
 fi
+# Alerts go out by mail as well, both ways that mail is encrypted.
+free() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
+smtps=$(free)
+smtp=$(free)
+tls=$MEDLOCK_DATA_DIR/tls
+(umask 077 && echo "of the mail server" >"$dir/mail-password")
+.cache/venv/bin/python -W ignore tests/clients/smtp_server.py "$smtps" "$smtp" "$tls/server.pem" "$tls/server.key" "$dir/mail" 2>/dev/null &
+mail=$!
+for how in "smtps $smtps" "smtp $smtp"; do
+    cat >>"$MEDLOCK_DATA_DIR/medlock.toml" <<END
+[audit.sink.mail-${how% *}]
+only = "alerts"
+format = "jsonl"
+url = "${how% *}://localhost:${how#* }"
+ca = "tls/ca.pem"
+receiver = "ours"
+from = "medlock@hospital.example"
+to = "security@hospital.example"
+user = "medlock"
+secret = "file:$dir/mail-password"
+END
+done
 start
 ok "server on $BASE_URL"
 
@@ -113,13 +137,26 @@ if [ -n "$rsyslog" ]; then
     sleep 2
     siem
     for _ in $(seq 100); do
-        behind=$("$medlock" audit sinks --json 2>/dev/null | python3 -c 'import json, sys; print(json.load(sys.stdin)["behind"])')
+        behind=$("$medlock" audit sinks --json 2>/dev/null \
+            | python3 -c 'import json, sys; print(*(s["behind"] for s in map(json.loads, sys.stdin) if s["sink"] == "siem"))')
         [ "$behind" != 0 ] || break
         sleep 0.5
     done
     received=$(python3 tests/clients/rsyslog_check.py "$dir/received.log" "$behind")
     ok "rsyslog over TLS: $received"
 fi
+# That Chromium copied a passkey was an alert.
+for how in smtps starttls; do
+    for _ in $(seq 100); do
+        [ "$(grep -c "^== $how for security@hospital.example" "$dir/mail" 2>/dev/null)" = 0 ] || break
+        sleep 0.1
+    done
+    grep -q "^== $how for security@hospital.example" "$dir/mail" || { echo "no alert came by $how" >&2; exit 1; }
+done
+grep -q "^Subject: medlock: 1 alert" "$dir/mail"
+ok "alerts by mail, over TLS and STARTTLS"
+kill "$mail"
+mail=
 kill -TERM "$server"
 wait "$server"
 server=

@@ -16,8 +16,9 @@ done
 # --- cmake, clang and libclang, for llama.cpp and its bindings; for the tests also Go
 if [ -f .cache/env.sh ]; then source .cache/env.sh; fi
 have_libclang() {
-    [ -n "${LIBCLANG_PATH:-}" ] || compgen -G '/usr/lib/llvm-*/lib/libclang*.so*' >/dev/null \
-        || compgen -G '/usr/lib/*-linux-gnu/libclang*.so*' >/dev/null || compgen -G '/usr/lib64/libclang*.so*' >/dev/null
+    # Not libclang-cpp, which is another library.
+    [ -n "${LIBCLANG_PATH:-}" ] || find /usr/lib/llvm-*/lib /usr/lib/*-linux-gnu /usr/lib64 -maxdepth 1 \
+        \( -name 'libclang.so*' -o -name 'libclang-[0-9]*.so*' \) 2>/dev/null | grep -q .
 }
 have_pip() { python3 -m pip --version >/dev/null 2>&1; }
 have_venv() { [ "$what" != test ] || python3 -c 'import ensurepip, venv' 2>/dev/null; }
@@ -106,7 +107,7 @@ PY
 fi
 
 # --- the clients that the tests drive, each where its language is there
-if [ ! -x .cache/venv/bin/python ] || ! .cache/venv/bin/python -c 'import boto3, fhir.resources, jsonschema, moto.server, ocsf_json_schema, openai, scim2_tester' 2>/dev/null; then
+if [ ! -x .cache/venv/bin/python ] || ! .cache/venv/bin/python -c 'import aiosmtpd, boto3, fhir.resources, jsonschema, moto.server, ocsf_json_schema, openai, scim2_tester' 2>/dev/null; then
     say "fetching the openai package for Python, and checkers of audit exports"
     python3 -m venv .cache/venv # makes what is missing of one that was interrupted
     .cache/venv/bin/python -m pip install --quiet --disable-pip-version-check -r tests/clients/requirements.txt

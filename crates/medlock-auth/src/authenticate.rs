@@ -114,6 +114,7 @@ impl Auth {
             fresh: false,
             from,
             expires,
+            roles_until: None,
             seen,
         })))
     }
@@ -136,17 +137,20 @@ impl Auth {
     }
 
     pub(crate) fn person(&self, user: UserRow, live: &Live, from: NetworkSource, seen: u64) -> Principal {
+        let mut roles = user.roles;
+        let roles_until = self.0.grants.extend(&user.id, &mut roles, self.now());
         Principal(Arc::new(PrincipalParts {
             actor: Actor::Person { user: user.id.clone(), session: live.id.clone() },
             user: user.id,
             username: user.username,
-            roles: user.roles,
+            roles,
             purposes: Purpose::ALL.to_vec(),
             models: Vec::new(),
             mfa: live.mfa.is_some(),
             fresh: live.mfa.is_some_and(|at| self.now() < at.plus_ms(self.0.limits.fresh_ms)),
             from,
             expires: live.expires(),
+            roles_until,
             seen,
         }))
     }

@@ -1,5 +1,6 @@
 //! From a [`Principal`] and a question to a [`Permit`].
 
+use crate::approval::Second;
 use crate::error::AuthError;
 use crate::permit::{
     AdminAction, AdminPermit, Ask, ChatAction, Cut, Denied, DenyCode, Holder, Permit, PermitParts, Relation,
@@ -20,7 +21,7 @@ impl Auth {
     /// The code is for the caller, the policies are for the record.
     pub fn authorize(&self, p: &Principal, ask: &Ask) -> Result<Permit, Denied> {
         let ChatAction::Chat = ask.action;
-        if self.cut_of(p.actor(), p.user(), p.0.seen).is_some() || self.now() >= p.expires() {
+        if self.cut_of(p.actor(), p.user(), p.0.seen).is_some() || self.now() >= p.deadline() {
             return Err(denied(DenyCode::Ended));
         }
         if !p.0.models.is_empty() && !p.0.models.contains(&ask.model) {
@@ -32,7 +33,7 @@ impl Auth {
         let Decided { purpose, mode, restore, policies } = policy::decide(&loaded, &who, ask)?;
         // It is what the permit is given under where that is what it is asked for.
         let emergency = emergency.filter(|_| purpose == Purpose::Emergency);
-        let deadline = p.expires().min(self.now().plus_ms(LONGEST_REQUEST_MS));
+        let deadline = p.deadline().min(self.now().plus_ms(LONGEST_REQUEST_MS));
         Ok(Permit(Arc::new(PermitParts {
             actor: p.actor().clone(),
             owner: p.user().clone(),
@@ -81,27 +82,44 @@ impl Auth {
     /// # Errors
     /// The code is for the caller, the policies are for the record.
     pub fn authorize_admin(&self, p: &Principal, action: AdminAction) -> Result<AdminPermit, Denied> {
-        if self.cut_of(p.actor(), p.user(), p.0.seen).is_some() || self.now() >= p.expires() {
+        self.authorize_with(p, action, Second::Nobody)
+    }
+
+    /// The same, with what somebody else says of it.
+    ///
+    /// # Errors
+    /// As [`Auth::authorize_admin`].
+    pub fn authorize_with(&self, p: &Principal, action: AdminAction, second: Second) -> Result<AdminPermit, Denied> {
+        if self.cut_of(p.actor(), p.user(), p.0.seen).is_some() || self.now() >= p.deadline() {
             return Err(denied(DenyCode::Ended));
         }
         let loaded = self.loaded();
-        let who = who(p);
+        let who = Who { approved: !matches!(second, Second::Nobody), ..who(p) };
         let case = Case::new(&loaded, &who, None).ok_or_else(|| denied(DenyCode::PolicyDenied))?;
         let verdict = case.ask(Action::Admin(action), None);
         if !verdict.allowed {
+            let were = |who: Who<'_>| {
+                p.is_person()
+                    && Case::new(&loaded, &who, None).is_some_and(|c| c.ask(Action::Admin(action), None).allowed)
+            };
+            // First what the caller can do alone.
             let fresh = Who { mfa: true, fresh: true, ..who };
-            let only_a_factor = p.is_person()
-                && !p.fresh()
-                && Case::new(&loaded, &fresh, None).is_some_and(|c| c.ask(Action::Admin(action), None).allowed);
-            let code = match only_a_factor {
-                true if p.mfa() => DenyCode::StepUpRequired,
-                true => DenyCode::MfaRequired,
-                false => DenyCode::PolicyDenied,
+            let code = match () {
+                () if were(Who { approved: true, ..who }) => DenyCode::ApprovalRequired,
+                () if !p.fresh() && (were(fresh) || were(Who { approved: true, ..fresh })) => match p.mfa() {
+                    true => DenyCode::StepUpRequired,
+                    false => DenyCode::MfaRequired,
+                },
+                () => DenyCode::PolicyDenied,
             };
             return Err(Denied { code, policies: verdict.policies });
         }
-        let holder = Holder { user: p.user().clone(), deadline: p.expires(), epoch: loaded.epoch, seen: p.0.seen };
-        Ok(AdminPermit { actor: p.actor().clone(), action, holder: Some(holder), policies: verdict.policies })
+        let holder = Holder { user: p.user().clone(), deadline: p.deadline(), epoch: loaded.epoch, seen: p.0.seen };
+        let approval = match second {
+            Second::Approved(approval) => Some(approval.id),
+            Second::Nobody | Second::NotNeeded => None,
+        };
+        Ok(AdminPermit { actor: p.actor().clone(), action, holder: Some(holder), policies: verdict.policies, approval })
     }
 
     /// Whether a permit still holds. Asks no database: to be called before each released window.
@@ -161,6 +179,7 @@ pub(crate) fn who(p: &Principal) -> Who<'_> {
         mfa: p.mfa(),
         fresh: p.fresh(),
         from: p.0.from,
+        approved: false,
         emergency: false,
         relation: Relation::Unasked,
     }

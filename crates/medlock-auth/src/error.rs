@@ -133,6 +133,12 @@ pub enum AuthError {
     /// The policies have mistakes; all of them are here. What was in force stays in force.
     #[error("the policies have mistakes:\n{}", lines(.0))]
     Policy(Vec<PolicyMistake>),
+    /// The files are others than those that were announced.
+    #[error("the policy files have changed meanwhile: try again")]
+    PolicyChanged,
+    /// The policies are not signed by enough of those who have to, or are older than what was in force.
+    #[error("the policies are not signed as they have to be: {0}")]
+    PolicySeal(String),
     /// The policy files cannot be read.
     #[error("policy files: {0}")]
     PolicyFiles(#[source] std::io::Error),
@@ -177,6 +183,12 @@ pub enum AuthError {
     /// The name of a key is outside its grammar.
     #[error("a key's name is 1 to 64 of A-Z a-z 0-9 . _ -")]
     BadKeyName,
+    /// A person waits for as much as anybody can look at.
+    #[error("you have 20 open requests: take some back first (medlock approval end)")]
+    TooManyApprovals,
+    /// Somebody else decides, whom it does not concern.
+    #[error("it is yours, or about you: somebody else has to decide")]
+    OwnApproval,
     /// Single sign-on is not set up.
     #[error("there is no identity provider: set [sso] in the configuration")]
     NoProvider,

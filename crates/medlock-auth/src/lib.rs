@@ -7,6 +7,7 @@
 //! Absent on purpose: anything of HTTP, any text of a patient, any reading of the wall clock.
 
 mod admin;
+mod approval;
 mod authenticate;
 mod authorize;
 mod credential;
@@ -30,6 +31,7 @@ pub use admin::{
     Change, CreatedKey, CreatedUser, Enrolment, Joiner, KeyInfo, NewKey, NewUser, Provisioned, SessionInfo, UserInfo,
     UserState,
 };
+pub use approval::{Approval, LONGEST_ROLE_HOURS, ROLE_VERB, Second, Wish};
 pub use credential::{Certificate, Credential, Peer, is_signed};
 pub use emergency::NewEmergency;
 pub use error::{AuthError, AuthFailure, LoginFailure, PolicyMistake};
@@ -39,7 +41,9 @@ pub use oidc::{Fetch, MOST_BYTES, PATIENCE, Provider, ProviderSettings};
 pub use passkey::{Assertion, Attestation, BadOrigin, Ceremony, Origin, PasskeyInfo};
 pub use password_rules::PasswordFlaw;
 pub use permit::{AdminAction, AdminPermit, Ask, ChatAction, Cut, Denied, DenyCode, LocalOperator, Permit, Relation};
-pub use policy::{Answer, Asked, BadQuestion, Matrix, PolicySource, PolicyText, Question, Reloaded, Trial};
+pub use policy::{
+    Answer, Asked, BadQuestion, Matrix, POLICY_NOTE, PolicySeal, PolicySource, PolicyText, Question, Reloaded, Trial,
+};
 pub use principal::Principal;
 pub use service::{Auth, SessionLimits};
 pub use sessions::Renewed;

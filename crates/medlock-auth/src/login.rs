@@ -165,6 +165,7 @@ impl Auth {
             purposes: &[],
             mfa,
             fresh: mfa,
+            approved: false,
             from,
             emergency: false,
             relation: Relation::Unasked,

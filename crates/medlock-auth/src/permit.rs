@@ -1,6 +1,6 @@
 //! What a decision is asked about, and what it gives. A permit can be made in this crate only.
 
-use medlock_domain::{Actor, EmergencyId, HolderId, ModelName, ProtectionMode, Purpose, Timestamp, UserId};
+use medlock_domain::{Actor, ApprovalId, EmergencyId, HolderId, ModelName, ProtectionMode, Purpose, Timestamp, UserId};
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -168,6 +168,8 @@ pub enum DenyCode {
     MfaRequired,
     /// It would be permitted with a second factor shown within the last minutes.
     StepUpRequired,
+    /// It would be permitted if somebody else approved of it.
+    ApprovalRequired,
     /// It would be permitted for a patient whom the caller treats.
     PatientScopeRequired,
     /// It would be permitted in an emergency, which the caller has not declared.
@@ -187,6 +189,7 @@ impl DenyCode {
             Self::PolicyDenied => "policy_denied",
             Self::MfaRequired => "mfa_required",
             Self::StepUpRequired => "step_up_required",
+            Self::ApprovalRequired => "approval_required",
             Self::PatientScopeRequired => "patient_scope_required",
             Self::BreakGlassRequired => "break_glass_required",
             Self::PurposeRequired => "purpose_required",
@@ -250,11 +253,13 @@ pub enum AdminAction {
     OwnKeys,
     OwnCredentials,
     OwnEmergency,
+    OwnRequests,
+    ApprovalsDecide,
 }
 
 impl AdminAction {
     /// Every action there is.
-    pub const ALL: [AdminAction; 17] = [
+    pub const ALL: [AdminAction; 19] = [
         Self::UsersList,
         Self::UsersManage,
         Self::UsersProvision,
@@ -272,6 +277,8 @@ impl AdminAction {
         Self::OwnKeys,
         Self::OwnCredentials,
         Self::OwnEmergency,
+        Self::OwnRequests,
+        Self::ApprovalsDecide,
     ];
 
     /// The word that policies and records use.
@@ -294,6 +301,8 @@ impl AdminAction {
             Self::OwnKeys => "own:keys",
             Self::OwnCredentials => "own:credentials",
             Self::OwnEmergency => "own:emergency",
+            Self::OwnRequests => "own:requests",
+            Self::ApprovalsDecide => "approvals:decide",
         }
     }
 }
@@ -306,6 +315,7 @@ pub struct AdminPermit {
     /// Whose, and what was known of them; `None` for the local operator.
     pub(crate) holder: Option<Holder>,
     pub(crate) policies: Vec<String>,
+    pub(crate) approval: Option<ApprovalId>,
 }
 
 #[derive(Debug, Clone)]
@@ -325,6 +335,11 @@ impl AdminPermit {
     /// For what.
     pub fn action(&self) -> AdminAction {
         self.action
+    }
+
+    /// Under whose yes, by the name of the approval.
+    pub fn approval(&self) -> Option<&ApprovalId> {
+        self.approval.as_ref()
     }
 
     /// The `@id` of each policy that decided, sorted.
@@ -347,6 +362,6 @@ impl LocalOperator {
 
     /// Leave to do `action`.
     pub fn permit(&self, action: AdminAction) -> AdminPermit {
-        AdminPermit { actor: Actor::LocalOperator, action, holder: None, policies: Vec::new() }
+        AdminPermit { actor: Actor::LocalOperator, action, holder: None, policies: Vec::new(), approval: None }
     }
 }

@@ -22,6 +22,8 @@ pub(crate) struct PrincipalParts {
     pub(crate) fresh: bool,
     pub(crate) from: NetworkSource,
     pub(crate) expires: Timestamp,
+    /// When the first of the roles ends that are held for a while.
+    pub(crate) roles_until: Option<Timestamp>,
     /// How far the table of changes had got before the credential was looked up.
     pub(crate) seen: u64,
 }
@@ -65,6 +67,11 @@ impl Principal {
     /// Whether it is a person in a session, and not a program.
     pub fn is_person(&self) -> bool {
         matches!(self.0.actor, Actor::Person { .. })
+    }
+
+    /// No permit lasts longer.
+    pub(crate) fn deadline(&self) -> Timestamp {
+        self.0.roles_until.map_or(self.0.expires, |until| until.min(self.0.expires))
     }
 
     /// When the credential ends if it is not used again.

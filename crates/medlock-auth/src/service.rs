@@ -1,5 +1,6 @@
 //! [`Auth`]: its parts, opening it, and what is written down behind the scenes.
 
+use crate::approval::Grants;
 use crate::emergency::Emergencies;
 use crate::error::AuthError;
 use crate::factor::Nobody;
@@ -7,7 +8,7 @@ use crate::oidc::Provider;
 use crate::passkey::{Origin, Passkeys};
 use crate::permit::AdminAction;
 use crate::permit::AdminPermit;
-use crate::policy::{Loaded, PolicySource, Reloaded};
+use crate::policy::{Found, Loaded, PolicySource, Reloaded, Signed};
 use crate::sessions::LiveSessions;
 use crate::standing::Standing;
 use crate::throttle::Throttle;
@@ -51,6 +52,7 @@ pub(crate) struct Inner {
     pub(crate) standing: Standing,
     pub(crate) sessions: LiveSessions,
     pub(crate) emergencies: Emergencies,
+    pub(crate) grants: Grants,
     pub(crate) throttle: Throttle,
     /// Argon2 takes 19 MiB and a core: two at a time, and a short queue.
     pub(crate) hashing: Semaphore,
@@ -80,11 +82,15 @@ impl Auth {
         limits: SessionLimits,
         origin: &Origin,
     ) -> Result<Auth, AuthError> {
-        let loaded = Loaded::new(&policy.texts().await?, 1).map_err(AuthError::Policy)?;
+        let found = policy.found().await?;
+        let loaded = Loaded::of(&found, 1)?;
         let now = clock.now();
+        in_order(&store, &found, now).await?;
         // One that somebody changed confers nothing, and keeps nobody from their work.
         let known = |row: Result<_, _>| row.inspect_err(|e| tracing::error!(error = %e, "emergency access")).ok();
         let emergencies = Emergencies::of(store.live_emergencies(now).await?.into_iter().filter_map(known).collect());
+        let known = |row: Result<_, _>| row.inspect_err(|e| tracing::error!(error = %e, "approval")).ok();
+        let open: Vec<_> = store.open_approvals(now).await?.into_iter().filter_map(known).collect();
         Ok(Auth(Arc::new(Inner {
             store,
             clock,
@@ -94,6 +100,7 @@ impl Auth {
             standing: Standing::default(),
             sessions: LiveSessions::default(),
             emergencies,
+            grants: Grants::of(&open),
             throttle: Throttle::default(),
             hashing: Semaphore::new(2),
             hashing_queue: AtomicUsize::new(0),
@@ -112,19 +119,40 @@ impl Auth {
         self.loaded().digest
     }
 
+    /// As which version those in force are signed, where they have to be.
+    pub fn policy_version(&self) -> Option<u64> {
+        self.loaded().version
+    }
+
     /// The generation of the policies in force; it grows with each reload.
     pub fn policy_epoch(&self) -> u64 {
         self.loaded().epoch
     }
 
-    /// Loads the policies anew, from where they came. They are validated first:
+    /// Loads the policies anew, from where they came, if they are the ones `expected`. They are validated first:
     /// when one is wrong, what is in force stays. Every permit given before is cut.
     ///
     /// # Errors
     /// [`AuthError::Policy`] with every mistake in them.
-    pub async fn reload_policy(&self, by: &AdminPermit, log_index: u64) -> Result<Reloaded, AuthError> {
-        let source = self.0.source.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        self.reload_policy_from(by, source, log_index).await
+    pub async fn reload_policy(
+        &self,
+        by: &AdminPermit,
+        expected: Digest,
+        log_index: u64,
+    ) -> Result<Reloaded, AuthError> {
+        self.reload(by, self.source(), Some(expected), log_index).await
+    }
+
+    /// The digest of what [`Auth::reload_policy`] would find now.
+    ///
+    /// # Errors
+    /// When the files cannot be read.
+    pub async fn pending_policy(&self) -> Result<Digest, AuthError> {
+        Ok(Loaded::digest_of(&self.source().texts().await?))
+    }
+
+    fn source(&self) -> PolicySource {
+        self.0.source.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// As [`Auth::reload_policy`], from `source`, which later reloads go back to.
@@ -137,10 +165,26 @@ impl Auth {
         source: PolicySource,
         log_index: u64,
     ) -> Result<Reloaded, AuthError> {
+        self.reload(by, source, None, log_index).await
+    }
+
+    async fn reload(
+        &self,
+        by: &AdminPermit,
+        source: PolicySource,
+        expected: Option<Digest>,
+        log_index: u64,
+    ) -> Result<Reloaded, AuthError> {
         self.usable(by, &[AdminAction::PolicyReload])?;
         let _one_at_a_time = self.0.changing.lock().await;
-        let loaded = Loaded::new(&source.texts().await?, self.policy_epoch() + 1).map_err(AuthError::Policy)?;
-        let reloaded = Reloaded { digest: loaded.digest, epoch: loaded.epoch, policies: loaded.set.num_of_policies() };
+        let found = source.found().await?;
+        let loaded = Loaded::of(&found, self.policy_epoch() + 1)?;
+        if expected.is_some_and(|expected| expected != loaded.digest) {
+            return Err(AuthError::PolicyChanged);
+        }
+        in_order(&self.0.store, &found, self.now()).await?;
+        let Loaded { digest, epoch, version, .. } = loaded;
+        let reloaded = Reloaded { digest, epoch, version, policies: loaded.set.num_of_policies() };
         *self.0.source.lock().unwrap_or_else(PoisonError::into_inner) = source;
         *self.0.loaded.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(loaded);
         tracing::info!(epoch = reloaded.epoch, log_index, "policies loaded");
@@ -220,5 +264,20 @@ impl Auth {
         work: impl Future<Output = Result<T, AuthError>> + Send + 'static,
     ) -> Result<T, AuthError> {
         tokio::spawn(work).await.unwrap_or(Err(AuthError::Interrupted))
+    }
+}
+
+/// Signed policies go on only: what was in force before does not come back, and one version is one text.
+async fn in_order(store: &Store, found: &Found, now: Timestamp) -> Result<(), AuthError> {
+    let Some(Signed { version, digest }) = found.signed else { return Ok(()) };
+    match store.newest_policy().await? {
+        Some((newest, _)) if newest > version => Err(AuthError::PolicySeal(format!(
+            "they are version {version}, and version {newest} was in force: sign them as a newer one"
+        ))),
+        Some((newest, known)) if newest == version && known != digest => {
+            Err(AuthError::PolicySeal(format!("others were in force as version {version}: sign them as a newer one")))
+        }
+        Some((newest, _)) if newest == version => Ok(()),
+        _ => Ok(store.add_policy(version, &digest, now).await?),
     }
 }

@@ -99,6 +99,10 @@ random_id!(
     EmergencyId, "emg"
 );
 random_id!(
+    /// Something that somebody wants and somebody else decides.
+    ApprovalId, "apr"
+);
+random_id!(
     /// One request, in headers, records and error bodies.
     RequestId, "req"
 );

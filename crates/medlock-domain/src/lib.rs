@@ -16,8 +16,8 @@ pub use actor::{Actor, NetworkSource};
 pub use binding::{BadBinding, Binding};
 pub use clock::{Clock, ManualClock, Timestamp};
 pub use id::{
-    BadId, CeremonyId, EmergencyId, HolderId, KeyId, ModelName, PasskeyId, RequestId, RoleName, SessionId, UserId,
-    Username,
+    ApprovalId, BadId, CeremonyId, EmergencyId, HolderId, KeyId, ModelName, PasskeyId, RequestId, RoleName, SessionId,
+    UserId, Username,
 };
 pub use mode::ProtectionMode;
 pub use network::{BadNetwork, Network};

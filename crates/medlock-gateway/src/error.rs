@@ -248,6 +248,7 @@ impl From<AdminError> for Fault {
                 "step_up_required",
                 "show your second factor again to do this: POST /admin/v1/step-up",
             ),
+            AdminError::ApprovalRequired(_) => Self::new(StatusCode::FORBIDDEN, "approval_required", error.to_string()),
             AdminError::NotFound(what) => Self::not_found(what),
             AdminError::Taken(_) => Self::new(StatusCode::BAD_REQUEST, "invalid_value", error.to_string()),
             AdminError::Refused(why) => Self::new(StatusCode::BAD_REQUEST, "invalid_value", why),

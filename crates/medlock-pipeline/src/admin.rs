@@ -6,6 +6,7 @@
 //! outcome and nothing changed; after the change, an intent without an outcome and rows that name
 //! it. Either way the log says who set out to do what.
 
+mod approval;
 mod content;
 mod emergency;
 mod erase;
@@ -30,6 +31,7 @@ pub use review::{ReviewRules, Verdict};
 pub use search::FoundEntries;
 
 use crate::content_keys::ContentKeys;
+use approval::Consent;
 
 use medlock_audit::{Entry, Kind, Log, Outcome, Unavailable};
 use medlock_auth::{
@@ -37,7 +39,7 @@ use medlock_auth::{
     KeyInfo, LocalOperator, LoginFailure, NewKey, NewSession, NewUser, Peer, Principal, Proof, Reloaded, Renewed,
     SessionInfo, UserInfo,
 };
-use medlock_domain::{Actor, Binding, KeyId, NetworkSource, RequestId, RoleName, SessionId, UserId};
+use medlock_domain::{Actor, ApprovalId, Binding, KeyId, NetworkSource, RequestId, RoleName, SessionId, UserId};
 use medlock_keys::password::Secret;
 use medlock_review::Index;
 use medlock_review::delivery::Deliveries;
@@ -61,7 +63,11 @@ impl By<'_> {
     }
 
     fn entry(&self, kind: Kind, action: AdminAction, verb: &'static str) -> Entry {
-        let entry = Entry::new(kind, self.actor()).word("action", action.as_str()).word("verb", verb);
+        self.about(Entry::new(kind, self.actor()), action, verb)
+    }
+
+    fn about(&self, entry: Entry, action: AdminAction, verb: &'static str) -> Entry {
+        let entry = entry.word("action", action.as_str()).word("verb", verb);
         match self {
             By::Caller(_, request) => entry.request((*request).clone()),
             By::Operator(_) => entry,
@@ -81,6 +87,9 @@ pub enum AdminError {
     /// Policy wants a second factor that was shown just now. Recorded.
     #[error("a second factor has to be shown again for this")]
     StepUpRequired,
+    /// Policy wants somebody else to approve of it, who has been asked. Recorded.
+    #[error("somebody else has to approve of this ({0}); then do the same again")]
+    ApprovalRequired(ApprovalId),
     /// There is no such thing, or not for this caller.
     #[error("no such {0}")]
     NotFound(&'static str),
@@ -279,7 +288,10 @@ impl Admin {
     /// Makes a person.
     pub async fn create_user(&self, by: By<'_>, user: NewUser) -> Result<CreatedUser, AdminError> {
         let roles = self.known(&user.roles);
-        let begun = self.begin(by, &[AdminAction::UsersManage], "create_user", |e| e.word("roles", &roles)).await?;
+        let further = vec![("name", user.username.to_string())];
+        let begun = self
+            .begin_all(by, &[AdminAction::UsersManage], "create_user", further, |e| e.word("roles", &roles))
+            .await?;
         let made = self.auth.create_user(&begun.permit, user, begun.index).await;
         self.finish(by, begun, made, |e, created| e.word("user", created.id.as_str())).await
     }
@@ -293,7 +305,7 @@ impl Admin {
     /// Shuts a person out: their sessions end and their keys stop.
     pub async fn disable_user(&self, by: By<'_>, user: &UserId) -> Result<(), AdminError> {
         let begun =
-            self.begin(by, &[AdminAction::UsersManage], "disable_user", |e| e.word("user", user.as_str())).await?;
+            self.begin_less(by, &[AdminAction::UsersManage], "disable_user", |e| e.word("user", user.as_str())).await?;
         let made = self.auth.disable_user(&begun.permit, user, begun.index).await;
         self.finish(by, begun, made, |e, ()| e).await
     }
@@ -355,8 +367,14 @@ impl Admin {
             Some(Binding::Subject(_)) => "token",
             Some(Binding::Uri(_) | Binding::Certificate(_)) => "certificate",
         };
+        let further = vec![
+            ("name", key.name.clone()),
+            ("of_models", join(&key.models)),
+            ("of_networks", join(&key.networks)),
+            ("bound_to", key.bound.as_ref().map(ToString::to_string).unwrap_or_default()),
+        ];
         let begun = self
-            .begin(by, &[AdminAction::KeysManage], "create_key", |e| {
+            .begin_all(by, &[AdminAction::KeysManage], "create_key", further, |e| {
                 e.word("owner", owner.as_str())
                     .word("roles", &roles)
                     .word("purposes", &purposes)
@@ -393,7 +411,9 @@ impl Admin {
     /// Ends an API key.
     pub async fn revoke_key(&self, by: By<'_>, key: &KeyId) -> Result<(), AdminError> {
         let begun = self
-            .begin(by, &[AdminAction::KeysManage, AdminAction::OwnKeys], "revoke_key", |e| e.word("key", key.as_str()))
+            .begin_less(by, &[AdminAction::KeysManage, AdminAction::OwnKeys], "revoke_key", |e| {
+                e.word("key", key.as_str())
+            })
             .await?;
         let made = self.auth.revoke_key(&begun.permit, key, begun.index).await;
         self.finish(by, begun, made, |e, ()| e).await
@@ -408,7 +428,7 @@ impl Admin {
     /// Ends somebody's session.
     pub async fn end_session(&self, by: By<'_>, session: &SessionId) -> Result<(), AdminError> {
         let begun = self
-            .begin(by, &[AdminAction::SessionsEnd, AdminAction::OwnSessions], "end_session", |e| {
+            .begin_less(by, &[AdminAction::SessionsEnd, AdminAction::OwnSessions], "end_session", |e| {
                 e.word("session", session.as_str())
             })
             .await?;
@@ -418,10 +438,19 @@ impl Admin {
 
     /// Reads the policies anew. When they have mistakes, those in force stay in force.
     pub async fn reload_policy(&self, by: By<'_>) -> Result<Reloaded, AdminError> {
-        let begun = self.begin(by, &[AdminAction::PolicyReload], "reload_policy", |e| e).await?;
-        let made = self.auth.reload_policy(&begun.permit, begun.index).await;
+        const VERB: &str = "reload_policy";
+        let actions = &[AdminAction::PolicyReload];
+        // Those that can be read now: others that are there when they come into force were approved by nobody.
+        let Ok(found) = self.auth.pending_policy().await else {
+            let permit = self.permit_alone(by, actions, VERB).await?;
+            let what = "the policy files cannot be read: look at [policy] dir, and whether its files may be read";
+            return self.or_recorded(by, &permit, VERB, Err(AdminError::Refused(what.into()))).await;
+        };
+        let begun = self.begin(by, actions, VERB, |e| e.digest("policy", found)).await?;
+        let made = self.auth.reload_policy(&begun.permit, found, begun.index).await;
         self.finish(by, begun, made, |e, reloaded| {
-            e.digest("policy", reloaded.digest).int("policy_epoch", reloaded.epoch as i64)
+            let e = e.digest("policy", reloaded.digest).int("policy_epoch", reloaded.epoch as i64);
+            if let Some(version) = reloaded.version { e.int("policy_version", version as i64) } else { e }
         })
         .await
     }
@@ -434,7 +463,7 @@ impl Admin {
 
     /// A verb that changes nothing: authorised, and one record that it was done.
     async fn look(&self, by: By<'_>, actions: &[AdminAction], verb: &'static str) -> Result<AdminPermit, AdminError> {
-        let permit = self.permit(by, actions, verb).await?;
+        let permit = self.permit_alone(by, actions, verb).await?;
         self.log.append(by.entry(Kind::AdminOutcome, permit.action(), verb).int("changed", 0)).await?;
         Ok(permit)
     }
@@ -447,9 +476,46 @@ impl Admin {
         verb: &'static str,
         facts: impl FnOnce(Entry) -> Entry,
     ) -> Result<Begun, AdminError> {
-        let permit = self.permit(by, actions, verb).await?;
-        let intent = facts(by.entry(Kind::AdminIntent, permit.action(), verb).outcome(Outcome::Pending));
-        let index = self.log.append(intent).await?.index();
+        self.begin_all(by, actions, verb, Vec::new(), facts).await
+    }
+
+    /// The same where not all that is to be done stands in the record: whoever approves of it sees `further` too.
+    async fn begin_all(
+        &self,
+        by: By<'_>,
+        actions: &[AdminAction],
+        verb: &'static str,
+        further: Vec<(&str, String)>,
+        facts: impl FnOnce(Entry) -> Entry,
+    ) -> Result<Begun, AdminError> {
+        let facts = facts(Entry::new(Kind::AdminIntent, by.actor()));
+        let further = further.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+        let wanted = Consent::of(verb, &facts, further);
+        let permit = self.permit(by, actions, verb, async { Ok(wanted) }).await?;
+        self.announce(by, permit, verb, facts).await
+    }
+
+    /// The same for what only takes access away.
+    async fn begin_less(
+        &self,
+        by: By<'_>,
+        actions: &[AdminAction],
+        verb: &'static str,
+        facts: impl FnOnce(Entry) -> Entry,
+    ) -> Result<Begun, AdminError> {
+        let permit = self.permit(by, actions, verb, async { Ok(Consent::Less) }).await?;
+        self.announce(by, permit, verb, facts(Entry::new(Kind::AdminIntent, by.actor()))).await
+    }
+
+    async fn announce(
+        &self,
+        by: By<'_>,
+        permit: AdminPermit,
+        verb: &'static str,
+        facts: Entry,
+    ) -> Result<Begun, AdminError> {
+        let intent = by.about(facts, permit.action(), verb).outcome(Outcome::Pending);
+        let index = self.log.append(under(intent, &permit)).await?.index();
         Ok(Begun { permit, verb, index })
     }
 
@@ -485,7 +551,8 @@ impl Admin {
                 | AdminError::Refused(_)
                 | AdminError::Denied
                 | AdminError::MfaRequired
-                | AdminError::StepUpRequired => "refused",
+                | AdminError::StepUpRequired
+                | AdminError::ApprovalRequired(_) => "refused",
                 AdminError::AuditUnavailable | AdminError::Failed => "internal",
             };
             let entry = by.entry(Kind::AdminOutcome, permit.action(), verb).outcome(Outcome::Failed).word("why", why);
@@ -494,11 +561,28 @@ impl Admin {
         done
     }
 
+    /// Leave for what nobody else can be asked about.
+    async fn permit_alone(
+        &self,
+        by: By<'_>,
+        actions: &[AdminAction],
+        verb: &'static str,
+    ) -> Result<AdminPermit, AdminError> {
+        self.permit(by, actions, verb, async { Ok(Consent::Alone) }).await
+    }
+
     /// Leave for the first of `actions` that policy gives: the wide one before the one that
     /// reaches only the caller's own.
-    async fn permit(&self, by: By<'_>, actions: &[AdminAction], verb: &'static str) -> Result<AdminPermit, AdminError> {
-        let mut refused = AdminError::Denied;
-        let mut policies = String::new();
+    ///
+    /// `wanted` is what somebody else would have to approve of; it is found out only where that is all that is missing.
+    async fn permit(
+        &self,
+        by: By<'_>,
+        actions: &[AdminAction],
+        verb: &'static str,
+        wanted: impl Future<Output = Result<Consent, AdminError>>,
+    ) -> Result<AdminPermit, AdminError> {
+        let (mut refused, mut policies, mut not_alone) = (AdminError::Denied, String::new(), None);
         for action in actions {
             match by {
                 By::Operator(operator) => return Ok(operator.permit(*action)),
@@ -508,6 +592,7 @@ impl Admin {
                         match denied.code {
                             DenyCode::MfaRequired => refused = AdminError::MfaRequired,
                             DenyCode::StepUpRequired => refused = AdminError::StepUpRequired,
+                            DenyCode::ApprovalRequired => not_alone = not_alone.or(Some((principal, *action))),
                             _ => {}
                         }
                         policies = denied.policies.join(",");
@@ -515,10 +600,24 @@ impl Admin {
                 },
             }
         }
+        if let Some((principal, action)) = not_alone {
+            let permit = self.seconded(by, principal, action, wanted.await?).await?;
+            if let Some(permit) = permit {
+                return Ok(permit);
+            }
+        }
         let action = actions.first().copied().unwrap_or(AdminAction::OwnSessions);
         let entry = by.entry(Kind::Denied, action, verb).outcome(Outcome::Denied).word("policies", &policies);
         self.log.append(entry).await?;
         Err(refused)
+    }
+}
+
+/// With whose yes it is done.
+fn under(entry: Entry, permit: &AdminPermit) -> Entry {
+    match permit.approval() {
+        Some(approval) => entry.word("approval", approval.as_str()),
+        None => entry,
     }
 }
 
@@ -538,6 +637,8 @@ fn why(error: &AuthError) -> &'static str {
     match error {
         AuthError::Policy(_) => "policy_mistakes",
         AuthError::PolicyFiles(_) => "policy_files",
+        AuthError::PolicyChanged => "policy_changed",
+        AuthError::PolicySeal(_) => "policy_signatures",
         AuthError::Store(_) => "store",
         AuthError::WrongPermit(_) | AuthError::Interrupted => "internal",
         AuthError::PermitEnded => "permit_ended",
@@ -555,6 +656,8 @@ fn why(error: &AuthError) -> &'static str {
         AuthError::BadPasskeyName => "bad_passkey_name",
         AuthError::Passkey => "passkey",
         AuthError::TooManyPasskeys => "too_many_passkeys",
+        AuthError::TooManyApprovals => "too_many_approvals",
+        AuthError::OwnApproval => "own_approval",
         AuthError::BadExpiry => "bad_expiry",
         AuthError::Password(_) => "password",
         AuthError::Bound => "bound",

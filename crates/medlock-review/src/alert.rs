@@ -11,6 +11,7 @@ pub fn of(entry: &StoredEntry) -> Option<&'static str> {
         Kind::AdminIntent if word("verb") == Some("break_glass_drill") => Some("break_glass_drill"),
         Kind::AdminOutcome if entry.outcome == Outcome::Ok => match word("verb")? {
             "break_glass" => Some("break_glass"),
+            "ask_approval" => Some("approval_wanted"),
             "break_glass_overdue" => Some("break_glass_overdue"),
             "erase_again" => Some("erased_keys_were_back"),
             _ => None,

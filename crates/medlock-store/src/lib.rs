@@ -6,18 +6,21 @@
 //! nothing. Second-factor secrets are sealed under a key that is not in the database.
 
 mod api_key;
+mod approval;
 mod emergency;
 mod holder;
 mod identity;
 mod mac;
 mod migrate;
 mod passkey;
+mod policy;
 mod recovery;
 mod session;
 mod user;
 mod vault;
 
 pub use api_key::ApiKeyRow;
+pub use approval::{ApprovalRow, ApprovalState};
 pub use emergency::EmergencyRow;
 pub use holder::{HolderKey, HolderKeys};
 pub use identity::Identity;

@@ -12,6 +12,8 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0006_passkeys.sql"),
     include_str!("../migrations/0007_identities.sql"),
     include_str!("../migrations/0008_bindings.sql"),
+    include_str!("../migrations/0009_approvals.sql"),
+    include_str!("../migrations/0010_policy_versions.sql"),
 ];
 
 pub(crate) async fn run(pool: &SqlitePool) -> Result<(), StoreError> {

@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use super::*;
-use medlock_domain::{EmergencyId, HolderId, KeyId, Purpose, SessionId, Timestamp, UserId};
+use medlock_domain::{ApprovalId, EmergencyId, HolderId, KeyId, Purpose, SessionId, Timestamp, UserId};
 use sqlx::{AssertSqlSafe, Row};
 use zeroize::Zeroizing;
 
@@ -261,4 +261,42 @@ async fn a_key_from_before_there_were_networks_is_still_a_key() {
         .int(10);
     let made: Vec<u8> = sqlx::query("SELECT mac FROM api_keys").fetch_one(&s.pool).await.unwrap().try_get(0).unwrap();
     assert_eq!(made, s.keys.mac.make(&columns));
+}
+
+#[tokio::test]
+async fn an_approval_that_was_changed_is_none() {
+    let edits = [
+        "state = 'approved'",
+        "role = 'admin'",
+        "digest = x'00'",
+        "detail = 'user=usr'",
+        "verb = 'erase'",
+        "expires_ms = expires_ms + 86400000",
+        "lasts_ms = 1",
+        "log_index = 1",
+    ];
+    for edit in edits {
+        let dir = tempfile::tempdir().unwrap();
+        let (s, u) = (store(dir.path()).await, user());
+        s.insert_user(&u).await.unwrap();
+        let row = ApprovalRow {
+            id: ApprovalId::from_random([6; 16]),
+            asker: u.id.clone(),
+            verb: "set_roles".into(),
+            digest: [7; 32],
+            detail: "roles=clinician".into(),
+            role: None,
+            lasts_ms: 10,
+            created: Timestamp(6),
+            expires: Timestamp(1000),
+            state: ApprovalState::Pending,
+            decided: None,
+            log_index: 9,
+        };
+        s.insert_approval(&row).await.unwrap();
+        assert_eq!(s.open_approvals(Timestamp(6)).await.unwrap()[0].as_ref().unwrap(), &row);
+        sqlx::query(AssertSqlSafe(format!("UPDATE approvals SET {edit}"))).execute(&s.pool).await.unwrap();
+        let open = s.open_approvals(Timestamp(6)).await.unwrap();
+        assert!(matches!(open[..], [Err(StoreError::Tampered { .. })]), "{edit}");
+    }
 }

@@ -1,10 +1,12 @@
 //! The command line: one definition that help, completions and man pages are made from.
 
+mod approval;
 mod audit;
 mod deid;
 mod emergency;
 mod policy;
 
+pub(crate) use approval::Approval;
 pub(crate) use audit::{
     Audit, AuditExport, AuditHold, AuditIndex, AuditReview, AuditSearch, AuditShow, Paper, PaperFormat, Scope, Why,
 };
@@ -94,6 +96,9 @@ pub(crate) enum Command {
     /// Emergency access to models (45 CFR 164.312(a)(2)(ii))
     #[command(subcommand)]
     BreakGlass(BreakGlass),
+    /// What nobody does alone: requests that somebody else decides, and roles for a while
+    #[command(subcommand)]
+    Approval(Approval),
     /// The keys of this installation
     #[command(subcommand)]
     Key(Key),

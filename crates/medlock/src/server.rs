@@ -257,6 +257,10 @@ async fn record_start(installation: &Installation, engine: &EngineHandle, at: So
         .word("listen", &at.to_string())
         .int("policy_epoch", i64::try_from(auth.policy_epoch()).unwrap_or(i64::MAX))
         .digest("policy", auth.policy_digest());
+    let started = match auth.policy_version() {
+        Some(version) => started.int("policy_version", version as i64),
+        None => started,
+    };
     let loaded = Entry::new(Kind::ModelLoaded, Actor::Server)
         .word("model", engine.model().name().as_str())
         .digest("weights", engine.model_digest())

@@ -4,6 +4,10 @@ use crate::clock::SystemClock;
 use crate::config::{KeyRef, Settings, SinkSettings, To, Trust};
 use crate::failure::{Doing, Failure};
 use crate::https;
+use lettre::message::Mailbox;
+use lettre::transport::smtp::authentication::Credentials;
+use lettre::transport::smtp::client::{Certificate, CertificateStore, Tls, TlsParameters, TlsVersion};
+use lettre::{AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor};
 use medlock_audit::{Entry, Kind, Log};
 use medlock_domain::{Actor, Clock as _};
 use medlock_gateway::TlsClient;
@@ -27,7 +31,7 @@ const LIMIT: Duration = Duration::from_secs(30);
 pub(crate) fn ports(sinks: &[SinkSettings]) -> impl Iterator<Item = u16> {
     sinks.iter().filter_map(|sink| match &sink.to {
         To::Dir(_) => None,
-        To::Tls { port, .. } | To::Https { port, .. } => Some(*port),
+        To::Tls { port, .. } | To::Https { port, .. } | To::Mail { port, .. } => Some(*port),
     })
 }
 
@@ -38,7 +42,7 @@ pub(crate) fn files(sinks: &[SinkSettings]) -> Vec<&Path> {
         if let Some(KeyRef::File(secret)) = &sink.secret {
             files.push(secret.as_path());
         }
-        let (To::Tls { trust, .. } | To::Https { trust, .. }) = &sink.to else { continue };
+        let (To::Tls { trust, .. } | To::Https { trust, .. } | To::Mail { trust, .. }) = &sink.to else { continue };
         files.push(trust.ca.as_path());
         if let Some((cert, key)) = &trust.identity {
             files.push(cert);
@@ -121,6 +125,7 @@ fn transport(sink: &SinkSettings) -> io::Result<Box<dyn Sink>> {
                 framed: sink.format == Format::Cef,
             })
         }
+        To::Mail { .. } => Box::new(Mail::of(sink)?),
         To::Https { url, trust, .. } => {
             let (ca, identity) = read(trust)?;
             let mut http = https::trusting(&ca, LIMIT).map_err(io::Error::other)?;
@@ -132,6 +137,47 @@ fn transport(sink: &SinkSettings) -> io::Result<Box<dyn Sink>> {
             Box::new(Post { http: http.build().map_err(io::Error::other)?, url: url.clone(), secret })
         }
     })
+}
+
+/// A mail for each batch of alerts.
+struct Mail {
+    server: AsyncSmtpTransport<Tokio1Executor>,
+    from: Mailbox,
+    to: Mailbox,
+}
+
+impl Mail {
+    fn of(sink: &SinkSettings) -> io::Result<Self> {
+        let To::Mail { host, port, starttls, from, to, user, trust } = &sink.to else {
+            return Err(io::Error::other("not a mail server"));
+        };
+        let (ca, _) = read(trust)?;
+        let tls = TlsParameters::builder(host.clone())
+            .certificate_store(CertificateStore::None)
+            .add_root_certificate(Certificate::from_pem(&ca).map_err(io::Error::other)?)
+            .set_min_tls_version(TlsVersion::Tlsv12)
+            .build_rustls()
+            .map_err(io::Error::other)?;
+        let tls = if *starttls { Tls::Required(tls) } else { Tls::Wrapper(tls) };
+        let mut server =
+            AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(host).port(*port).tls(tls).timeout(Some(LIMIT));
+        if let (Some(user), Some(secret)) = (user, &sink.secret) {
+            server = server.credentials(Credentials::new(user.clone(), secret.read()?.trim().to_owned()));
+        }
+        let address = |text: &str| text.parse().map_err(|_| io::Error::other("not a mail address"));
+        Ok(Self { server: server.build(), from: address(from)?, to: address(to)? })
+    }
+}
+
+#[async_trait::async_trait]
+impl Sink for Mail {
+    async fn take(&mut self, _first: u64, lines: &[String]) -> io::Result<()> {
+        let count = lines.len();
+        let subject = format!("medlock: {count} {}", if count == 1 { "alert" } else { "alerts" });
+        let mail = Message::builder().from(self.from.clone()).to(self.to.clone()).subject(subject);
+        let mail = mail.body(lines.join("\r\n") + "\r\n").map_err(io::Error::other)?;
+        self.server.send(mail).await.map(drop).map_err(io::Error::other)
+    }
 }
 
 type Identity = (Vec<u8>, Zeroizing<Vec<u8>>);

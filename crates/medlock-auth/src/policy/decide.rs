@@ -47,6 +47,8 @@ pub(crate) struct Who<'a> {
     pub(crate) mfa: bool,
     /// They have shown it within the last minutes.
     pub(crate) fresh: bool,
+    /// Somebody else has approved of it.
+    pub(crate) approved: bool,
     pub(crate) from: NetworkSource,
     /// They have declared an emergency that covers this.
     pub(crate) emergency: bool,
@@ -152,6 +154,7 @@ impl<'a> Case<'a> {
             pairs.push(("relation".to_string(), relation));
         } else {
             pairs.push(("fresh".to_string(), RestrictedExpression::new_bool(mfa && self.who.fresh)));
+            pairs.push(("approved".to_string(), RestrictedExpression::new_bool(self.who.approved)));
         }
         let context = Context::from_pairs(pairs).ok()?;
         let (principal, resource) = (self.principal.clone(), self.resource.clone());

@@ -1,8 +1,8 @@
 //! From texts to a set that may decide. Everything that is wrong is reported together.
 
-use super::PolicyText;
 use super::request::Decisions;
-use crate::error::PolicyMistake;
+use super::{Found, PolicyText};
+use crate::error::{AuthError, PolicyMistake};
 use cedar_policy::{Authorizer, Entities, Policy, PolicyId, PolicySet, Schema, ValidationMode, Validator};
 use medlock_domain::RoleName;
 use medlock_keys::digest::{Digest, Sha256};
@@ -21,6 +21,8 @@ pub(crate) struct Loaded {
     pub(crate) authorizer: Authorizer,
     pub(crate) digest: Digest,
     pub(crate) epoch: u64,
+    /// As which they are signed.
+    pub(crate) version: Option<u64>,
     /// The roles that policies speak of.
     pub(crate) roles: BTreeSet<RoleName>,
     /// Whether a policy speaks of where a request comes from.
@@ -32,6 +34,12 @@ pub(crate) struct Loaded {
 }
 
 impl Loaded {
+    /// As they were found.
+    pub(crate) fn of(found: &Found, epoch: u64) -> Result<Loaded, AuthError> {
+        let loaded = Self::new(&found.texts, epoch).map_err(AuthError::Policy)?;
+        Ok(Self { version: found.signed.map(|signed| signed.version), ..loaded })
+    }
+
     /// All or nothing.
     pub(crate) fn new(texts: &[PolicyText], epoch: u64) -> Result<Loaded, Vec<PolicyMistake>> {
         let own = |what: String| vec![PolicyMistake { file: "schema.cedarschema".into(), line: None, what }];
@@ -52,22 +60,34 @@ impl Loaded {
         // Of the policy as it was understood: its text may spell the word in other ways.
         let sees = |p: &Policy| p.to_json().map_or(true, |json| json.to_string().contains("network"));
         let sees_network = set.policies().any(sees);
-        let (digest, authorizer, decisions) = (digest(texts), Authorizer::new(), Decisions::default());
-        Ok(Loaded { set, schema, base, authorizer, digest, epoch, roles, sees_network, decisions, prefers })
+        let (digest, authorizer, decisions) = (Self::digest_of(texts), Authorizer::new(), Decisions::default());
+        Ok(Loaded {
+            set,
+            schema,
+            base,
+            authorizer,
+            digest,
+            epoch,
+            version: None,
+            roles,
+            sees_network,
+            decisions,
+            prefers,
+        })
     }
-}
 
-fn digest(texts: &[PolicyText]) -> Digest {
-    let mut hash = Sha256::new();
-    for (name, text) in
-        [("schema.cedarschema", SCHEMA)].into_iter().chain(texts.iter().map(|t| (t.name.as_str(), t.text.as_str())))
-    {
-        for part in [name, text] {
-            hash.update(&(part.len() as u64).to_be_bytes());
-            hash.update(part.as_bytes());
+    /// SHA-256 over the schema and these.
+    pub(crate) fn digest_of(texts: &[PolicyText]) -> Digest {
+        let mut hash = Sha256::new();
+        let own = [("schema.cedarschema", SCHEMA)];
+        for (name, text) in own.into_iter().chain(texts.iter().map(|t| (t.name.as_str(), t.text.as_str()))) {
+            for part in [name, text] {
+                hash.update(&(part.len() as u64).to_be_bytes());
+                hash.update(part.as_bytes());
+            }
         }
+        hash.finish()
     }
-    hash.finish()
 }
 
 #[derive(Default)]

@@ -188,6 +188,7 @@ impl Asked {
             purposes: &self.purposes,
             mfa: self.mfa,
             fresh: false,
+            approved: false,
             from: self.from,
             emergency: self.emergency,
             relation: self.relation,

@@ -22,6 +22,8 @@ pub struct Question {
     pub mfa: bool,
     /// They have shown it within the last minutes.
     pub fresh: bool,
+    /// Somebody else has approved of it.
+    pub approved: bool,
     /// From where.
     pub from: NetworkSource,
     /// What they would do, in the word that policies use.
@@ -44,6 +46,7 @@ impl Default for Question {
             program: false,
             mfa: true,
             fresh: true,
+            approved: true,
             from: NetworkSource(IpAddr::V4(Ipv4Addr::LOCALHOST)),
             action: String::new(),
             purpose: None,
@@ -141,11 +144,11 @@ impl Trial {
     }
 
     fn verdict(&self, action: Action, question: &Question) -> Verdict {
-        let Question { roles, program, mfa, fresh, from, purpose, local, emergency, relation, .. } = question;
+        let Question { roles, program, mfa, fresh, approved, from, purpose, local, emergency, relation, .. } = question;
         let id = if *program { "key_trial" } else { "usr_trial" };
-        let (person, mfa, fresh, from) = (!program, *mfa, *fresh && !program, *from);
+        let (person, mfa, fresh, approved, from) = (!program, *mfa, *fresh && !program, *approved, *from);
         let (emergency, relation) = (*emergency, *relation);
-        let who = Who { id, person, roles, purposes: &Purpose::ALL, mfa, fresh, from, emergency, relation };
+        let who = Who { id, person, roles, purposes: &Purpose::ALL, mfa, fresh, approved, from, emergency, relation };
         let Ok(model) = "trial".parse::<ModelName>() else { return Verdict::default() };
         let about = matches!(action, Action::ModelsList) || uses_a_model(action);
         let case = Case::new(&self.0, &who, about.then_some((&model, *local)));
@@ -156,16 +159,18 @@ impl Trial {
     pub fn matrix(&self, roles: &BTreeSet<RoleName>) -> Matrix {
         let mut matrix = Matrix::new();
         for role in roles {
-            for (kind, program, mfa, fresh) in [
-                ("person", false, true, true),
-                ("person whose second factor is not fresh", false, true, false),
-                ("person without second factor", false, false, false),
-                ("key", true, false, false),
+            for (kind, program, mfa, fresh, approved) in [
+                ("person", false, true, true, true),
+                ("person on their own", false, true, true, false),
+                ("person whose second factor is not fresh", false, true, false, true),
+                ("person without second factor", false, false, false, true),
+                ("key", true, false, false, false),
             ] {
-                let asked = Question { roles: vec![role.clone()], program, mfa, fresh, ..Question::default() };
+                let asked =
+                    Question { roles: vec![role.clone()], program, mfa, fresh, approved, ..Question::default() };
                 for action in actions() {
-                    if mfa && !fresh && uses_a_model(action) {
-                        continue; // nothing of the freshness is known there
+                    if mfa && !(fresh && approved) && uses_a_model(action) {
+                        continue; // nothing of that is known there
                     }
                     let mut set = |what: &str, question: &Question| {
                         let allowed = self.verdict(action, question).allowed;

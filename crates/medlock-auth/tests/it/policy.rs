@@ -147,7 +147,11 @@ async fn policies_of_a_directory_are_read_anew() {
     let b = Bench::with(PolicySource::Directory(dir.path().into())).await;
     let before = b.auth.policy_digest();
     std::fs::write(&file, format!("{LOGIN}\n// another\n")).unwrap();
-    let reloaded = b.auth.reload_policy(&operator(AdminAction::PolicyReload), 1).await.unwrap();
+    let reloaded = b
+        .auth
+        .reload_policy(&operator(AdminAction::PolicyReload), b.auth.pending_policy().await.unwrap(), 1)
+        .await
+        .unwrap();
     assert_ne!(reloaded.digest, before);
     assert_eq!((reloaded.epoch, reloaded.policies), (2, 1));
 }

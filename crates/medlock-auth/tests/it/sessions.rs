@@ -94,7 +94,10 @@ async fn what_ends_a_session_cuts_what_runs_in_it() {
             }
             _ => {
                 let epoch = b.auth.policy_epoch();
-                b.auth.reload_policy(&operator(AdminAction::PolicyReload), 4).await.unwrap();
+                b.auth
+                    .reload_policy(&operator(AdminAction::PolicyReload), b.auth.pending_policy().await.unwrap(), 4)
+                    .await
+                    .unwrap();
                 assert_eq!(b.auth.policy_epoch(), epoch + 1);
                 (Cut::PolicyChanged, None)
             }

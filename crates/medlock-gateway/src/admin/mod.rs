@@ -1,6 +1,7 @@
 //! `/admin/v1`: log-in and the administrative verbs, as JSON. The deciding and recording is
 //! `medlock_pipeline::admin`'s; here are the shapes.
 
+pub(crate) mod approval;
 pub(crate) mod content;
 pub(crate) mod emergency;
 pub(crate) mod key;

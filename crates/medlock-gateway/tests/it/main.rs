@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod admin;
+mod approval;
 mod browser;
 mod chat;
 mod connection;

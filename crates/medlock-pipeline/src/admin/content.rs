@@ -1,7 +1,8 @@
 //! Opening what is sealed in the log. The server gives the sealed bytes and its share of their keys; the
 //! reading key, which it does not have, opens them where the reader is.
 
-use super::{Admin, AdminError, Because, By};
+use super::approval::Consent;
+use super::{Admin, AdminError, Because, By, under};
 use crate::content_keys::{Closed, ContentKeys};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -66,10 +67,11 @@ impl Admin {
         because: &Because,
     ) -> Result<Vec<Sealed>, AdminError> {
         const VERB: &str = "open_content";
-        let permit = self.permit(by, &[AdminAction::AuditOpenContent], VERB).await?;
-        self.justified(by, permit.action(), VERB, because).await?;
+        let about = by.entry(Kind::AdminIntent, AdminAction::AuditOpenContent, VERB).word("opened", request.as_str());
+        let wanted = async { Ok(Consent::of(VERB, &about, Vec::new())) };
+        let permit = self.justified(by, AdminAction::AuditOpenContent, VERB, because, wanted).await?;
         let sealed = self.or_recorded(by, &permit, VERB, self.sealed(request).await).await?;
-        let entry = by.entry(Kind::ContentRead, permit.action(), VERB).word("opened", request.as_str());
+        let entry = under(by.entry(Kind::ContentRead, permit.action(), VERB), &permit).word("opened", request.as_str());
         let entry = because.note(entry).int("entries", sealed.len() as i64);
         self.log.append(entry).await?;
         Ok(sealed)

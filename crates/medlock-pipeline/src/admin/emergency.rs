@@ -2,6 +2,7 @@
 //! while, and reviewed afterwards by somebody else. Who needs care gets it: what was not reviewed in time makes the
 //! next one shorter, and never refuses it.
 
+use super::approval::Consent;
 use super::content::lost;
 use super::{Admin, AdminError, Because, By, Verdict, refusal};
 use futures_util::TryStreamExt as _;
@@ -97,8 +98,8 @@ impl Admin {
     pub async fn break_glass(&self, by: By<'_>, declared: Declared, because: &Because) -> Result<Value, AdminError> {
         const VERB: &str = "break_glass";
         by_a_person(by)?;
-        let permit = self.permit(by, &[AdminAction::OwnEmergency], VERB).await?;
-        self.justified(by, permit.action(), VERB, because).await?;
+        let alone = async { Ok(Consent::Alone) };
+        let permit = self.justified(by, AdminAction::OwnEmergency, VERB, because, alone).await?;
         let minutes = declared.minutes.unwrap_or(self.emergency.minutes);
         let fits = match minutes {
             1..=LONGEST_MINUTES => Ok(()),
@@ -155,7 +156,8 @@ impl Admin {
     /// Ends one before its time.
     pub async fn end_emergency(&self, by: By<'_>, id: &EmergencyId) -> Result<(), AdminError> {
         let actions = [AdminAction::SessionsEnd, AdminAction::OwnEmergency];
-        let begun = self.begin(by, &actions, "break_glass_end", |entry| entry.word("emergency", id.as_str())).await?;
+        let begun =
+            self.begin_less(by, &actions, "break_glass_end", |entry| entry.word("emergency", id.as_str())).await?;
         let made = self.auth.end_emergency(&begun.permit, id, begun.index).await;
         self.finish(by, begun, made, |entry, ()| entry.word("emergency", id.as_str())).await
     }
@@ -181,7 +183,7 @@ impl Admin {
         note: Option<&str>,
     ) -> Result<u64, AdminError> {
         const VERB: &str = "break_glass_review";
-        let permit = self.permit(by, &[AdminAction::AuditReview], VERB).await?;
+        let permit = self.permit_alone(by, &[AdminAction::AuditReview], VERB).await?;
         let judged = async {
             let By::Caller(principal, _) = by else {
                 return Err(AdminError::Refused("a review is made by a person: log in, while a server runs".into()));
@@ -211,8 +213,8 @@ impl Admin {
     pub async fn drill(&self, by: By<'_>, because: &Because) -> Result<Value, AdminError> {
         const VERB: &str = "break_glass_drill";
         by_a_person(by)?;
-        let permit = self.permit(by, &[AdminAction::OwnEmergency], VERB).await?;
-        self.justified(by, permit.action(), VERB, because).await?;
+        let alone = async { Ok(Consent::Alone) };
+        self.justified(by, AdminAction::OwnEmergency, VERB, because, alone).await?;
         let begun = self.begin(by, &[AdminAction::OwnEmergency], VERB, |entry| because.note(entry)).await?;
         let (announced, since) = (begun.index, Instant::now());
         let new = NewEmergency { patient: None, lasts_ms: MINUTE_MS, drill: true };

@@ -1,9 +1,10 @@
 //! Erasing content by destroying the keys that it is sealed under, with a certificate. The log stays whole, and
 //! what remains of the entries (who, when, what classes, how many) stays in it.
 
+use super::approval::Consent;
 use super::content::{lost, unfindable};
 use super::hold::{Day, Extent};
-use super::{Admin, AdminError, Because, By, Scope};
+use super::{Admin, AdminError, Because, By, Scope, under};
 use futures_util::TryStreamExt as _;
 use medlock_audit::read::StoredEntry;
 use medlock_audit::{Entry, Kind, Outcome};
@@ -57,8 +58,11 @@ impl Admin {
     /// certificate says what, how, who and when, where copies may still be, and proves its record.
     pub async fn erase(&self, by: By<'_>, scope: Scope, because: &Because) -> Result<Value, AdminError> {
         const VERB: &str = "erase";
-        let permit = self.permit(by, &[AdminAction::AuditErase], VERB).await?;
-        self.justified(by, permit.action(), VERB, because).await?;
+        let wanted = async {
+            let extent = self.extent(scope.clone()).await?;
+            Ok(Consent::of(VERB, &extent.note(by.entry(Kind::AdminIntent, AdminAction::AuditErase, VERB)), Vec::new()))
+        };
+        let permit = self.justified(by, AdminAction::AuditErase, VERB, because, wanted).await?;
         let _alone = self.keeping.lock().await;
         let planned = async {
             let extent = self.extent(scope).await?;
@@ -71,7 +75,7 @@ impl Admin {
             }
         };
         let (extent, doomed) = self.or_recorded(by, &permit, VERB, planned.await).await?;
-        let intent = because.note(by.entry(Kind::AdminIntent, permit.action(), VERB));
+        let intent = because.note(under(by.entry(Kind::AdminIntent, permit.action(), VERB), &permit));
         let outcome = by.entry(Kind::AdminOutcome, permit.action(), VERB);
         let outcome = self.destroy(&extent, &doomed, intent, outcome).await?;
         self.certificate(outcome).await

@@ -1,6 +1,7 @@
 //! Legal holds: what is not to be erased, whatever the period of keeping says. The log itself is where they are
 //! kept: a hold is the record that made it, until a record lifts it.
 
+use super::approval::Consent;
 use super::content::{lost, unfindable};
 use super::{Admin, AdminError, Because, By};
 use futures_util::TryStreamExt as _;
@@ -136,8 +137,9 @@ impl Admin {
     /// Holds content: nothing of it is erased until the hold is lifted. Gives its number.
     pub async fn hold(&self, by: By<'_>, scope: Scope, because: &Because) -> Result<u64, AdminError> {
         const VERB: &str = "hold";
-        let permit = self.permit(by, &[AdminAction::AuditHold], VERB).await?;
-        self.justified(by, permit.action(), VERB, because).await?;
+        // Nothing is lost by holding: nobody has to be asked.
+        let wanted = async { Ok(Consent::Less) };
+        let permit = self.justified(by, AdminAction::AuditHold, VERB, because, wanted).await?;
         let _alone = self.keeping.lock().await;
         let extent = match scope {
             // Nothing may be known of them yet: what comes is held.
@@ -153,8 +155,9 @@ impl Admin {
     /// Lifts a hold.
     pub async fn lift_hold(&self, by: By<'_>, number: u64, because: &Because) -> Result<(), AdminError> {
         const VERB: &str = "lift_hold";
-        let permit = self.permit(by, &[AdminAction::AuditHold], VERB).await?;
-        self.justified(by, permit.action(), VERB, because).await?;
+        let about = by.entry(Kind::AdminIntent, AdminAction::AuditHold, VERB).int("hold", number as i64);
+        let wanted = async { Ok(Consent::of(VERB, &about, Vec::new())) };
+        let permit = self.justified(by, AdminAction::AuditHold, VERB, because, wanted).await?;
         let _alone = self.keeping.lock().await;
         let there = self.holds_in_force().await?.iter().any(|hold| hold.number == number);
         let there = if there { Ok(()) } else { Err(AdminError::NotFound("hold in force")) };

@@ -44,7 +44,7 @@ impl Admin {
 
     /// What a new authenticator of the caller is asked. Changes nothing: only a refusal is a record.
     pub async fn begin_passkey(&self, by: By<'_>) -> Result<Ceremony, AdminError> {
-        let permit = self.permit(by, &[AdminAction::OwnCredentials], "begin_passkey").await?;
+        let permit = self.permit_alone(by, &[AdminAction::OwnCredentials], "begin_passkey").await?;
         self.auth.begin_passkey(&permit).await.map_err(refusal)
     }
 
@@ -70,7 +70,7 @@ impl Admin {
     /// Takes a passkey from the caller.
     pub async fn remove_passkey(&self, by: By<'_>, passkey: &PasskeyId) -> Result<(), AdminError> {
         let begun = self
-            .begin(by, &[AdminAction::OwnCredentials], "remove_passkey", |e| e.word("passkey", passkey.as_str()))
+            .begin_less(by, &[AdminAction::OwnCredentials], "remove_passkey", |e| e.word("passkey", passkey.as_str()))
             .await?;
         let made = self.auth.remove_passkey(&begun.permit, passkey).await;
         self.finish(by, begun, made, |e, ()| e).await

@@ -1,8 +1,9 @@
 //! Why somebody does what needs a reason: a word for the record, and a note that is sealed.
 
+use super::approval::Consent;
 use super::{Admin, AdminError, By};
 use medlock_audit::{Entry, Kind, Outcome, Unavailable};
-use medlock_auth::{AdminAction, AuthFailure};
+use medlock_auth::{AdminAction, AdminPermit, AuthFailure};
 use medlock_keys::password::Secret;
 use std::str::FromStr;
 use zeroize::Zeroizing;
@@ -76,8 +77,30 @@ impl Because {
 }
 
 impl Admin {
-    /// Before something that wants it: a reason that says something, and a second factor shown again.
+    /// Leave for what wants a reason that says something, and a second factor shown again: also to ask somebody else, so
+    /// that a wrong code uses up nobody's yes.
     pub(super) async fn justified(
+        &self,
+        by: By<'_>,
+        action: AdminAction,
+        verb: &'static str,
+        because: &Because,
+        wanted: impl Future<Output = Result<Consent, AdminError>>,
+    ) -> Result<AdminPermit, AdminError> {
+        let mut shown = false;
+        let asked = async {
+            self.shown(by, action, verb, because).await?;
+            shown = true;
+            wanted.await
+        };
+        let permit = self.permit(by, &[action], verb, asked).await?;
+        if !shown {
+            self.shown(by, action, verb, because).await?;
+        }
+        Ok(permit)
+    }
+
+    async fn shown(
         &self,
         by: By<'_>,
         action: AdminAction,

@@ -6,7 +6,7 @@ use crate::failure::Failure;
 use crate::installation::Installation;
 use crate::lock::RunLock;
 use medlock_auth::{CreatedKey, Enrolment, LocalOperator, NewKey, NewUser};
-use medlock_domain::{EmergencyId, KeyId, PatientRef, RequestId, RoleName, SessionId, UserId, Username};
+use medlock_domain::{ApprovalId, EmergencyId, KeyId, PatientRef, RequestId, RoleName, SessionId, UserId, Username};
 use medlock_keys::digest::Digest;
 use medlock_keys::password::Secret;
 use medlock_pipeline::admin::{AdminError, Because, By, Declared, Scope, Sealed, States, Verdict};
@@ -109,6 +109,14 @@ impl Local {
 
     pub(super) async fn drill(&self, because: &Because) -> Result<Value, Failure> {
         self.installation.admin.drill(self.by(), because).await.map_err(failure)
+    }
+
+    pub(super) async fn approvals(&self) -> Result<Vec<Value>, Failure> {
+        self.installation.admin.list_approvals(self.by()).await.map_err(failure)
+    }
+
+    pub(super) async fn end_approval(&self, id: &ApprovalId) -> Result<(), Failure> {
+        self.installation.admin.end_approval(self.by(), id).await.map_err(failure)
     }
 
     pub(super) async fn users(&self) -> Result<Vec<UserView>, Failure> {

@@ -16,10 +16,10 @@ use crate::failure::Failure;
 use crate::lock::{self, Holder};
 use crate::prompt;
 use local::Local;
-use medlock_domain::{EmergencyId, KeyId, PatientRef, RequestId, RoleName, SessionId, UserId, Username};
+use medlock_domain::{ApprovalId, EmergencyId, KeyId, PatientRef, RequestId, RoleName, SessionId, UserId, Username};
 use medlock_keys::digest::Digest;
 use medlock_keys::password::Secret;
-use medlock_pipeline::admin::{Because, Declared, Scope, Sealed, States, Verdict};
+use medlock_pipeline::admin::{Because, Declared, Reason, Scope, Sealed, States, Verdict};
 use reqwest::Method;
 use serde_json::Value;
 use zeroize::Zeroizing;
@@ -185,6 +185,36 @@ impl Office {
         }
     }
 
+    pub(crate) async fn approvals(&self) -> Result<Vec<Value>, Failure> {
+        match self {
+            Office::Remote(c) => remote::list(c, remote::APPROVALS).await,
+            Office::Local(l) => l.approvals().await,
+        }
+    }
+
+    /// Asks for a role for whoever is logged in; the name of what waits.
+    pub(crate) async fn ask_role(&self, role: &RoleName, hours: u32, reason: Reason) -> Result<String, Failure> {
+        match self {
+            Office::Remote(c) => remote::ask_role(c, role, hours, reason).await,
+            Office::Local(_) => Err(needs_a_server()),
+        }
+    }
+
+    pub(crate) async fn decide_approval(&self, id: &ApprovalId, yes: bool) -> Result<(), Failure> {
+        let verb = if yes { "approve" } else { "refuse" };
+        match self {
+            Office::Remote(c) => remote::act(c, &format!("{}/{id}/{verb}", remote::APPROVALS)).await,
+            Office::Local(_) => Err(needs_a_server()),
+        }
+    }
+
+    pub(crate) async fn end_approval(&self, id: &ApprovalId) -> Result<(), Failure> {
+        match self {
+            Office::Remote(c) => remote::act(c, &format!("{}/{id}/end", remote::APPROVALS)).await,
+            Office::Local(l) => l.end_approval(id).await,
+        }
+    }
+
     /// Entries of the log that all of these hold of (`Admin::search`).
     pub(crate) async fn search(&self, filters: &[(String, String)]) -> Result<Found, Failure> {
         match self {
@@ -331,4 +361,8 @@ impl Office {
         };
         Ok(Because { reason: why.reason, note: why.note.clone().map(Zeroizing::new), code })
     }
+}
+
+fn needs_a_server() -> Failure {
+    Failure::error("people ask for this, and others decide: log in, while a server runs")
 }

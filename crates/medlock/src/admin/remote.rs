@@ -6,12 +6,13 @@ use crate::failure::{Doing, Failure};
 use medlock_domain::{EmergencyId, KeyId, PatientRef, RequestId, RoleName, UserId, Username};
 use medlock_keys::digest::{Digest, hex};
 use medlock_keys::password::Secret;
-use medlock_pipeline::admin::{Because, Declared, Scope, Sealed, States, Verdict};
+use medlock_pipeline::admin::{Because, Declared, Reason, Scope, Sealed, States, Verdict};
 use reqwest::Method;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 pub(super) const BREAK_GLASS: &str = "/admin/v1/break-glass";
+pub(super) const APPROVALS: &str = "/admin/v1/approvals";
 
 const SHAPE: &str = "reading the server's answer (is it of another version?)";
 
@@ -190,6 +191,11 @@ pub(super) async fn rotate_key(client: &Client, key: &KeyId, overlap_hours: u16)
 
 pub(super) async fn new_recovery_codes(client: &Client) -> Result<Vec<String>, Failure> {
     read(client.ask(Method::POST, "/admin/v1/recovery-codes", None).await?["recovery_codes"].take())
+}
+
+pub(super) async fn ask_role(client: &Client, role: &RoleName, hours: u32, reason: Reason) -> Result<String, Failure> {
+    let body = json!({"role": role.as_str(), "hours": hours, "reason": reason.as_str()});
+    read(client.ask(Method::POST, APPROVALS, Some(&body)).await?["id"].take())
 }
 
 fn read<T: DeserializeOwned>(answer: Value) -> Result<T, Failure> {

@@ -13,6 +13,9 @@ pub(crate) enum Policy {
         /// Where; it is made, and no file in it is written over
         #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
         dir: PathBuf,
+        /// With one that lets nobody change access, policies or content alone (medlock approval)
+        #[arg(long)]
+        two_persons: bool,
     },
     /// Look for mistakes in policies; exits 1 when there are some
     Check {
@@ -22,7 +25,7 @@ pub(crate) enum Policy {
     },
     /// Ask the cases of a file, and compare; exits 1 when the policies say otherwise
     Test {
-        /// Cases: [[case]] with name, roles, action, and expect = "allow" or "deny"; key, mfa, fresh, purpose, elsewhere,
+        /// Cases: [[case]] with name, roles, action, and expect = "allow" or "deny"; key, mfa, fresh, approved, purpose, elsewhere,
         /// emergency and from where they matter
         #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
         cases: PathBuf,
@@ -72,6 +75,9 @@ pub(crate) struct Explain {
     /// The second factor was not shown within the last minutes
     #[arg(long)]
     pub(crate) no_fresh: bool,
+    /// Nobody else has approved of it
+    #[arg(long)]
+    pub(crate) alone: bool,
     /// The model runs elsewhere, not in our own engine
     #[arg(long)]
     pub(crate) elsewhere: bool,

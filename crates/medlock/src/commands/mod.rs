@@ -1,5 +1,6 @@
 //! What each verb of the command line does.
 
+mod approval;
 mod audit;
 mod audit_erase;
 mod audit_export;
@@ -54,6 +55,7 @@ pub(crate) fn run(command: Command, context: Context) -> Result<(), Failure> {
         Command::User(verb) => block_on(user::run(verb, &context)),
         Command::Token(verb) => block_on(token::run(verb, &context)),
         Command::Policy(verb) => block_on(policy::run(verb, &context)),
+        Command::Approval(verb) => block_on(approval::run(verb, &context)),
         Command::BreakGlass(verb) => block_on(break_glass::run(verb, &context)),
         Command::Session(verb) => block_on(session::run(verb, &context)),
         Command::Key(verb) => key::run(&verb, &context),

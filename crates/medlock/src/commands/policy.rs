@@ -5,7 +5,7 @@ use crate::admin::Office;
 use crate::cli::{Policy, PolicyQuestion};
 use crate::config;
 use crate::failure::{Doing, Failure};
-use medlock_auth::{Answer, AuthError, PolicySource, Question, Relation, Trial};
+use medlock_auth::{Answer, AuthError, PolicySource, PolicyText, Question, Relation, Trial};
 use medlock_domain::{NetworkSource, Purpose, RoleName};
 use serde::Deserialize;
 use serde_json::json;
@@ -17,7 +17,7 @@ use std::path::Path;
 pub(crate) async fn run(verb: Policy, context: &Context) -> Result<(), Failure> {
     let terminal = context.terminal;
     match verb {
-        Policy::Init { dir } => init(&dir, context).await,
+        Policy::Init { dir, two_persons } => init(&dir, two_persons, context).await,
         Policy::Check { dir } => {
             let trial = trial(&source(dir.as_deref(), context)?).await?;
             let roles: Vec<&str> = trial.roles().iter().map(RoleName::as_str).collect();
@@ -57,9 +57,10 @@ pub(super) async fn trial(source: &PolicySource) -> Result<Trial, Failure> {
     })
 }
 
-async fn init(dir: &Path, context: &Context) -> Result<(), Failure> {
+async fn init(dir: &Path, two_persons: bool, context: &Context) -> Result<(), Failure> {
     fs::create_dir_all(dir).doing(format!("making {}", dir.display()))?;
-    for text in PolicySource::Shipped.texts().await.doing("reading the shipped policies")? {
+    let shipped = PolicySource::Shipped.texts().await.doing("reading the shipped policies")?;
+    for text in shipped.into_iter().chain(two_persons.then(PolicyText::two_persons)) {
         let path = dir.join(&text.name);
         let made = OpenOptions::new().write(true).create_new(true).open(&path);
         made.and_then(|mut file| file.write_all(text.text.as_bytes())).doing(format!("writing {}", path.display()))?;
@@ -97,13 +98,26 @@ async fn diff(now: &PolicySource, then: &PolicySource, context: &Context) -> Res
 }
 
 async fn explain(asked: PolicyQuestion, context: &Context) -> Result<(), Failure> {
-    let PolicyQuestion { roles, action, purpose, key, no_mfa, no_fresh, elsewhere, emergency, relation, from, dir } =
-        asked;
+    let PolicyQuestion {
+        roles,
+        action,
+        purpose,
+        key,
+        no_mfa,
+        no_fresh,
+        alone,
+        elsewhere,
+        emergency,
+        relation,
+        from,
+        dir,
+    } = asked;
     let trial = trial(&source(dir.as_deref(), context)?).await?;
     let mfa = !no_mfa && !key;
     let fresh = mfa && !no_fresh;
-    let (from, local) = (NetworkSource(from), !elsewhere);
-    let question = Question { roles, program: key, mfa, fresh, from, action, purpose, local, emergency, relation };
+    let (from, local, approved) = (NetworkSource(from), !elsewhere, !alone);
+    let question =
+        Question { roles, program: key, mfa, fresh, approved, from, action, purpose, local, emergency, relation };
     let Answer { allowed, policies } = answer(&trial, &question)?;
     let terminal = context.terminal;
     if terminal.json {
@@ -146,6 +160,7 @@ struct Case {
     /// By default as it is where nothing is amiss: shown by people, and not by programs.
     mfa: Option<bool>,
     fresh: Option<bool>,
+    approved: Option<bool>,
     #[serde(default)]
     elsewhere: bool,
     #[serde(default)]
@@ -169,6 +184,7 @@ impl Case {
             program: self.key,
             mfa: self.mfa.unwrap_or(!self.key),
             fresh: self.fresh.unwrap_or(!self.key),
+            approved: self.approved.unwrap_or(!self.key),
             from: NetworkSource(self.from.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))),
             action: self.action.clone(),
             purpose: self.purpose.as_deref().map(str::parse::<Purpose>).transpose().map_err(bad)?,

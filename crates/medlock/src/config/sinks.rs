@@ -34,6 +34,8 @@ pub(crate) enum To {
     },
     /// Batches of lines, posted.
     Https { url: String, port: u16, trust: Trust },
+    /// A mail for each batch. TLS from the first byte, or demanded before anything is said.
+    Mail { host: String, port: u16, starttls: bool, from: String, to: String, user: Option<String>, trust: Trust },
 }
 
 /// Whom to trust, and who we are.
@@ -43,7 +45,8 @@ pub(crate) struct Trust {
     pub(crate) identity: Option<(PathBuf, KeyRef)>,
 }
 
-const WHERE: &str = "\"tls://host:6514\", \"https://host/path\" or \"dir:/path\"; nothing goes out unencrypted";
+const WHERE: &str = "\"tls://host:6514\", \"https://host/path\", \"smtps://host:465\", \"smtp://host:587\" (STARTTLS) or \"dir:/path\"; \
+                     nothing goes out unencrypted";
 
 /// Every `[audit.sink.NAME]`.
 pub(super) fn sinks(j: &mut Judge, data: &Path) -> Vec<SinkSettings> {
@@ -64,6 +67,12 @@ fn sink(j: &mut Judge, name: &str, data: &Path) -> Option<SinkSettings> {
     let alerts = j.word(key("only"), "everything", &[("everything", false), ("alerts", true)]);
     let secret = j.take(key("secret"), "\"file:PATH\" or \"env:NAME\"", |v| key_ref(v, data));
     let agreement = j.word_of(key("agreement"), "the reference of an agreement, such as \"BAA-2026-17\"");
+    let mut mail = |part: &str, expected: &str| {
+        let some = |t: &&str| (1..=254).contains(&t.len()) && !t.chars().any(char::is_control);
+        j.take(key(part), expected, |v| v.as_text().filter(some).map(str::to_owned))
+    };
+    let (from, recipient) = (mail("from", "a mail address"), mail("to", "a mail address"));
+    let user = mail("user", "the name to log in to the mail server with");
     let ca = j.maybe_path(key("ca"), data);
     let cert = j.maybe_path(key("client_cert"), data);
     let client_key = j.take(key("client_key"), "\"file:PATH\" or \"env:NAME\"", |v| key_ref(v, data));
@@ -100,9 +109,21 @@ fn sink(j: &mut Judge, name: &str, data: &Path) -> Option<SinkSettings> {
             To::Tls { host, port, unannounced_end, trust: trust(j)? }
         }
         Place::Https(port) => To::Https { url: url.clone(), port, trust: trust(j)? },
+        Place::Mail { host, port, starttls } => {
+            let trust = trust(j)?;
+            let address = |text: &Option<String>| text.as_ref().is_some_and(|t| t.parse::<lettre::Address>().is_ok());
+            if !alerts || !address(&from) || !address(&recipient) || user.is_some() != secret.is_some() {
+                let what = "mail takes only = \"alerts\", addresses from and to, and user and secret or neither";
+                j.conflict(key("url"), what);
+            }
+            To::Mail { host, port, starttls, from: from.clone()?, to: recipient.clone()?, user: user.clone(), trust }
+        }
     };
-    if secret.is_some() && !matches!(to, To::Https { .. }) {
-        j.conflict(key("secret"), "signs what is posted to https://, and nothing else");
+    if (from.is_some() || recipient.is_some() || user.is_some()) && !matches!(to, To::Mail { .. }) {
+        j.conflict(key("url"), "from, to and user are for smtps:// and smtp://");
+    }
+    if secret.is_some() && !matches!(to, To::Https { .. } | To::Mail { .. }) {
+        j.conflict(key("secret"), "signs what is posted to https://, or logs in to a mail server, and nothing else");
     }
     if agreement.is_none() && !ours && !matches!(to, To::Dir(_)) {
         j.conflict(
@@ -118,6 +139,7 @@ enum Place {
     Dir(String),
     Tls(String, u16),
     Https(u16),
+    Mail { host: String, port: u16, starttls: bool },
 }
 
 fn place(url: &str) -> Option<Place> {
@@ -132,6 +154,8 @@ fn place(url: &str) -> Option<Place> {
     match parsed.scheme() {
         "tls" => Some(Place::Tls(host, parsed.port().unwrap_or(6514))),
         "https" => Some(Place::Https(parsed.port_or_known_default()?)),
+        "smtps" => Some(Place::Mail { host, port: parsed.port().unwrap_or(465), starttls: false }),
+        "smtp" => Some(Place::Mail { host, port: parsed.port().unwrap_or(587), starttls: true }),
         _ => None,
     }
 }

@@ -13,6 +13,14 @@ fn policies_are_checked_compared_explained_and_tested() {
     medlock(data, "", &["policy", "init", dir]).code(0);
     let again = medlock(data, "", &["policy", "init", dir]).code(2);
     assert!(again.err.contains("exists"), "nothing is written over: {}", again.err);
+    let two = data.join("two").to_str().unwrap().to_owned();
+    medlock(data, "", &["policy", "init", &two, "--two-persons"]).code(0);
+    let alone = medlock(data, "", &["policy", "diff", &two]).code(1).out;
+    assert!(alone.contains("- admin, person on their own: users:manage\n"), "{alone}");
+    assert!(!alone.contains("person: ") && !alone.contains("sessions:end"), "{alone}");
+    let ask = ["policy", "explain", "--role", "admin", "--action", "users:manage", "--dir", &two];
+    assert!(medlock(data, "", &ask).code(0).out.contains("permitted"));
+    assert!(medlock(data, "", &[&ask[..], &["--alone"]].concat()).code(0).out.contains("denied (two-persons)"));
     assert!(medlock(data, "", &["policy", "check", dir]).code(0).out.contains("clinician"));
     medlock(data, "", &["policy", "diff", dir]).code(0);
 

@@ -23,6 +23,12 @@ fn a_receiver_without_encryption_trust_or_agreement_is_refused() {
         ("url = \"tls://siem\"\nca = \"ca.pem\"\nreceiver = \"ours\"", "syslog or cef"),
         ("url = \"dir:/tmp/x\"\nformat = \"xml\"", "ocsf"),
         ("url = \"dir:/tmp/x\"\nclient_cert = \"c.pem\"", "client_key"),
+        ("url = \"smtp://mail\"\nreceiver = \"ours\"\nca = \"ca.pem\"", "mail takes only = \"alerts\""),
+        (
+            "url = \"smtps://mail\"\nonly = \"alerts\"\nreceiver = \"ours\"\nfrom = \"a@b.c\"\nto = \"a@b.c\"",
+            "set ca as well",
+        ),
+        ("url = \"dir:/tmp/x\"\nto = \"a@b.c\"", "are for smtps"),
         ("url = \"dir:/tmp/x\"\ncolour = \"red\"", "no such setting"),
     ] {
         fs::write(&config, format!("{good}\n[audit.sink.siem]\n{table}\n")).unwrap();
