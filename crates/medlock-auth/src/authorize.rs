@@ -5,7 +5,7 @@ use crate::error::AuthError;
 use crate::permit::{
     AdminAction, AdminPermit, Ask, ChatAction, Cut, Denied, DenyCode, Holder, Permit, PermitParts, Relation,
 };
-use crate::policy::{self, Action, Asked, Case, Decided, Who};
+use crate::policy::{self, Action, Asked, Case, Decided, When, Who};
 use crate::principal::Principal;
 use crate::service::Auth;
 use medlock_domain::{Actor, ModelName, Purpose, RoleName, UserId};
@@ -29,11 +29,14 @@ impl Auth {
         }
         let loaded = self.loaded();
         let emergency = self.0.emergencies.find(p.user(), ask.patient.as_ref(), self.now());
-        let who = Who { emergency: emergency.is_some(), relation: ask.relation, ..who(p) };
+        let (when, next_hour) = self.when();
+        let who = Who { emergency: emergency.is_some(), relation: ask.relation, ..who(p, when) };
         let Decided { purpose, mode, restore, policies } = policy::decide(&loaded, &who, ask)?;
         // It is what the permit is given under where that is what it is asked for.
         let emergency = emergency.filter(|_| purpose == Purpose::Emergency);
         let deadline = p.deadline().min(self.now().plus_ms(LONGEST_REQUEST_MS));
+        // What is given for this hour is not used in the next.
+        let deadline = if loaded.sees_time { deadline.min(next_hour) } else { deadline };
         Ok(Permit(Arc::new(PermitParts {
             actor: p.actor().clone(),
             owner: p.user().clone(),
@@ -58,14 +61,14 @@ impl Auth {
             return None;
         }
         let emergency = self.0.emergencies.find(p.user(), ask.patient.as_ref(), self.now());
-        let who = Who { emergency: emergency.is_some(), relation: ask.relation, ..who(p) };
+        let who = Who { emergency: emergency.is_some(), relation: ask.relation, ..who(p, self.when().0) };
         Some(Asked::of(&who, ask))
     }
 
     /// Whether `p` may know that there is such a model.
     pub fn may_use(&self, p: &Principal, model: &ModelName, local: bool) -> bool {
         let loaded = self.loaded();
-        let who = who(p);
+        let who = who(p, self.when().0);
         (p.0.models.is_empty() || p.0.models.contains(model))
             && self.cut_of(p.actor(), p.user(), p.0.seen).is_none()
             && Case::new(&loaded, &who, Some((model, local)))
@@ -94,7 +97,7 @@ impl Auth {
             return Err(denied(DenyCode::Ended));
         }
         let loaded = self.loaded();
-        let who = Who { approved: !matches!(second, Second::Nobody), ..who(p) };
+        let who = Who { approved: !matches!(second, Second::Nobody), ..who(p, self.when().0) };
         let case = Case::new(&loaded, &who, None).ok_or_else(|| denied(DenyCode::PolicyDenied))?;
         let verdict = case.ask(Action::Admin(action), None);
         if !verdict.allowed {
@@ -166,7 +169,7 @@ impl Auth {
     }
 }
 
-pub(crate) fn who(p: &Principal) -> Who<'_> {
+pub(crate) fn who(p: &Principal, when: When) -> Who<'_> {
     let id = match p.actor() {
         Actor::Machine { key, .. } => key.as_str(),
         _ => p.user().as_str(),
@@ -179,6 +182,7 @@ pub(crate) fn who(p: &Principal) -> Who<'_> {
         mfa: p.mfa(),
         fresh: p.fresh(),
         from: p.0.from,
+        when,
         approved: false,
         emergency: false,
         relation: Relation::Unasked,

@@ -42,7 +42,8 @@ pub use passkey::{Assertion, Attestation, BadOrigin, Ceremony, Origin, PasskeyIn
 pub use password_rules::PasswordFlaw;
 pub use permit::{AdminAction, AdminPermit, Ask, ChatAction, Cut, Denied, DenyCode, LocalOperator, Permit, Relation};
 pub use policy::{
-    Answer, Asked, BadQuestion, Matrix, POLICY_NOTE, PolicySeal, PolicySource, PolicyText, Question, Reloaded, Trial,
+    Answer, Asked, BadQuestion, POLICY_NOTE, PolicySeal, PolicySource, PolicyText, Question, Reloaded, Trial, When,
+    Zone,
 };
 pub use principal::Principal;
 pub use service::{Auth, SessionLimits};

@@ -167,6 +167,7 @@ impl Auth {
             fresh: mfa,
             approved: false,
             from,
+            when: self.when().0,
             emergency: false,
             relation: Relation::Unasked,
         };

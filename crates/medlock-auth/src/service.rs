@@ -8,7 +8,7 @@ use crate::oidc::Provider;
 use crate::passkey::{Origin, Passkeys};
 use crate::permit::AdminAction;
 use crate::permit::AdminPermit;
-use crate::policy::{Found, Loaded, PolicySource, Reloaded, Signed};
+use crate::policy::{Found, Loaded, PolicySource, Reloaded, Signed, When, Zone};
 use crate::sessions::LiveSessions;
 use crate::standing::Standing;
 use crate::throttle::Throttle;
@@ -60,6 +60,7 @@ pub(crate) struct Inner {
     pub(crate) nobody: Nobody,
     pub(crate) passkeys: Passkeys,
     pub(crate) provider: std::sync::OnceLock<Provider>,
+    zone: std::sync::OnceLock<Zone>,
     /// One change of people, keys or policies at a time.
     pub(crate) changing: tokio::sync::Mutex<()>,
     keys_used: Mutex<HashMap<KeyId, Timestamp>>,
@@ -107,6 +108,7 @@ impl Auth {
             nobody: Nobody::new(),
             passkeys: Passkeys::new(origin),
             provider: std::sync::OnceLock::new(),
+            zone: std::sync::OnceLock::new(),
             changing: tokio::sync::Mutex::new(()),
             keys_used: Mutex::new(HashMap::new()),
             last_flush: AtomicI64::new(now.0),
@@ -217,6 +219,17 @@ impl Auth {
             self.0.store.touch_key(&id, at).await?;
         }
         Ok(())
+    }
+
+    /// Where the hours of policies are: UTC, unless it is said once, before anybody asks.
+    pub fn with_zone(&self, zone: Zone) {
+        // A second one would change what policies mean while they are in force.
+        let _ = self.0.zone.set(zone);
+    }
+
+    /// The hour as policies see it, and when the next one begins.
+    pub(crate) fn when(&self) -> (When, Timestamp) {
+        When::of(self.now(), self.0.zone.get_or_init(Zone::default))
     }
 
     /// The time by which everything here expires.

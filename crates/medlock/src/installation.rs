@@ -9,7 +9,7 @@ use crate::provider;
 use crate::witness;
 use medlock_audit::medium::Disk;
 use medlock_audit::{Error, Limits, Log, Sealing, Signers};
-use medlock_auth::{Auth, PolicySource, SessionLimits};
+use medlock_auth::{Auth, SessionLimits};
 use medlock_domain::{Clock, Timestamp};
 use medlock_keys::keyring::{Data, Keyring};
 use medlock_keys::period::PeriodKeys;
@@ -51,7 +51,7 @@ impl Installation {
             .await
             .doing("opening the database")?;
         let vault = store.vault(of(Data::Vault));
-        let policy = settings.policy_dir.clone().map_or(PolicySource::Shipped, PolicySource::Directory);
+        let policy = settings.policy.source()?;
         let limits = SessionLimits {
             idle_ms: settings.session_idle_minutes * 60_000,
             absolute_ms: settings.session_absolute_hours * 3_600_000,
@@ -60,6 +60,7 @@ impl Installation {
         let auth = Auth::open(store.clone(), policy, clock.clone(), limits, &settings.login_origin)
             .await
             .doing("loading the policies")?;
+        auth.with_zone(settings.policy.zone.clone());
         if let Some(sso) = &settings.sso {
             auth.with_provider(provider::of(sso, &settings.login_origin)?);
         }

@@ -1,5 +1,6 @@
 //! One question to the policies.
 
+use super::When;
 use super::load::{Loaded, tools};
 use crate::permit::{AdminAction, Relation};
 use cedar_policy::{
@@ -50,6 +51,7 @@ pub(crate) struct Who<'a> {
     /// Somebody else has approved of it.
     pub(crate) approved: bool,
     pub(crate) from: NetworkSource,
+    pub(crate) when: When,
     /// They have declared an emergency that covers this.
     pub(crate) emergency: bool,
     /// What they are to the patient that it is about.
@@ -145,8 +147,12 @@ impl<'a> Case<'a> {
 
     fn request(&self, action: Action, purpose: Option<Purpose>, mfa: bool) -> Option<Request> {
         let network = RestrictedExpression::new_ip(self.who.from.0.to_canonical().to_string());
-        let mut pairs =
-            vec![("mfa".to_string(), RestrictedExpression::new_bool(mfa)), ("network".to_string(), network)];
+        let mut pairs = vec![
+            ("mfa".to_string(), RestrictedExpression::new_bool(mfa)),
+            ("network".to_string(), network),
+            ("hour".to_string(), RestrictedExpression::new_long(self.who.when.hour())),
+            ("weekday".to_string(), RestrictedExpression::new_string(self.who.when.day().into())),
+        ];
         if let Some(p) = purpose {
             pairs.push(("purpose".to_string(), RestrictedExpression::new_string(p.as_str().into())));
             pairs.push(("emergency".to_string(), RestrictedExpression::new_bool(self.who.emergency)));

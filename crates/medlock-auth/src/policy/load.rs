@@ -8,6 +8,7 @@ use medlock_domain::RoleName;
 use medlock_keys::digest::{Digest, Sha256};
 use miette::Diagnostic;
 use std::collections::{BTreeSet, HashMap};
+use std::net::IpAddr;
 use std::str::FromStr;
 
 const SCHEMA: &str = include_str!("../../policies/schema.cedarschema");
@@ -27,6 +28,10 @@ pub(crate) struct Loaded {
     pub(crate) roles: BTreeSet<RoleName>,
     /// Whether a policy speaks of where a request comes from.
     pub(crate) sees_network: bool,
+    /// Whether one speaks of the time.
+    pub(crate) sees_time: bool,
+    /// The networks that they speak of, each by its first and last address.
+    pub(crate) networks: BTreeSet<IpAddr>,
     /// What has been decided under it.
     pub(crate) decisions: Decisions,
     /// Whether a policy prefers its mode to `tokenize`.
@@ -57,9 +62,13 @@ impl Loaded {
             return Err(mistakes);
         }
         let prefers = set.policies().any(|p| p.annotation("preferred").is_some());
-        // Of the policy as it was understood: its text may spell the word in other ways.
-        let sees = |p: &Policy| p.to_json().map_or(true, |json| json.to_string().contains("network"));
-        let sees_network = set.policies().any(sees);
+        // Of the policies as they were understood: their texts may spell the words in other ways.
+        let understood: Vec<_> = set.policies().map(Policy::to_json).collect();
+        let sees =
+            |word: &str| understood.iter().any(|p| p.as_ref().map_or(true, |json| json.to_string().contains(word)));
+        let (sees_network, sees_time) = (sees("\"network\""), sees("\"hour\"") || sees("\"weekday\""));
+        let mut networks = BTreeSet::new();
+        understood.iter().flatten().for_each(|json| addresses(json, &mut networks));
         let (digest, authorizer, decisions) = (Self::digest_of(texts), Authorizer::new(), Decisions::default());
         Ok(Loaded {
             set,
@@ -71,6 +80,8 @@ impl Loaded {
             version: None,
             roles,
             sees_network,
+            sees_time,
+            networks,
             decisions,
             prefers,
         })
@@ -172,6 +183,31 @@ impl<'a> Reading<'a> {
     fn mistake(&mut self, text: &PolicyText, line: Option<usize>, what: String) {
         self.mistakes.push(PolicyMistake { file: text.name.clone(), line, what });
     }
+}
+
+/// The first and the last address of each network that a policy writes down.
+fn addresses(json: &serde_json::Value, found: &mut BTreeSet<IpAddr>) {
+    match json {
+        serde_json::Value::String(text) => found.extend(ends(text).into_iter().flatten()),
+        serde_json::Value::Array(items) => items.iter().for_each(|item| addresses(item, found)),
+        serde_json::Value::Object(fields) => fields.values().for_each(|value| addresses(value, found)),
+        _ => {}
+    }
+}
+
+fn ends(text: &str) -> Option<[IpAddr; 2]> {
+    let (address, bits) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
+    let (address, bits) = (address.parse().ok()?, bits.map(str::parse::<u32>).transpose().ok()?);
+    Some(match address {
+        IpAddr::V4(first) => {
+            let hosts = u32::MAX.checked_shr(bits.unwrap_or(32)).unwrap_or(0);
+            [first.into(), std::net::Ipv4Addr::from(u32::from(first) | hosts).into()]
+        }
+        IpAddr::V6(first) => {
+            let hosts = u128::MAX.checked_shr(bits.unwrap_or(128)).unwrap_or(0);
+            [first.into(), std::net::Ipv6Addr::from(u128::from(first) | hosts).into()]
+        }
+    })
 }
 
 /// The annotations that mean something here. `preferred`: this mode before `tokenize`, when the

@@ -4,12 +4,14 @@ mod decide;
 mod load;
 mod request;
 mod trial;
+mod when;
 
 pub(crate) use decide::{Action, Case, Verdict, Who};
 pub(crate) use load::Loaded;
 pub use request::Asked;
 pub(crate) use request::{Decided, decide};
-pub use trial::{Answer, BadQuestion, Matrix, Question, Trial};
+pub use trial::{Answer, BadQuestion, Question, Trial};
+pub use when::{When, Zone};
 
 use crate::error::AuthError;
 use medlock_keys::digest::{Digest, Sha256};

@@ -1,6 +1,6 @@
 //! A request to a model: for which purpose, with which protection, and whether what was hidden may come back.
 
-use super::{Action, Case, Loaded, Verdict, Who};
+use super::{Action, Case, Loaded, Verdict, When, Who};
 use crate::permit::{Ask, ChatAction, Denied, DenyCode, Relation};
 use medlock_domain::{ModelName, NetworkSource, ProtectionMode, Purpose, RoleName};
 use std::collections::HashMap;
@@ -24,6 +24,9 @@ pub(crate) fn decide(loaded: &Loaded, who: &Who<'_>, ask: &Ask) -> Result<Decide
     let mut alike = (Asked::of(who, ask), who.fresh);
     if !loaded.sees_network {
         alike.0.from = NetworkSource(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+    }
+    if !loaded.sees_time {
+        alike.0.when = When::SOME;
     }
     if let Some(decided) = loaded.decisions.get(&alike) {
         return decided;
@@ -98,6 +101,7 @@ pub struct Asked {
     purposes: Vec<Purpose>,
     mfa: bool,
     from: NetworkSource,
+    when: When,
     emergency: bool,
     relation: Relation,
     model: ModelName,
@@ -114,6 +118,7 @@ impl Asked {
             purposes: who.purposes.to_vec(),
             mfa: who.mfa,
             from: who.from,
+            when: who.when,
             emergency: who.emergency,
             relation: ask.relation,
             model: ask.model.clone(),
@@ -129,6 +134,7 @@ impl Asked {
             ("model", self.model.to_string()),
             ("roles", self.roles.iter().map(RoleName::as_str).collect::<Vec<_>>().join(",")),
             ("from", self.from.0.to_string()),
+            ("when", self.when.to_string()),
         ];
         if self.program {
             let purposes = self.purposes.iter().map(|p| p.as_str()).collect::<Vec<_>>().join(",");
@@ -165,6 +171,7 @@ impl Asked {
             purposes: key_purposes.map_or_else(|| Some(Purpose::ALL.to_vec()), list)?,
             mfa: fact("mfa")? == "1",
             from: NetworkSource(fact("from")?.parse().ok()?),
+            when: fact("when")?.parse().ok()?,
             emergency: fact("in_emergency")? == "1",
             relation: fact("relation").map_or(Some(Relation::Unasked), |word| word.parse().ok())?,
             model: fact("model")?.parse().ok()?,
@@ -190,6 +197,7 @@ impl Asked {
             fresh: false,
             approved: false,
             from: self.from,
+            when: self.when,
             emergency: self.emergency,
             relation: self.relation,
         };

@@ -1,11 +1,11 @@
 //! Policies looked at before they are in force: whether they are right, what they would say, and what they would say
 //! otherwise than others.
 
-use super::{Action, Asked, Case, Decided, Loaded, PolicySource, Verdict, Who};
+use super::{Action, Asked, Case, Decided, Loaded, PolicySource, Verdict, When, Who};
 use crate::error::AuthError;
 use crate::permit::{AdminAction, Relation};
 use medlock_domain::{ModelName, NetworkSource, ProtectionMode, Purpose, RoleName};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 
 /// Policies that pass strict validation, in force nowhere.
@@ -26,6 +26,8 @@ pub struct Question {
     pub approved: bool,
     /// From where.
     pub from: NetworkSource,
+    /// When.
+    pub when: When,
     /// What they would do, in the word that policies use.
     pub action: String,
     /// What for, of what uses a model.
@@ -48,6 +50,7 @@ impl Default for Question {
             fresh: true,
             approved: true,
             from: NetworkSource(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+            when: When::SOME,
             action: String::new(),
             purpose: None,
             local: true,
@@ -79,9 +82,6 @@ pub enum BadQuestion {
     #[error("this uses no model, and has no purpose")]
     Purpose,
 }
-
-/// Who, what, on what: allowed or not.
-pub type Matrix = BTreeMap<String, bool>;
 
 impl Trial {
     /// Loads and validates.
@@ -144,21 +144,26 @@ impl Trial {
     }
 
     fn verdict(&self, action: Action, question: &Question) -> Verdict {
-        let Question { roles, program, mfa, fresh, approved, from, purpose, local, emergency, relation, .. } = question;
+        let Question { roles, program, mfa, fresh, approved, from, when, purpose, local, emergency, relation, .. } =
+            question;
+        let when = *when;
         let id = if *program { "key_trial" } else { "usr_trial" };
         let (person, mfa, fresh, approved, from) = (!program, *mfa, *fresh && !program, *approved, *from);
         let (emergency, relation) = (*emergency, *relation);
-        let who = Who { id, person, roles, purposes: &Purpose::ALL, mfa, fresh, approved, from, emergency, relation };
+        let who =
+            Who { id, person, roles, purposes: &Purpose::ALL, mfa, fresh, approved, from, when, emergency, relation };
         let Ok(model) = "trial".parse::<ModelName>() else { return Verdict::default() };
         let about = matches!(action, Action::ModelsList) || uses_a_model(action);
         let case = Case::new(&self.0, &who, about.then_some((&model, *local)));
         case.map_or_else(Verdict::default, |case| case.ask(action, *purpose))
     }
 
-    /// What they say to every question there is about one of these roles, from one place.
-    pub fn matrix(&self, roles: &BTreeSet<RoleName>) -> Matrix {
-        let mut matrix = Matrix::new();
-        for role in roles {
+    /// What these and others say to every question there is about a role of either: the questions that they answer
+    /// otherwise, and what the others say. Networks that one of them writes down are asked about, and, where one of them speaks
+    /// of the time, each hour of a Monday and noon of the other days.
+    pub fn otherwise(&self, others: &Trial) -> Vec<(String, bool)> {
+        let mut differ = Vec::new();
+        for role in self.roles() | others.roles() {
             for (kind, program, mfa, fresh, approved) in [
                 ("person", false, true, true, true),
                 ("person on their own", false, true, true, false),
@@ -166,40 +171,65 @@ impl Trial {
                 ("person without second factor", false, false, false, true),
                 ("key", true, false, false, false),
             ] {
-                let asked =
-                    Question { roles: vec![role.clone()], program, mfa, fresh, approved, ..Question::default() };
-                for action in actions() {
-                    if mfa && !(fresh && approved) && uses_a_model(action) {
-                        continue; // nothing of that is known there
-                    }
-                    let mut set = |what: &str, question: &Question| {
-                        let allowed = self.verdict(action, question).allowed;
-                        matrix.insert(format!("{role}, {kind}: {}{what}", action.as_str()), allowed);
-                    };
-                    if !uses_a_model(action) {
-                        set("", &asked);
-                        continue;
-                    }
-                    for purpose in Purpose::ALL {
-                        for (place, local) in [("", true), (", elsewhere", false)] {
-                            for (state, emergency) in [("", false), (", in a declared emergency", true)] {
-                                for relation in Relation::ALL {
-                                    let of = Question { purpose: Some(purpose), local, ..asked.clone() };
-                                    let whose = match relation {
-                                        Relation::Unasked => String::new(),
-                                        relation => format!(", of a patient {}", relation.as_str()),
-                                    };
-                                    let question = Question { emergency, relation, ..of };
-                                    set(&format!(" for {purpose}{place}{state}{whose}"), &question);
-                                }
+                let who = Question { roles: vec![role.clone()], program, mfa, fresh, approved, ..Question::default() };
+                for (setting, question) in self.settings(others, &who) {
+                    for action in actions() {
+                        if mfa && !(fresh && approved) && uses_a_model(action) {
+                            continue; // nothing of that is known there
+                        }
+                        for (state, question) in states(action, &question) {
+                            let [now, then] = [self, others].map(|trial| trial.verdict(action, &question).allowed);
+                            if now != then {
+                                differ.push((format!("{role}, {kind}{setting}: {}{state}", action.as_str()), then));
                             }
                         }
                     }
                 }
             }
         }
-        matrix
+        differ
     }
+
+    /// Where and when the same is asked.
+    fn settings(&self, others: &Trial, who: &Question) -> Vec<(String, Question)> {
+        let mut settings = vec![(String::new(), who.clone())];
+        for address in self.0.networks.union(&others.0.networks) {
+            settings.push((format!(" from {address}"), Question { from: NetworkSource(*address), ..who.clone() }));
+        }
+        if self.0.sees_time || others.0.sees_time {
+            settings.extend(When::samples().map(|when| (format!(" on {when}"), Question { when, ..who.clone() })));
+        }
+        settings
+    }
+}
+
+/// What can be so of a request to a model, in words. Apart from the place and the time it is asked everything; there only
+/// the plain case, or nobody would wait for it.
+fn states(action: Action, asked: &Question) -> Vec<(String, Question)> {
+    if !uses_a_model(action) {
+        return vec![(String::new(), asked.clone())];
+    }
+    let plain = Question { roles: asked.roles.clone(), ..Question::default() };
+    let elsewhere = asked.from != plain.from || asked.when != plain.when;
+    let mut states = Vec::new();
+    for purpose in Purpose::ALL {
+        for (place, local) in [("", true), (", elsewhere", false)] {
+            for (state, emergency) in [("", false), (", in a declared emergency", true)] {
+                for relation in Relation::ALL {
+                    if elsewhere && (!local || emergency || relation != Relation::Unasked) {
+                        continue;
+                    }
+                    let whose = match relation {
+                        Relation::Unasked => String::new(),
+                        relation => format!(", of a patient {}", relation.as_str()),
+                    };
+                    let question = Question { purpose: Some(purpose), local, emergency, relation, ..asked.clone() };
+                    states.push((format!(" for {purpose}{place}{state}{whose}"), question));
+                }
+            }
+        }
+    }
+    states
 }
 
 fn actions() -> impl Iterator<Item = Action> {

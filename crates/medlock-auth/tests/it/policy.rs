@@ -232,3 +232,34 @@ async fn a_policy_that_names_a_person_is_refused() {
         assert!(mistakes.contains("policies name roles"), "{mistakes}");
     }
 }
+
+#[tokio::test]
+async fn what_is_given_for_an_hour_ends_with_it() {
+    let mut texts = PolicySource::Shipped.texts().await.unwrap();
+    let hours = "@id(\"by-day\") forbid (principal, action == Medlock::Action::\"chat:tokenize\", resource)
+                 unless { context.hour >= 8 && context.hour < 18 && context.weekday != \"friday\" };";
+    texts.push(PolicyText { name: "hours".into(), text: hours.into() });
+    let b = Bench::with(PolicySource::Texts(texts)).await;
+    b.auth.with_zone("Europe/Berlin".parse().unwrap());
+    let ada = b.person("ada", &["clinician"]).await;
+    let token = b.key(&ada, &["clinician"], &[Purpose::Treatment]).await.secret.unwrap();
+    // The bench begins on Friday, 15 January 2027, at 9 in Berlin.
+    let given = async |b: &Bench| {
+        let who = b.by_token(&token).await.unwrap();
+        b.auth.authorize(&who, &ask(Some(Purpose::Treatment))).map(|permit| (permit.mode(), permit.deadline()))
+    };
+    assert_ne!(given(&b).await.unwrap().0, ProtectionMode::Tokenize);
+    b.clock.advance_ms(3 * DAY + 8 * HOUR + 30 * MINUTE);
+    let (mode, deadline) = given(&b).await.unwrap();
+    assert_eq!(mode, ProtectionMode::Tokenize, "Monday, half past five");
+    assert_eq!(deadline, b.now().plus_ms(30 * MINUTE));
+    let who = b.by_token(&token).await.unwrap();
+    let permit = b.auth.authorize(&who, &ask(Some(Purpose::Treatment))).unwrap();
+    b.clock.advance_ms(30 * MINUTE);
+    assert!(b.auth.check(&permit).is_err(), "it is six");
+    assert_ne!(
+        given(&b).await.unwrap().0,
+        ProtectionMode::Tokenize,
+        "what was decided before is not remembered for it"
+    );
+}

@@ -1,7 +1,7 @@
 //! `medlock policy`.
 
 use clap::{Args, Subcommand, ValueHint};
-use medlock_auth::Relation;
+use medlock_auth::{Relation, When};
 use medlock_domain::{Purpose, RoleName};
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -49,6 +49,26 @@ pub(crate) enum Policy {
         #[arg(long, value_name = "TIME", default_value = "7d")]
         since: String,
     },
+    /// Make a key to sign policies with: NAME.key, to be kept, and NAME.vkey, for the file of [policy] signers
+    Keygen {
+        /// Whose
+        #[arg(value_name = "NAME")]
+        name: String,
+        /// Where to
+        #[arg(value_name = "DIR", default_value = ".", value_hint = ValueHint::DirPath)]
+        dir: PathBuf,
+    },
+    /// Sign policies: who wrote them, and who read them, each with a key of their own
+    ///
+    /// Policies that have changed since they were signed become a new version, which everybody has to sign anew.
+    Sign {
+        /// The policies
+        #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+        dir: PathBuf,
+        /// NAME.key, with NAME.vkey beside it
+        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        key: PathBuf,
+    },
     /// What the policies say to one question, and which of them
     Explain(Explain),
     /// Let the running server read its policies anew; those with mistakes do not come into force
@@ -90,6 +110,9 @@ pub(crate) struct Explain {
     /// From this address
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
     pub(crate) from: IpAddr,
+    /// When, such as monday-14
+    #[arg(long, value_name = "HOUR", default_value_t = When::SOME)]
+    pub(crate) at: When,
     /// The policies [default: those that are configured]
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) dir: Option<PathBuf>,

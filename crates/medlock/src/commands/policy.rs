@@ -5,8 +5,13 @@ use crate::admin::Office;
 use crate::cli::{Policy, PolicyQuestion};
 use crate::config;
 use crate::failure::{Doing, Failure};
-use medlock_auth::{Answer, AuthError, PolicySource, PolicyText, Question, Relation, Trial};
+use crate::policy_note;
+use crate::terminal::Terminal;
+use medlock_audit::LogName;
+use medlock_auth::{Answer, AuthError, POLICY_NOTE, PolicySource, PolicyText, Question, Relation, Trial, When};
 use medlock_domain::{NetworkSource, Purpose, RoleName};
+use medlock_keys::file::{read_private, write_private};
+use medlock_keys::sign::SigningKey;
 use serde::Deserialize;
 use serde_json::json;
 use std::fs::{self, OpenOptions};
@@ -34,6 +39,8 @@ pub(crate) async fn run(verb: Policy, context: &Context) -> Result<(), Failure> 
             let then = trial(&PolicySource::Directory(dir)).await?;
             policy_replay::run(&then, &since, context).await
         }
+        Policy::Keygen { name, dir } => keygen(&name, &dir, terminal),
+        Policy::Sign { dir, key } => sign(&dir, &key, context).await,
         Policy::Explain(question) => explain(question, context).await,
         Policy::Reload => {
             let epoch = Office::with(&context.whereabouts, async |office| office.reload_policy().await).await?;
@@ -44,9 +51,10 @@ pub(crate) async fn run(verb: Policy, context: &Context) -> Result<(), Failure> 
 }
 
 pub(super) fn source(dir: Option<&Path>, context: &Context) -> Result<PolicySource, Failure> {
-    let configured = || Ok(config::load(&context.whereabouts)?.policy_dir);
-    let dir = dir.map_or_else(configured, |dir| Ok::<_, Failure>(Some(dir.to_owned())))?;
-    Ok(dir.map_or(PolicySource::Shipped, PolicySource::Directory))
+    match dir {
+        Some(dir) => Ok(PolicySource::Directory(dir.to_owned())),
+        None => config::load(&context.whereabouts)?.policy.source(),
+    }
 }
 
 /// Mistakes are what somebody looks for: a 1.
@@ -55,6 +63,57 @@ pub(super) async fn trial(source: &PolicySource) -> Result<Trial, Failure> {
         AuthError::Policy(_) => Failure::denied(e.to_string()),
         e => Failure::Error(e.to_string()),
     })
+}
+
+fn keygen(name: &str, dir: &Path, terminal: Terminal) -> Result<(), Failure> {
+    let key = SigningKey::generate();
+    let named = LogName::new(name, key.public())
+        .ok()
+        .filter(|_| !name.contains(['/', ':']) && !name.starts_with('.'))
+        .ok_or_else(|| Failure::error("a signer's name is 1 to 128 of A-Z a-z 0-9 . _ -"))?;
+    let (private, public) = (dir.join(format!("{name}.key")), dir.join(format!("{name}.vkey")));
+    if private.exists() || public.exists() {
+        return Err(Failure::denied(format!("{} is there already; nothing was changed", private.display())));
+    }
+    write_private(&private, &key.to_pkcs8()).doing(format!("writing {}", private.display()))?;
+    fs::write(&public, named.vkey()).doing(format!("writing {}", public.display()))?;
+    if terminal.json {
+        terminal.json(json!({ "name": name, "vkey": named.vkey().trim_end() }));
+    } else {
+        terminal.out(named.vkey().trim_end());
+        terminal.note("put this line into the file of [policy] signers, and keep the key to yourself");
+    }
+    Ok(())
+}
+
+async fn sign(dir: &Path, key_file: &Path, context: &Context) -> Result<(), Failure> {
+    let source = PolicySource::Directory(dir.to_owned());
+    // Nobody signs what has mistakes.
+    trial(&source).await?;
+    let reading = || format!("reading {}", key_file.display());
+    let key = read_private(key_file).doing(reading())?;
+    let key = SigningKey::from_pkcs8(&key).ok_or_else(|| Failure::error("this is no signing key"))?;
+    let vkey = fs::read_to_string(key_file.with_extension("vkey")).doing("reading the .vkey beside the key")?;
+    let name = LogName::parse(&vkey).doing("reading the .vkey beside the key")?;
+    let file = dir.join(POLICY_NOTE);
+    let note = match fs::read_to_string(&file) {
+        Ok(note) => Some(note),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => None,
+        Err(e) => return Err(e).doing(format!("reading {}", file.display())),
+    };
+    let texts = source.texts().await.doing("reading the policies")?;
+    let (version, note) = policy_note::sign(note.as_deref(), &texts, &name, &key)?;
+    let partial = dir.join(format!("{POLICY_NOTE}.partial"));
+    fs::write(&partial, &note)
+        .and_then(|()| fs::rename(&partial, &file))
+        .doing(format!("writing {}", file.display()))?;
+    let by = note.lines().filter(|line| line.starts_with("— ")).count();
+    if context.terminal.json {
+        context.terminal.json(json!({ "version": version, "signatures": by }));
+    } else {
+        context.terminal.note(format!("version {version}, with {by} signatures; medlock policy reload"));
+    }
+    Ok(())
 }
 
 async fn init(dir: &Path, two_persons: bool, context: &Context) -> Result<(), Failure> {
@@ -73,15 +132,10 @@ async fn init(dir: &Path, two_persons: bool, context: &Context) -> Result<(), Fa
 
 async fn diff(now: &PolicySource, then: &PolicySource, context: &Context) -> Result<(), Failure> {
     let (now, then) = (trial(now).await?, trial(then).await?);
-    let roles = now.roles() | then.roles();
-    let (now, then) = (now.matrix(&roles), then.matrix(&roles));
-    let changed: Vec<(&str, bool)> = then
-        .iter()
-        .filter(|(question, allowed)| now.get(*question) != Some(*allowed))
-        .map(|(question, allowed)| (question.as_str(), *allowed))
-        .collect();
+    let changed = now.otherwise(&then);
     let terminal = context.terminal;
-    let of = |wanted: bool| -> Vec<&str> { changed.iter().filter(|(_, a)| *a == wanted).map(|(q, _)| *q).collect() };
+    let of =
+        |wanted: bool| -> Vec<&str> { changed.iter().filter(|(_, a)| *a == wanted).map(|(q, _)| q.as_str()).collect() };
     if terminal.json {
         terminal.json(json!({ "permits": of(true), "denies": of(false) }));
     } else {
@@ -90,7 +144,7 @@ async fn diff(now: &PolicySource, then: &PolicySource, context: &Context) -> Res
     }
     match changed.len() {
         0 => {
-            terminal.note("they decide alike, about every role, action and purpose (networks were not compared)");
+            terminal.note("they decide alike, about every role, action, purpose, network and hour that they speak of");
             Ok(())
         }
         n => Err(Failure::denied(format!("{n} decisions differ"))),
@@ -110,14 +164,27 @@ async fn explain(asked: PolicyQuestion, context: &Context) -> Result<(), Failure
         emergency,
         relation,
         from,
+        at,
         dir,
     } = asked;
     let trial = trial(&source(dir.as_deref(), context)?).await?;
     let mfa = !no_mfa && !key;
     let fresh = mfa && !no_fresh;
     let (from, local, approved) = (NetworkSource(from), !elsewhere, !alone);
-    let question =
-        Question { roles, program: key, mfa, fresh, approved, from, action, purpose, local, emergency, relation };
+    let question = Question {
+        roles,
+        program: key,
+        mfa,
+        fresh,
+        approved,
+        from,
+        when: at,
+        action,
+        purpose,
+        local,
+        emergency,
+        relation,
+    };
     let Answer { allowed, policies } = answer(&trial, &question)?;
     let terminal = context.terminal;
     if terminal.json {
@@ -166,6 +233,7 @@ struct Case {
     #[serde(default)]
     emergency: bool,
     from: Option<IpAddr>,
+    at: Option<String>,
     relation: Option<String>,
 }
 
@@ -186,6 +254,11 @@ impl Case {
             fresh: self.fresh.unwrap_or(!self.key),
             approved: self.approved.unwrap_or(!self.key),
             from: NetworkSource(self.from.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))),
+            when: self
+                .at
+                .as_deref()
+                .map_or(Ok(When::SOME), str::parse)
+                .map_err(|e: &str| Failure::error(format!("{}: at is {e}", self.name)))?,
             action: self.action.clone(),
             purpose: self.purpose.as_deref().map(str::parse::<Purpose>).transpose().map_err(bad)?,
             local: !self.elsewhere,

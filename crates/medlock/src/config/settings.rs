@@ -4,7 +4,10 @@ use super::judge::Judge;
 use super::raw::{Mistake, Origin, Raw, Value};
 use super::sinks::{SinkSettings, sinks};
 use super::sso::{self, SsoSettings};
+use crate::failure::Failure;
 use crate::layout::Layout;
+use crate::policy_note::Signers;
+use medlock_auth::{PolicySource, Zone};
 use medlock_deid::{OnLeak, Preset};
 use medlock_domain::{ModelName, RoleName};
 use medlock_gateway::{Limits, Quota, QuotaRules};
@@ -17,6 +20,7 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 use zeroize::Zeroizing;
 
@@ -38,7 +42,7 @@ pub(crate) struct Settings {
     pub(crate) sso: Option<SsoSettings>,
     pub(crate) limits: Limits,
     pub(crate) quotas: QuotaRules,
-    pub(crate) policy_dir: Option<PathBuf>,
+    pub(crate) policy: PolicySettings,
     pub(crate) rules: Rules,
     pub(crate) detector: DetectorSettings,
     pub(crate) witnesses: Option<WitnessSettings>,
@@ -53,6 +57,37 @@ pub(crate) struct Settings {
     pub(crate) marks: MarkSettings,
     /// Every setting as text, with where it comes from: for `check-config`.
     pub(crate) resolved: Vec<Resolved>,
+}
+
+/// Which policies, and whose signatures they need.
+#[derive(Debug, Clone)]
+pub(crate) struct PolicySettings {
+    pub(crate) dir: Option<PathBuf>,
+    /// Verifier keys, a line each.
+    pub(crate) signers: Option<PathBuf>,
+    /// How many of them.
+    pub(crate) signatures: usize,
+    /// Where their hours are.
+    pub(crate) zone: Zone,
+}
+
+impl PolicySettings {
+    /// Where they come from.
+    pub(crate) fn source(&self) -> Result<PolicySource, Failure> {
+        Ok(match (self.dir.clone(), &self.signers) {
+            (None, _) => PolicySource::Shipped,
+            (Some(dir), None) => PolicySource::Directory(dir),
+            (Some(dir), Some(file)) => PolicySource::Signed(dir, Arc::new(Signers::read(file, self.signatures)?)),
+        })
+    }
+}
+
+fn policy_zone(j: &mut Judge) -> Zone {
+    let zone: Option<Zone> = j.text("policy.time_zone", "the name of a time zone, such as \"Europe/Berlin\"");
+    zone.unwrap_or_else(|| {
+        j.default("policy.time_zone", "UTC".to_owned());
+        Zone::default()
+    })
 }
 
 /// Which model, and how it is run.
@@ -190,7 +225,15 @@ pub(super) fn judge(raw: Raw, base: &Path) -> Result<Settings, Vec<Mistake>> {
         medlock_auth::Origin::localhost()
     });
     let (limits, quotas) = (limits(&mut j), quotas(&mut j));
-    let policy_dir = j.maybe_path("policy.dir", &data);
+    let policy = PolicySettings {
+        dir: j.maybe_path("policy.dir", &data),
+        signers: j.maybe_path("policy.signers", &data),
+        signatures: j.number("policy.signatures", 2, 1..=8) as usize,
+        zone: policy_zone(&mut j),
+    };
+    if policy.signers.is_some() && policy.dir.is_none() {
+        j.conflict("policy.signers", "set policy.dir as well: shipped policies are signed by nobody");
+    }
     let rules = Rules {
         on_leak: j.word("output.on_leak", "redact", &[("redact", OnLeak::Redact), ("block", OnLeak::Block)]),
         on_other_patient: j.word(
@@ -237,7 +280,7 @@ pub(super) fn judge(raw: Raw, base: &Path) -> Result<Settings, Vec<Mistake>> {
         sso,
         limits,
         quotas,
-        policy_dir,
+        policy,
         rules,
         detector,
         witnesses,
