@@ -31,7 +31,7 @@ impl Auth {
         let emergency = self.0.emergencies.find(p.user(), ask.patient.as_ref(), self.now());
         let (when, next_hour) = self.when();
         let who = Who { emergency: emergency.is_some(), relation: ask.relation, ..who(p, when) };
-        let Decided { purpose, mode, restore, policies } = policy::decide(&loaded, &who, ask)?;
+        let Decided { purpose, protection, restore, policies } = policy::decide(&loaded, &who, ask)?;
         // It is what the permit is given under where that is what it is asked for.
         let emergency = emergency.filter(|_| purpose == Purpose::Emergency);
         let deadline = p.deadline().min(self.now().plus_ms(LONGEST_REQUEST_MS));
@@ -42,7 +42,7 @@ impl Auth {
             owner: p.user().clone(),
             model: ask.model.clone(),
             purpose,
-            mode,
+            protection,
             may_restore: restore.allowed,
             restore_tools: restore.restore_tools,
             deadline: emergency.as_ref().map_or(deadline, |e| deadline.min(e.expires)),

@@ -43,7 +43,7 @@ pub use password_rules::PasswordFlaw;
 pub use permit::{AdminAction, AdminPermit, Ask, ChatAction, Cut, Denied, DenyCode, LocalOperator, Permit, Relation};
 pub use policy::{
     Answer, Asked, BadQuestion, POLICY_NOTE, PolicySeal, PolicySource, PolicyText, Question, Reloaded, Trial, When,
-    Zone,
+    Zone, given_in_words,
 };
 pub use principal::Principal;
 pub use service::{Auth, SessionLimits};

@@ -1,6 +1,8 @@
 //! What a decision is asked about, and what it gives. A permit can be made in this crate only.
 
-use medlock_domain::{Actor, ApprovalId, EmergencyId, HolderId, ModelName, ProtectionMode, Purpose, Timestamp, UserId};
+use medlock_domain::{
+    Actor, ApprovalId, EmergencyId, HolderId, ModelName, Protection, ProtectionMode, Purpose, Timestamp, UserId,
+};
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -82,7 +84,7 @@ pub(crate) struct PermitParts {
     pub(crate) owner: UserId,
     pub(crate) model: ModelName,
     pub(crate) purpose: Purpose,
-    pub(crate) mode: ProtectionMode,
+    pub(crate) protection: Protection,
     pub(crate) may_restore: bool,
     pub(crate) restore_tools: Vec<String>,
     pub(crate) deadline: Timestamp,
@@ -111,7 +113,12 @@ impl Permit {
 
     /// What is to happen to identifiers on their way to the model.
     pub fn mode(&self) -> ProtectionMode {
-        self.0.mode
+        self.0.protection.mode
+    }
+
+    /// The same, with the classes of identifiers that policy lets pass, or be put back.
+    pub fn protection(&self) -> Protection {
+        self.0.protection
     }
 
     /// Whether the identifiers of the request may be put back into its answer.

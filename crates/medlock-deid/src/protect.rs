@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 
-use medlock_domain::{ClassCounts, Finding, PhiClass, PhiText, ProtectionMode, Span};
+use medlock_domain::{ClassCounts, Finding, PhiClass, PhiText, Protection, ProtectionMode, Span};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::deidentify::{ChatStandIns, StandIns};
@@ -97,10 +97,12 @@ pub enum NotProtected {
 /// stand-in could not be told from other text (an age, a month) gets a placeholder in that mode.
 pub fn protect_all(
     detector: &Detector,
-    mode: ProtectionMode,
+    protection: impl Into<Protection>,
     inputs: Vec<Input>,
     random: &mut dyn FnMut(&mut [u8]),
 ) -> Result<Protected, NotProtected> {
+    let protection = protection.into();
+    let mode = protection.mode;
     let mut matcher = Matcher::default();
     let mut findings: Vec<Vec<Finding>> = Vec::with_capacity(inputs.len());
     for input in &inputs {
@@ -124,10 +126,10 @@ pub fn protect_all(
         return Err(NotProtected::Blocked(counts));
     }
     let (chosen, stand_ins) = match mode {
-        ProtectionMode::Surrogate => stand_ins(detector, &inputs, &findings, random),
+        ProtectionMode::Surrogate => stand_ins(detector, &inputs, &findings, protection, random),
         _ => Default::default(),
     };
-    let mut issuer = Issuer::new(mode, typed(&inputs));
+    let mut issuer = Issuer::new(protection, typed(&inputs));
     let mut own = Own::default();
     let texts: Vec<ProtectedText> = inputs
         .iter()
@@ -262,11 +264,15 @@ fn stand_ins(
     detector: &Detector,
     inputs: &[Input],
     findings: &[Vec<Finding>],
+    protection: Protection,
     random: &mut dyn FnMut(&mut [u8]),
 ) -> (HashMap<(PhiClass, Secret), Secret>, StandIns) {
+    // What is not turned back must be seen for what it is: a placeholder.
     let values = || {
         let each = inputs.iter().zip(findings);
-        each.flat_map(|(input, found)| found.iter().map(|f| (f.class, slice(&input.text, f.span), input.text.expose())))
+        let all = each.flat_map(|(input, found)| found.iter().map(move |f| (input, f)));
+        all.filter(|(_, f)| protection.restored.contains(f.class))
+            .map(|(input, f)| (f.class, slice(&input.text, f.span), input.text.expose()))
     };
     let mut chat = ChatStandIns::new(detector, random);
     inputs.iter().flat_map(|i| [Some(&i.text), i.cue.as_ref()]).flatten().for_each(|t| chat.read(t.expose()));
@@ -306,11 +312,13 @@ fn replace(
         }
         let number = issuer.number(f.class, value);
         match issuer.mode() {
-            ProtectionMode::Identified => {
+            ProtectionMode::Identified if issuer.passes(f.class) => {
                 own.value(f.class, value);
                 out.push_str(value);
             }
-            ProtectionMode::Tokenize | ProtectionMode::Surrogate => out.push_str(&placeholder::render(f.class, number)),
+            ProtectionMode::Identified | ProtectionMode::Tokenize | ProtectionMode::Surrogate => {
+                out.push_str(&placeholder::render(f.class, number))
+            }
             ProtectionMode::Redact | ProtectionMode::Block => out.push_str(&placeholder::mark(f.class)),
         }
     }

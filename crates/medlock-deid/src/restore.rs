@@ -111,7 +111,7 @@ impl Restorer {
     fn next(&self, text: &str, last: bool) -> Result<(usize, Option<Secret>), More> {
         let first = text.chars().next().map_or(1, char::len_utf8);
         let found = match placeholder::parse(text, self.place.before(), last)? {
-            Some(seen) => self.surrogates.value(seen.class, seen.number).map(|v| (seen.len, Secret::new(v))),
+            Some(seen) => self.surrogates.restored(seen.class, seen.number).map(|v| (seen.len, Secret::new(v))),
             None => self.surrogates.stand_ins().next(text, self.place.before(), last)?,
         };
         let Some((len, value)) = found else { return Ok((first, None)) };

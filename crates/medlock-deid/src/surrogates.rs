@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
-use medlock_domain::{PhiClass, ProtectionMode, Span};
+use medlock_domain::{PhiClass, Protection, ProtectionMode, Span};
 use zeroize::Zeroizing;
 
 use crate::deidentify::StandIns;
@@ -16,7 +16,7 @@ use crate::values::{Matcher, Secret, Words, is_title, key};
 pub struct Surrogates(Arc<Table>);
 
 struct Table {
-    mode: ProtectionMode,
+    protection: Protection,
     values: Vec<(PhiClass, Secret)>,
     numbered: HashMap<(PhiClass, u32), usize>,
     matcher: Matcher,
@@ -27,7 +27,7 @@ struct Table {
 impl Surrogates {
     /// How the request was protected.
     pub fn mode(&self) -> ProtectionMode {
-        self.0.mode
+        self.0.protection.mode
     }
 
     /// How many different values the request held.
@@ -44,6 +44,11 @@ impl Surrogates {
     pub(crate) fn value(&self, class: PhiClass, number: u32) -> Option<&str> {
         let at = *self.0.numbered.get(&(class, number))?;
         Some(self.0.values[at].1.expose())
+    }
+
+    /// The same, if it may be put back into the answer.
+    pub(crate) fn restored(&self, class: PhiClass, number: u32) -> Option<&str> {
+        self.value(class, number).filter(|_| self.0.protection.restored.contains(class))
     }
 
     /// The stand-ins that this request issued.
@@ -70,7 +75,7 @@ impl fmt::Debug for Surrogates {
 
 /// Gives out placeholders, numbered by class in the order of asking.
 pub(crate) struct Issuer {
-    mode: ProtectionMode,
+    protection: Protection,
     /// What the caller typed: never issued, so that it never becomes somebody's value.
     taken: HashSet<(PhiClass, u32)>,
     last: HashMap<PhiClass, u32>,
@@ -79,12 +84,17 @@ pub(crate) struct Issuer {
 }
 
 impl Issuer {
-    pub(crate) fn new(mode: ProtectionMode, taken: HashSet<(PhiClass, u32)>) -> Self {
-        Self { mode, taken, last: HashMap::new(), known: HashMap::new(), values: Vec::new() }
+    pub(crate) fn new(protection: Protection, taken: HashSet<(PhiClass, u32)>) -> Self {
+        Self { protection, taken, last: HashMap::new(), known: HashMap::new(), values: Vec::new() }
     }
 
     pub(crate) fn mode(&self) -> ProtectionMode {
-        self.mode
+        self.protection.mode
+    }
+
+    /// Whether values of this class go to the model as they are.
+    pub(crate) fn passes(&self, class: PhiClass) -> bool {
+        self.protection.mode == ProtectionMode::Identified && self.protection.identified.contains(class)
     }
 
     /// The number of a value: the same for the same value, a new one otherwise.
@@ -104,13 +114,21 @@ impl Issuer {
     }
 
     pub(crate) fn finish(self, matcher: Matcher, own: Own, stand_ins: StandIns) -> Surrogates {
-        let numbered = match self.mode {
-            ProtectionMode::Tokenize | ProtectionMode::Surrogate => {
-                self.known.iter().map(|((class, _), (at, n))| ((*class, *n), *at)).collect()
+        let numbered = match self.protection.mode {
+            ProtectionMode::Identified | ProtectionMode::Tokenize | ProtectionMode::Surrogate => {
+                let issued = self.known.iter().filter(|((class, _), _)| !self.passes(*class));
+                issued.map(|((class, _), (at, n))| ((*class, *n), *at)).collect()
             }
-            _ => HashMap::new(),
+            ProtectionMode::Redact | ProtectionMode::Block => HashMap::new(),
         };
-        Surrogates(Arc::new(Table { mode: self.mode, values: self.values, numbered, matcher, own, stand_ins }))
+        Surrogates(Arc::new(Table {
+            protection: self.protection,
+            values: self.values,
+            numbered,
+            matcher,
+            own,
+            stand_ins,
+        }))
     }
 }
 
@@ -224,7 +242,7 @@ mod tests {
 
     #[test]
     fn numbers_that_the_caller_typed_are_skipped() {
-        let mut issuer = Issuer::new(ProtectionMode::Tokenize, HashSet::from([(Name, 1), (Name, 3)]));
+        let mut issuer = Issuer::new(ProtectionMode::Tokenize.into(), HashSet::from([(Name, 1), (Name, 3)]));
         assert_eq!(issuer.number(Name, "Ann"), 2);
         assert_eq!(issuer.number(Name, "Bob"), 4);
         assert_eq!(issuer.number(Name, "ANN"), 2);

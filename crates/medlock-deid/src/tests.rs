@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod classes;
 mod round_trip;
 mod splits;
 mod stand_ins;

@@ -19,9 +19,9 @@ pub use id::{
     ApprovalId, BadId, CeremonyId, EmergencyId, HolderId, KeyId, ModelName, PasskeyId, RequestId, RoleName, SessionId,
     UserId, Username,
 };
-pub use mode::ProtectionMode;
+pub use mode::{Protection, ProtectionMode};
 pub use network::{BadNetwork, Network};
 pub use patient::{BadPatient, PatientRef};
-pub use phi::{ClassCounts, Finding, PhiClass, Span};
+pub use phi::{ClassCounts, Finding, PhiClass, PhiClasses, Span};
 pub use purpose::Purpose;
 pub use text::{ModelText, PhiText};

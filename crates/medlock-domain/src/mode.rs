@@ -1,3 +1,4 @@
+use crate::PhiClasses;
 use std::fmt;
 use std::str::FromStr;
 
@@ -15,6 +16,24 @@ pub enum ProtectionMode {
     Redact,
     /// A request with identifiers is refused.
     Block,
+}
+
+/// How a request is protected: the mode, and the classes that it needs no more of (the minimum necessary, 45 CFR 164.502(b)).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Protection {
+    /// What happens to identifiers.
+    pub mode: ProtectionMode,
+    /// The classes that pass as they are in `identified` mode; the others become placeholders.
+    pub identified: PhiClasses,
+    /// The classes that may be put back into the answer; the others stay placeholders.
+    pub restored: PhiClasses,
+}
+
+impl From<ProtectionMode> for Protection {
+    /// Of every class.
+    fn from(mode: ProtectionMode) -> Self {
+        Self { mode, identified: PhiClasses::ALL, restored: PhiClasses::ALL }
+    }
 }
 
 impl ProtectionMode {

@@ -83,6 +83,39 @@ impl fmt::Display for PhiClass {
     }
 }
 
+/// A set of classes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct PhiClasses(u32);
+
+impl PhiClasses {
+    /// Each of them.
+    pub const ALL: Self = Self((1 << PhiClass::ALL.len()) - 1);
+
+    /// Whether it is one of them.
+    pub fn contains(self, class: PhiClass) -> bool {
+        self.0 & (1 << class as u32) != 0
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+}
+
+impl FromIterator<PhiClass> for PhiClasses {
+    fn from_iter<I: IntoIterator<Item = PhiClass>>(classes: I) -> Self {
+        Self(classes.into_iter().fold(0, |all, class| all | 1 << class as u32))
+    }
+}
+
+impl fmt::Display for PhiClasses {
+    /// `DATE,NAME`; empty when there is none.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let labels: Vec<&str> = PhiClass::ALL.into_iter().filter(|c| self.contains(*c)).map(PhiClass::label).collect();
+        f.write_str(&labels.join(","))
+    }
+}
+
 /// A half-open range of byte offsets, on character boundaries of the text it belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Span {

@@ -318,20 +318,21 @@ impl Inspection {
 }
 
 async fn protect(detector: &'static Detector, chat: Chat<PhiText>, permit: &Permit) -> Result<Guarded, Refusal> {
-    let mode = permit.mode();
+    let protection = permit.protection();
     let texts = chat.texts();
     let large = texts.iter().map(|t| t.text.expose().len()).sum::<usize>() > LARGE;
     let work = move || {
         let positions: Vec<Position> = texts.iter().map(|placed| placed.position).collect();
         let inputs =
             texts.into_iter().map(|placed| medlock_deid::Input { cue: placed.key, text: placed.text }).collect();
-        let protected = protect_all(detector, mode, inputs, &mut medlock_keys::random::fill).map_err(|e| match e {
-            NotProtected::Blocked(counts) => Refusal::new(
-                RefusalCode::PhiBlockedInput,
-                format!("the request holds identifiers, which policy blocks: {counts}"),
-            ),
-            NotProtected::Unsearched(_) => unsearched(),
-        })?;
+        let protected =
+            protect_all(detector, protection, inputs, &mut medlock_keys::random::fill).map_err(|e| match e {
+                NotProtected::Blocked(counts) => Refusal::new(
+                    RefusalCode::PhiBlockedInput,
+                    format!("the request holds identifiers, which policy blocks: {counts}"),
+                ),
+                NotProtected::Unsearched(_) => unsearched(),
+            })?;
         let lost = || Refusal::new(RefusalCode::Internal, "protection lost a text; nothing was passed on");
         if protected.searched.len() != positions.len() {
             return Err(lost());

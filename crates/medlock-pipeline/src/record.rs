@@ -9,7 +9,7 @@ use crate::patients::Patients;
 use medlock_audit::{Entry, Holder, HolderRole, Kind, Log, Outcome, Receipt, Unavailable};
 use medlock_auth::{Asked, Permit};
 use medlock_deid::ProtectedText;
-use medlock_domain::{Actor, ClassCounts, HolderId, RequestId};
+use medlock_domain::{Actor, ClassCounts, HolderId, PhiClasses, Protection, RequestId};
 use medlock_keys::digest::Digest;
 use zeroize::Zeroizing;
 
@@ -111,6 +111,13 @@ impl Recorder {
             .int("found", i64::from(report.counts.total()))
             .word("found_classes", &report.counts.to_string())
             .content(as_json(safe, &self.patients).to_string());
+        let Protection { identified, restored, .. } = permit.protection();
+        if identified != PhiClasses::ALL {
+            entry = entry.word("identified_classes", &identified.to_string());
+        }
+        if permit.may_restore() && restored != PhiClasses::ALL {
+            entry = entry.word("restored_classes", &restored.to_string());
+        }
         entry = self.patients.note(entry);
         if let Some(emergency) = permit.emergency() {
             entry = entry.word("emergency", emergency.as_str());

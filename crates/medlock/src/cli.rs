@@ -11,7 +11,7 @@ pub(crate) use audit::{
     Audit, AuditExport, AuditHold, AuditIndex, AuditReview, AuditSearch, AuditShow, Paper, PaperFormat, Scope, Why,
 };
 pub(crate) use emergency::BreakGlass;
-pub(crate) use policy::{Explain as PolicyQuestion, Policy};
+pub(crate) use policy::{CLASS, Explain as PolicyQuestion, Policy};
 
 pub(crate) use deid::{Certify, Deid, DeidFiles, DeidVerb, Eval, Explain, Per, Required};
 

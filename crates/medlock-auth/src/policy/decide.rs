@@ -6,7 +6,7 @@ use crate::permit::{AdminAction, Relation};
 use cedar_policy::{
     Context, Decision, Entities, Entity, EntityId, EntityTypeName, EntityUid, Request, RestrictedExpression,
 };
-use medlock_domain::{ModelName, NetworkSource, ProtectionMode, Purpose, RoleName};
+use medlock_domain::{ModelName, NetworkSource, PhiClass, ProtectionMode, Purpose, RoleName};
 use std::collections::HashMap;
 use std::str::FromStr;
 use std::sync::LazyLock;
@@ -118,6 +118,11 @@ impl<'a> Case<'a> {
         Some(Self { loaded, who, principal, resource, entities })
     }
 
+    /// Whether a policy speaks of classes of identifiers.
+    pub(crate) fn sees_class(&self) -> bool {
+        self.loaded.sees_class
+    }
+
     /// May they, with the factors that they have shown?
     pub(crate) fn ask(&self, action: Action, purpose: Option<Purpose>) -> Verdict {
         self.ask_with(action, purpose, self.who.mfa)
@@ -125,7 +130,16 @@ impl<'a> Case<'a> {
 
     /// May they, if they had (or had not) shown a second factor?
     pub(crate) fn ask_with(&self, action: Action, purpose: Option<Purpose>, mfa: bool) -> Verdict {
-        let Some(request) = self.request(action, purpose, mfa) else { return Verdict::default() };
+        self.ask_all(action, purpose, mfa, None)
+    }
+
+    /// May they, with identifiers of this class?
+    pub(crate) fn ask_of(&self, action: Action, purpose: Purpose, class: PhiClass) -> Verdict {
+        self.ask_all(action, Some(purpose), self.who.mfa, Some(class))
+    }
+
+    fn ask_all(&self, action: Action, purpose: Option<Purpose>, mfa: bool, class: Option<PhiClass>) -> Verdict {
+        let Some(request) = self.request(action, purpose, mfa, class) else { return Verdict::default() };
         let response = self.loaded.authorizer.is_authorized(&request, &self.loaded.set, &self.entities);
         let diagnostics = response.diagnostics();
         // Cedar leaves a policy out that it cannot evaluate. Were that a forbid, it would permit.
@@ -145,7 +159,7 @@ impl<'a> Case<'a> {
         verdict
     }
 
-    fn request(&self, action: Action, purpose: Option<Purpose>, mfa: bool) -> Option<Request> {
+    fn request(&self, action: Action, purpose: Option<Purpose>, mfa: bool, class: Option<PhiClass>) -> Option<Request> {
         let network = RestrictedExpression::new_ip(self.who.from.0.to_canonical().to_string());
         let mut pairs = vec![
             ("mfa".to_string(), RestrictedExpression::new_bool(mfa)),
@@ -158,6 +172,8 @@ impl<'a> Case<'a> {
             pairs.push(("emergency".to_string(), RestrictedExpression::new_bool(self.who.emergency)));
             let relation = RestrictedExpression::new_string(self.who.relation.as_str().into());
             pairs.push(("relation".to_string(), relation));
+            let class = class.map(|class| RestrictedExpression::new_string(class.label().into()));
+            pairs.extend(class.map(|class| ("class".to_string(), class)));
         } else {
             pairs.push(("fresh".to_string(), RestrictedExpression::new_bool(mfa && self.who.fresh)));
             pairs.push(("approved".to_string(), RestrictedExpression::new_bool(self.who.approved)));

@@ -28,6 +28,8 @@ pub(crate) struct Loaded {
     pub(crate) roles: BTreeSet<RoleName>,
     /// Whether a policy speaks of where a request comes from.
     pub(crate) sees_network: bool,
+    /// Whether one speaks of classes of identifiers.
+    pub(crate) sees_class: bool,
     /// Whether one speaks of the time.
     pub(crate) sees_time: bool,
     /// The networks that they speak of, each by its first and last address.
@@ -66,6 +68,7 @@ impl Loaded {
         let understood: Vec<_> = set.policies().map(Policy::to_json).collect();
         let sees =
             |word: &str| understood.iter().any(|p| p.as_ref().map_or(true, |json| json.to_string().contains(word)));
+        let sees_class = sees("\"class\"");
         let (sees_network, sees_time) = (sees("\"network\""), sees("\"hour\"") || sees("\"weekday\""));
         let mut networks = BTreeSet::new();
         understood.iter().flatten().for_each(|json| addresses(json, &mut networks));
@@ -80,6 +83,7 @@ impl Loaded {
             version: None,
             roles,
             sees_network,
+            sees_class,
             sees_time,
             networks,
             decisions,

@@ -10,6 +10,7 @@ pub(crate) use decide::{Action, Case, Verdict, Who};
 pub(crate) use load::Loaded;
 pub use request::Asked;
 pub(crate) use request::{Decided, decide};
+pub use trial::in_words as given_in_words;
 pub use trial::{Answer, BadQuestion, Question, Trial};
 pub use when::{When, Zone};
 

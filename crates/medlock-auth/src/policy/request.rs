@@ -2,7 +2,7 @@
 
 use super::{Action, Case, Loaded, Verdict, When, Who};
 use crate::permit::{Ask, ChatAction, Denied, DenyCode, Relation};
-use medlock_domain::{ModelName, NetworkSource, ProtectionMode, Purpose, RoleName};
+use medlock_domain::{ModelName, NetworkSource, PhiClass, PhiClasses, Protection, ProtectionMode, Purpose, RoleName};
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{PoisonError, RwLock};
@@ -11,7 +11,7 @@ use std::sync::{PoisonError, RwLock};
 #[derive(Debug, Clone)]
 pub(crate) struct Decided {
     pub(crate) purpose: Purpose,
-    pub(crate) mode: ProtectionMode,
+    pub(crate) protection: Protection,
     /// Whether, and into which tools' arguments.
     pub(crate) restore: Verdict,
     /// The `@id` of each that decided, sorted.
@@ -81,16 +81,31 @@ fn evaluate(loaded: &Loaded, who: &Who<'_>, ask: &Ask) -> Result<Decided, Denied
         };
         Denied { code, policies }
     })?;
+    let identified = match mode {
+        ProtectionMode::Identified => classes(&case, Action::Chat(mode), purpose),
+        _ => PhiClasses::ALL,
+    };
     // Only placeholders and stand-ins can be turned back.
     let restore = match mode {
         ProtectionMode::Tokenize | ProtectionMode::Surrogate => case.ask(Action::Restore, Some(purpose)),
+        ProtectionMode::Identified if identified != PhiClasses::ALL => case.ask(Action::Restore, Some(purpose)),
         _ => Verdict::default(),
     };
     let restore = if restore.allowed { restore } else { Verdict::default() };
+    let restored = if restore.allowed { classes(&case, Action::Restore, purpose) } else { PhiClasses::ALL };
+    let protection = Protection { mode, identified, restored };
     let mut policies = [chat.policies, restore.policies.clone()].concat();
     policies.sort();
     policies.dedup();
-    Ok(Decided { purpose, mode, restore, policies })
+    Ok(Decided { purpose, protection, restore, policies })
+}
+
+/// The classes of identifiers for which this is permitted.
+fn classes(case: &Case<'_>, action: Action, purpose: Purpose) -> PhiClasses {
+    if !case.sees_class() {
+        return PhiClasses::ALL;
+    }
+    PhiClass::ALL.into_iter().filter(|class| case.ask_of(action, purpose, *class).allowed).collect()
 }
 
 /// All that policies see of a request to a model: its record has it, so that others can be asked about it later.
@@ -248,7 +263,12 @@ fn acceptable(ask: &Ask) -> impl Iterator<Item = ProtectionMode> {
 
 /// The first mode that is permitted, with the policies that did; else those that forbade.
 fn mode(case: &Case<'_>, ask: &Ask, purpose: Purpose, prefers: bool) -> Result<(ProtectionMode, Verdict), Vec<String>> {
-    let ask_for = |m: ProtectionMode| (m, case.ask(Action::Chat(m), Some(purpose)));
+    let ask_for = |m: ProtectionMode| {
+        let mut verdict = case.ask(Action::Chat(m), Some(purpose));
+        // Of no class, it is no `identified`.
+        verdict.allowed &= m != ProtectionMode::Identified || !classes(case, Action::Chat(m), purpose).is_empty();
+        (m, verdict)
+    };
     if prefers && ask.at_least.is_none() {
         let preferred = ProtectionMode::ALL.into_iter().map(ask_for).find(|(_, v)| v.allowed && v.preferred);
         if let Some(found) = preferred {

@@ -4,7 +4,7 @@
 use super::{Action, Asked, Case, Decided, Loaded, PolicySource, Verdict, When, Who};
 use crate::error::AuthError;
 use crate::permit::{AdminAction, Relation};
-use medlock_domain::{ModelName, NetworkSource, ProtectionMode, Purpose, RoleName};
+use medlock_domain::{ModelName, NetworkSource, PhiClass, PhiClasses, Protection, ProtectionMode, Purpose, RoleName};
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -28,6 +28,8 @@ pub struct Question {
     pub from: NetworkSource,
     /// When.
     pub when: When,
+    /// Of what class are the identifiers that are to pass, or to be put back; `None`: is there anything that may.
+    pub class: Option<PhiClass>,
     /// What they would do, in the word that policies use.
     pub action: String,
     /// What for, of what uses a model.
@@ -51,6 +53,7 @@ impl Default for Question {
             approved: true,
             from: NetworkSource(IpAddr::V4(Ipv4Addr::LOCALHOST)),
             when: When::SOME,
+            class: None,
             action: String::new(),
             purpose: None,
             local: true,
@@ -81,6 +84,13 @@ pub enum BadQuestion {
     /// What uses no model has none.
     #[error("this uses no model, and has no purpose")]
     Purpose,
+}
+
+/// What was given to a request: `tokenize for treatment, restored (NAME,DATE)`.
+pub fn in_words(mode: &str, purpose: &str, identified: Option<String>, restored: Option<Option<String>>) -> String {
+    let of = |classes: Option<String>| classes.map(|classes| format!(" ({classes})")).unwrap_or_default();
+    let restored = restored.map(|classes| format!(", restored{}", of(classes))).unwrap_or_default();
+    format!("{mode}{} for {purpose}{restored}", of(identified))
 }
 
 impl Trial {
@@ -131,8 +141,9 @@ impl Trial {
     /// would have come back; or why nothing.
     pub fn again(&self, asked: &Asked) -> String {
         match asked.decide(&self.0) {
-            Ok(Decided { purpose, mode, restore, .. }) => {
-                format!("{mode} for {purpose}{}", if restore.allowed { ", restored" } else { "" })
+            Ok(Decided { purpose, protection: Protection { mode, identified, restored }, restore, .. }) => {
+                let some = |classes: PhiClasses| (classes != PhiClasses::ALL).then(|| classes.to_string());
+                in_words(mode.as_str(), purpose.as_str(), some(identified), restore.allowed.then(|| some(restored)))
             }
             Err(denied) => denied.code.as_str().to_owned(),
         }
@@ -155,7 +166,11 @@ impl Trial {
         let Ok(model) = "trial".parse::<ModelName>() else { return Verdict::default() };
         let about = matches!(action, Action::ModelsList) || uses_a_model(action);
         let case = Case::new(&self.0, &who, about.then_some((&model, *local)));
-        case.map_or_else(Verdict::default, |case| case.ask(action, *purpose))
+        let ask = |case: Case<'_>| match (question.class, purpose) {
+            (Some(class), Some(purpose)) => case.ask_of(action, *purpose, class),
+            _ => case.ask(action, *purpose),
+        };
+        case.map_or_else(Verdict::default, ask)
     }
 
     /// What these and others say to every question there is about a role of either: the questions that they answer
@@ -177,7 +192,8 @@ impl Trial {
                         if mfa && !(fresh && approved) && uses_a_model(action) {
                             continue; // nothing of that is known there
                         }
-                        for (state, question) in states(action, &question) {
+                        let by_class = self.0.sees_class || others.0.sees_class;
+                        for (state, question) in states(action, &question, by_class) {
                             let [now, then] = [self, others].map(|trial| trial.verdict(action, &question).allowed);
                             if now != then {
                                 differ.push((format!("{role}, {kind}{setting}: {}{state}", action.as_str()), then));
@@ -203,20 +219,21 @@ impl Trial {
     }
 }
 
-/// What can be so of a request to a model, in words. Apart from the place and the time it is asked everything; there only
-/// the plain case, or nobody would wait for it.
-fn states(action: Action, asked: &Question) -> Vec<(String, Question)> {
+/// What can be so of a request to a model, in words. It is asked everything; but from other places, at other hours and of
+/// each class only the plain case, or nobody would wait for it.
+fn states(action: Action, asked: &Question, by_class: bool) -> Vec<(String, Question)> {
     if !uses_a_model(action) {
         return vec![(String::new(), asked.clone())];
     }
-    let plain = Question { roles: asked.roles.clone(), ..Question::default() };
-    let elsewhere = asked.from != plain.from || asked.when != plain.when;
+    let usual = Question { roles: asked.roles.clone(), ..Question::default() };
+    let elsewhere = asked.from != usual.from || asked.when != usual.when;
     let mut states = Vec::new();
     for purpose in Purpose::ALL {
         for (place, local) in [("", true), (", elsewhere", false)] {
             for (state, emergency) in [("", false), (", in a declared emergency", true)] {
                 for relation in Relation::ALL {
-                    if elsewhere && (!local || emergency || relation != Relation::Unasked) {
+                    let plain = local && !emergency && relation == Relation::Unasked;
+                    if elsewhere && !plain {
                         continue;
                     }
                     let whose = match relation {
@@ -224,7 +241,17 @@ fn states(action: Action, asked: &Question) -> Vec<(String, Question)> {
                         relation => format!(", of a patient {}", relation.as_str()),
                     };
                     let question = Question { purpose: Some(purpose), local, emergency, relation, ..asked.clone() };
-                    states.push((format!(" for {purpose}{place}{state}{whose}"), question));
+                    let what = format!(" for {purpose}{place}{state}{whose}");
+                    let apart = matches!(action, Action::Restore | Action::Chat(ProtectionMode::Identified));
+                    if by_class && apart && plain && !elsewhere {
+                        for class in PhiClass::ALL {
+                            states.push((
+                                format!("{what}, of {class}"),
+                                Question { class: Some(class), ..question.clone() },
+                            ));
+                        }
+                    }
+                    states.push((what, question));
                 }
             }
         }

@@ -25,7 +25,7 @@ fn overlapping_findings_become_one_and_adjacent_ones_stay() {
         finding(0, 4, Mrn),
     ]);
     assert_eq!(merged, [finding(0, 4, Mrn), finding(4, 20, Name), finding(20, 24, Phone)]);
-    let mut issuer = Issuer::new(ProtectionMode::Tokenize, HashSet::new());
+    let mut issuer = Issuer::new(ProtectionMode::Tokenize.into(), HashSet::new());
     let got = replace("0123456789abcdefghijklmnop", &merged, &HashMap::new(), &mut issuer, &mut Own::default());
     assert_eq!(got, "[MRN-1][NAME-1][PHONE-1]op");
 }

@@ -1,5 +1,6 @@
 //! Chat requests that are answered in one piece, and those that are refused.
 
+use medlock_auth::{AdminAction, LocalOperator, PolicySource, PolicyText};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use testkit::{MODEL, Say, Server};
@@ -199,4 +200,43 @@ async fn models_are_those_of_the_credential() {
     assert_eq!(server.get(&format!("/v1/models/{MODEL}"), &key).await.json()["id"], MODEL);
     let other = server.get("/v1/models/other", &key).await;
     assert_eq!((other.status.as_u16(), other.code().as_str()), (404, "model_not_found"));
+}
+
+#[tokio::test]
+async fn classes_that_a_purpose_does_not_need_stay_placeholders() {
+    let server = Server::start().await;
+    let mut texts = PolicySource::Shipped.texts().await.unwrap();
+    let text = r#"@id("operations-need-no-numbers") forbid (principal, action, resource)
+                  when { context has class && context.purpose == "operations" && ["SSN", "MRN"].contains(context.class) };
+                  @id("raw-names-only") forbid (principal, action == Medlock::Action::"chat:identified", resource)
+                  when { context has class && context.class != "NAME" };"#;
+    let actions = text.replacen(
+        "action, resource)",
+        "action in [Medlock::Action::\"chat\", Medlock::Action::\"restore\"], resource)",
+        1,
+    );
+    texts.push(PolicyText { name: "least.cedar".into(), text: actions });
+    let by = LocalOperator::new().permit(AdminAction::PolicyReload);
+    server.auth().reload_policy_from(&by, PolicySource::Texts(texts), 1).await.unwrap();
+
+    let token = server.session("clinician").await;
+    let note = "Patient John Smith, MRN 48213377, was seen for a cough.";
+    let for_purpose = async |purpose: &str, mode: &str| {
+        let headers = [("x-medlock-purpose", purpose), ("x-medlock-protection", mode)];
+        let answer =
+            server.request("POST", "/v1/chat/completions", &token, &headers, ask(note).to_string().into()).await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        answer.json()["choices"][0]["message"]["content"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(for_purpose("treatment", "tokenize").await, note);
+    assert_eq!(for_purpose("operations", "tokenize").await, note.replace("48213377", "[MRN-1]"));
+    let record = server.records("permit").pop().unwrap();
+    let classes = record.facts.word("restored_classes").unwrap();
+    assert!(classes.contains("NAME") && !classes.contains("MRN") && !classes.contains("SSN"), "{classes}");
+
+    // Raw, but for what is not a name; and that comes back, since for treatment it may.
+    assert_eq!(for_purpose("treatment", "identified").await, note);
+    let given = server.script().last_given().iter().map(|g| g.text.clone()).collect::<String>();
+    assert!(given.contains("John Smith") && given.contains("[MRN-1]") && !given.contains("48213377"), "{given}");
+    assert_eq!(server.records("permit").pop().unwrap().facts.word("identified_classes"), Some("NAME"));
 }

@@ -2,9 +2,11 @@
 
 use clap::{Args, Subcommand, ValueHint};
 use medlock_auth::{Relation, When};
-use medlock_domain::{Purpose, RoleName};
+use medlock_domain::{PhiClass, Purpose, RoleName};
 use std::net::IpAddr;
 use std::path::PathBuf;
+
+pub(crate) const CLASS: &str = "a class of identifiers, such as NAME, DATE, SSN";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Policy {
@@ -113,6 +115,9 @@ pub(crate) struct Explain {
     /// When, such as monday-14
     #[arg(long, value_name = "HOUR", default_value_t = When::SOME)]
     pub(crate) at: When,
+    /// Of this class of identifiers, such as SSN
+    #[arg(long, value_name = "CLASS", value_parser = |text: &str| PhiClass::from_label(text).ok_or(CLASS))]
+    pub(crate) class: Option<PhiClass>,
     /// The policies [default: those that are configured]
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) dir: Option<PathBuf>,

@@ -2,14 +2,14 @@
 
 use super::{Context, policy_replay};
 use crate::admin::Office;
-use crate::cli::{Policy, PolicyQuestion};
+use crate::cli::{CLASS, Policy, PolicyQuestion};
 use crate::config;
 use crate::failure::{Doing, Failure};
 use crate::policy_note;
 use crate::terminal::Terminal;
 use medlock_audit::LogName;
 use medlock_auth::{Answer, AuthError, POLICY_NOTE, PolicySource, PolicyText, Question, Relation, Trial, When};
-use medlock_domain::{NetworkSource, Purpose, RoleName};
+use medlock_domain::{NetworkSource, PhiClass, Purpose, RoleName};
 use medlock_keys::file::{read_private, write_private};
 use medlock_keys::sign::SigningKey;
 use serde::Deserialize;
@@ -165,6 +165,7 @@ async fn explain(asked: PolicyQuestion, context: &Context) -> Result<(), Failure
         relation,
         from,
         at,
+        class,
         dir,
     } = asked;
     let trial = trial(&source(dir.as_deref(), context)?).await?;
@@ -179,6 +180,7 @@ async fn explain(asked: PolicyQuestion, context: &Context) -> Result<(), Failure
         approved,
         from,
         when: at,
+        class,
         action,
         purpose,
         local,
@@ -234,6 +236,7 @@ struct Case {
     emergency: bool,
     from: Option<IpAddr>,
     at: Option<String>,
+    class: Option<String>,
     relation: Option<String>,
 }
 
@@ -259,6 +262,10 @@ impl Case {
                 .as_deref()
                 .map_or(Ok(When::SOME), str::parse)
                 .map_err(|e: &str| Failure::error(format!("{}: at is {e}", self.name)))?,
+            class: match self.class.as_deref().map(PhiClass::from_label) {
+                Some(None) => return Err(Failure::error(format!("{}: class is {CLASS}", self.name))),
+                known => known.flatten(),
+            },
             action: self.action.clone(),
             purpose: self.purpose.as_deref().map(str::parse::<Purpose>).transpose().map_err(bad)?,
             local: !self.elsewhere,

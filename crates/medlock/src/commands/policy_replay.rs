@@ -5,7 +5,7 @@ use super::Context;
 use super::audit_search::time;
 use crate::admin::Office;
 use crate::failure::Failure;
-use medlock_auth::{Asked, Trial};
+use medlock_auth::{Asked, Trial, given_in_words};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
@@ -81,9 +81,10 @@ fn told(entry: &Map<String, Value>) -> Told {
     let fact = |name: &str| entry["facts"].get(name).and_then(Value::as_str);
     let was = match (entry["kind"].as_str(), fact("code")) {
         (Some("permit"), _) => {
-            let restored = if fact("restores") == Some("1") { ", restored" } else { "" };
             let (mode, purpose) = (fact("mode").unwrap_or_default(), fact("purpose").unwrap_or_default());
-            format!("{mode} for {purpose}{restored}")
+            let classes = |name| fact(name).map(str::to_owned);
+            let restored = (fact("restores") == Some("1")).then(|| classes("restored_classes"));
+            given_in_words(mode, purpose, classes("identified_classes"), restored)
         }
         // Administrative verbs are refused with the word for what was done, and no code of a request.
         (Some("denied"), Some(code)) if BY_POLICY.contains(&code) && fact("route").is_none() => code.to_owned(),

@@ -57,6 +57,17 @@ fn policies_are_checked_compared_explained_and_tested() {
     fs::write(&cases, at("monday-25", "deny")).unwrap();
     let wrong = medlock(data, "", &["policy", "test", cases.to_str().unwrap(), "--dir", dir]).code(2);
     assert!(wrong.err.contains("monday-14"), "{}", wrong.err);
+    let least = "@id(\"least\") forbid (principal, action == Medlock::Action::\"restore\", resource)
+                 when { context has class && context.class == \"SSN\" };";
+    fs::write(own.join("only.cedar"), least).unwrap();
+    let diff = medlock(data, "", &["policy", "diff", dir]).code(1).out;
+    assert!(diff.contains("- clinician, person: restore for treatment, of SSN\n") && !diff.contains("MRN"), "{diff}");
+    let of = |class: &str| {
+        let ask = ["policy", "explain", "--role", "clinician", "--action", "restore", "--purpose", "treatment"];
+        medlock(data, "", &[&ask[..], &["--dir", dir, "--class", class]].concat())
+    };
+    assert!(of("SSN").code(0).out.contains("denied (least)") && of("NAME").code(0).out.contains("permitted"));
+    assert!(of("ssn").code(2).err.contains("a class of identifiers"));
     fs::remove_file(own.join("only.cedar")).unwrap();
     let changed = text.replace("\"treatment\", \"operations\", \"patient-request\"", "\"treatment\", \"payment\"");
     fs::write(&file, changed).unwrap();
