@@ -123,6 +123,12 @@ if command -v chromium >/dev/null && command -v certutil >/dev/null && [ -d test
 else
     echo "--  Chromium: left out, chromium, certutil (libnss3-tools) or npm is not here"
 fi
+if [ -d tests/clients/node_modules/@medplum/fhir-router ]; then
+    done=$(node tests/clients/fhir.mjs "$medlock" "$dir/fhir" "$PWD/.cache/models" 2>"$dir/fhir.log") || { cat "$dir/fhir.log" >&2; exit 1; }
+    ok "a FHIR server says who treats whom: $done"
+else
+    echo "--  FHIR server: left out, npm is not here"
+fi
 .cache/venv/bin/python tests/clients/kill9.py "$medlock" "$dir/kill9"
 ok "kill -9 under load"
 

@@ -112,7 +112,7 @@ if [ ! -x .cache/venv/bin/python ] || ! .cache/venv/bin/python -c 'import aiosmt
     python3 -m venv .cache/venv # makes what is missing of one that was interrupted
     .cache/venv/bin/python -m pip install --quiet --disable-pip-version-check -r tests/clients/requirements.txt
 fi
-if command -v npm >/dev/null && [ ! -d tests/clients/node_modules/openai -o ! -d tests/clients/node_modules/oidc-provider ]; then
+if command -v npm >/dev/null && [ ! -d tests/clients/node_modules/openai -o ! -d tests/clients/node_modules/oidc-provider -o ! -d tests/clients/node_modules/@medplum/fhir-router ]; then
     say "fetching the openai package for Node, and what drives a browser"
     (cd tests/clients && npm install --no-audit --no-fund --loglevel=error >/dev/null)
 fi

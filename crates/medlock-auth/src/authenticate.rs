@@ -6,7 +6,7 @@ use crate::error::{AuthError, AuthFailure};
 use crate::principal::{Principal, PrincipalParts};
 use crate::service::Auth;
 use crate::sessions::Live;
-use medlock_domain::{Actor, Binding, NetworkSource, Purpose, Timestamp};
+use medlock_domain::{Actor, Binding, NetworkSource, PatientRef, Purpose, Timestamp};
 use medlock_keys::digest::{Digest, ct_eq};
 use medlock_keys::password::Secret;
 use medlock_store::{ApiKeyRow, StoreError, UserRow};
@@ -48,7 +48,7 @@ impl Auth {
             return Err(AuthFailure::Unknown);
         }
         let ends = row.expires;
-        self.machine(row, ends, from, seen).await
+        self.machine(row, ends, from, seen, None).await
     }
 
     /// An access token of the identity provider's, for us: its subject must be somebody's program here (RFC 9068).
@@ -64,7 +64,11 @@ impl Auth {
         let subject = claims.text("sub").ok_or(AuthFailure::WrongToken)?.to_owned();
         let row = self.0.store.key_bound_to(&Binding::Subject(subject)).await.map_err(unavailable)?;
         let ends = Timestamp(claims.seconds("exp").unwrap_or(0).saturating_mul(1000));
-        self.machine(row.ok_or(AuthFailure::Unknown)?, ends, from, seen).await
+        // The patient in whose context it was launched (SMART App Launch): for nobody else.
+        let claim = provider.settings.patient_claim.as_deref().filter(|claim| claims.has(claim));
+        let patient =
+            claim.map(|claim| claims.text(claim).and_then(|text| text.parse().ok()).ok_or(AuthFailure::WrongToken));
+        self.machine(row.ok_or(AuthFailure::Unknown)?, ends, from, seen, patient.transpose()?).await
     }
 
     /// A client certificate: by its fingerprint, or by one of its URIs.
@@ -74,7 +78,7 @@ impl Auth {
             [Binding::Certificate(shown.sha256)].into_iter().chain(shown.uris.iter().cloned().map(Binding::Uri));
         for binding in bindings {
             if let Some(row) = self.0.store.key_bound_to(&binding).await.map_err(unavailable)? {
-                return self.machine(row, shown.expires, from, seen).await;
+                return self.machine(row, shown.expires, from, seen, None).await;
             }
         }
         Err(AuthFailure::Unknown)
@@ -87,6 +91,7 @@ impl Auth {
         ends: Timestamp,
         from: NetworkSource,
         seen: u64,
+        patient: Option<PatientRef>,
     ) -> Result<Principal, AuthFailure> {
         let (id, now) = (row.id, self.now());
         if row.revoked.is_some() {
@@ -114,6 +119,7 @@ impl Auth {
             fresh: false,
             from,
             expires,
+            patient,
             roles_until: None,
             seen,
         })))
@@ -150,6 +156,7 @@ impl Auth {
             fresh: live.mfa.is_some_and(|at| self.now() < at.plus_ms(self.0.limits.fresh_ms)),
             from,
             expires: live.expires(),
+            patient: None,
             roles_until,
             seen,
         }))

@@ -1,6 +1,6 @@
 //! Who somebody turned out to be.
 
-use medlock_domain::{Actor, ModelName, NetworkSource, Purpose, RoleName, Timestamp, UserId, Username};
+use medlock_domain::{Actor, ModelName, NetworkSource, PatientRef, Purpose, RoleName, Timestamp, UserId, Username};
 use std::sync::Arc;
 
 /// Proof of authentication: made by this crate after it has checked a credential. Meant for the
@@ -22,6 +22,8 @@ pub(crate) struct PrincipalParts {
     pub(crate) fresh: bool,
     pub(crate) from: NetworkSource,
     pub(crate) expires: Timestamp,
+    /// The only patient whom the credential is for.
+    pub(crate) patient: Option<PatientRef>,
     /// When the first of the roles ends that are held for a while.
     pub(crate) roles_until: Option<Timestamp>,
     /// How far the table of changes had got before the credential was looked up.
@@ -67,6 +69,11 @@ impl Principal {
     /// Whether it is a person in a session, and not a program.
     pub fn is_person(&self) -> bool {
         matches!(self.0.actor, Actor::Person { .. })
+    }
+
+    /// The only patient whom the credential is for; `None`: for any.
+    pub fn patient(&self) -> Option<&PatientRef> {
+        self.0.patient.as_ref()
     }
 
     /// No permit lasts longer.

@@ -37,6 +37,16 @@ pub(crate) async fn completions(
             return Err(fault.into());
         }
     };
+    let patient = match (patient, caller.principal.patient()) {
+        (declared, None) => declared,
+        (None, Some(only)) => Some(only.clone()),
+        (Some(declared), Some(only)) if declared == *only => Some(declared),
+        (Some(_), Some(_)) => {
+            body::waste(&headers, body).await;
+            let expected = "the patient whom the credential is for, or left out";
+            return Err(HttpFault::BadHeader { name: PATIENT, expected }.into());
+        }
+    };
     let body = body::read(&headers, body, app.limits.body_bytes, app.limits.body_timeout).await?;
     let slot = app.chats.clone().try_acquire_owned().map_err(|_| HttpFault::TooManyRequests)?;
     let left = place.left();

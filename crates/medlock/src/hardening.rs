@@ -1,7 +1,7 @@
 //! What the serving process gives up before it holds anything worth taking.
 #![allow(unsafe_code, reason = "two system calls that std does not offer")]
 
-use crate::config::{KeyRef, Settings};
+use crate::config::{KeyRef, RelationshipSettings, Settings};
 use crate::failure::Failure;
 use crate::sinks;
 use std::io;
@@ -33,7 +33,7 @@ pub(crate) fn apply() -> Result<(), Failure> {
 const RESOLVER: [&str; 5] = ["/etc/hosts", "/etc/resolv.conf", "/etc/nsswitch.conf", "/etc/host.conf", "/etc/gai.conf"];
 
 /// From here on the server reaches its own files only, runs no program and connects to nobody but the identity
-/// provider and the witnesses, receivers and bucket of its log (Landlock, where the kernel has it). Must come before the first thread.
+/// provider, the FHIR server and the witnesses, receivers and bucket of its log (Landlock, where the kernel has it). Must come before the first thread.
 pub(crate) fn confine(settings: &Settings, ports: &[u16]) -> Option<medlock_engine::frame::Enforced> {
     let mut read = vec![settings.tls_cert.as_path()];
     if let KeyRef::File(key) = &settings.tls_key {
@@ -41,12 +41,22 @@ pub(crate) fn confine(settings: &Settings, ports: &[u16]) -> Option<medlock_engi
     }
     read.extend(settings.tls_client_ca.as_deref());
     read.extend(settings.policy.dir.as_deref());
+    read.extend(settings.policy.signers.as_deref());
     if let Some(witnesses) = &settings.witnesses {
         read.extend([witnesses.policy.as_path(), &witnesses.ca]);
     }
     read.extend(sinks::files(&settings.sinks));
     // Its directory: whoever writes it puts another file in its place.
-    read.extend(settings.relationships.as_deref().and_then(Path::parent));
+    match &settings.relationships {
+        Some(RelationshipSettings::File(path)) => read.extend(path.parent()),
+        Some(RelationshipSettings::Fhir(fhir)) => {
+            read.push(&fhir.ca);
+            if let Some(KeyRef::File(token)) = &fhir.token {
+                read.push(token);
+            }
+        }
+        None => {}
+    }
     if !ports.is_empty() {
         read.extend(RESOLVER.map(Path::new));
     }

@@ -25,6 +25,7 @@ pub(crate) fn of(settings: &SsoSettings, origin: &Origin) -> Result<Provider, Fa
         roles: settings.roles.clone(),
         second_factor: settings.second_factor.clone(),
         audience: settings.audience.clone(),
+        patient_claim: settings.patient_claim.clone(),
     };
     Ok(Provider::new(settings, Arc::new(Https(http))))
 }

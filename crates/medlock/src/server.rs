@@ -14,7 +14,7 @@ use medlock_domain::{Actor, Timestamp};
 use medlock_gateway::{Gateway, GatewayConfig, GatewayError, Parts};
 use medlock_model::{EngineConfig, EngineHandle, EngineInfo, Launch, Launcher, PullOptions, Registry, VerifiedModel};
 use medlock_pipeline::admin::Admin;
-use medlock_pipeline::{EngineGenerator, Guard, Relationships};
+use medlock_pipeline::{EngineGenerator, Guard};
 use medlock_review::Index;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -67,15 +67,13 @@ impl Server {
         let engine = start_engine(settings, launcher, model).await?;
         let generator = EngineGenerator::new(settings.model.name.clone(), engine.clone());
         let Installation { log, auth, admin, content_keys, deliveries, clock, .. } = &installation;
-        let kept = |path: &PathBuf| Arc::new(relationships::File::new(path.clone())) as Arc<dyn Relationships>;
-        let relationships = settings.relationships.as_ref().map(kept);
         let guard = Guard::new(
             auth.clone(),
             log.clone(),
             Arc::new(generator),
             detector,
             content_keys.clone(),
-            relationships,
+            relationships::of(settings)?,
             settings.rules,
         );
         let parts = Parts {

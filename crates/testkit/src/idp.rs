@@ -67,6 +67,7 @@ impl Idp {
             roles: vec![(role("clinician"), "physicians".into()), (role("admin"), "it".into())],
             second_factor: vec!["mfa".into()],
             audience: Some(AUDIENCE.into()),
+            patient_claim: Some("patient".into()),
         }
     }
 

@@ -58,6 +58,8 @@ pub struct ProviderSettings {
     pub roles: Vec<(RoleName, String)>,
     /// Who access tokens of programs have to be for; none are taken without it.
     pub audience: Option<String>,
+    /// The claim of access tokens that names the only patient whom they are for.
+    pub patient_claim: Option<String>,
     /// Values of `amr`, or of `acr`, that say that a second factor was shown.
     pub second_factor: Vec<String>,
 }

@@ -2,7 +2,7 @@
 
 use medlock_domain::Clock;
 use serde_json::{Value, json};
-use testkit::{AUDIENCE, Answer, ClientCa, ISSUER, Idp, PASSWORD, Server};
+use testkit::{AUDIENCE, Answer, ClientCa, ISSUER, Idp, MODEL, PASSWORD, Server};
 
 const URI: &str = "spiffe://hospital.example/batch";
 
@@ -144,4 +144,31 @@ async fn a_program_is_known_by_a_token_of_the_identity_provider() {
     assert_eq!(server.get("/admin/v1/whoami", &good).await.status, 401, "over");
     let without = Server::start().await;
     assert_eq!(without.get("/admin/v1/whoami", &good).await.status, 401, "no provider");
+}
+
+#[tokio::test]
+async fn a_token_for_one_patient_is_for_nobody_else() {
+    let idp = Idp::default();
+    let server = Server::builder().sso(&idp).start().await;
+    let now = server.clock().now().seconds();
+    let token = |patient: serde_json::Value| {
+        idp.token(
+            &json!({"iss": ISSUER, "sub": "batch", "aud": AUDIENCE, "iat": now, "exp": now + 300, "patient": patient}),
+        )
+    };
+    assert_eq!(bound(&server, "sub:batch").await.status, 201);
+    let ask = async |patient: serde_json::Value, header: Option<&str>| {
+        let headers: Vec<(&str, &str)> = header.iter().map(|h| ("x-medlock-patient", *h)).collect();
+        let note = "Patient John Smith, MRN 48213377, was seen for a cough.";
+        let body = json!({"model": MODEL, "messages": [{"role": "user", "content": note}]}).to_string();
+        let answer = server.request("POST", "/v1/chat/completions", &token(patient), &headers, body.into()).await;
+        (answer.status.as_u16(), answer.header("x-medlock-patient-agreement").to_owned())
+    };
+    assert_eq!(ask(json!("48213377"), None).await, (200, "same".into()), "it declares them");
+    assert_eq!(ask(json!("48213377"), Some("Patient/48213377")).await, (200, "same".into()));
+    assert_eq!(ask(json!("5550001"), None).await, (200, "other".into()));
+    assert_eq!(ask(json!("48213377"), Some("5550001")).await.0, 400);
+    assert_eq!(ask(json!("---"), None).await.0, 401);
+    assert_eq!(ask(json!(48213377), None).await.0, 401, "what is not understood is refused");
+    assert!(!server.entries().iter().any(|e| e.facts.iter().any(|(_, fact)| fact.to_string().contains("48213377"))));
 }

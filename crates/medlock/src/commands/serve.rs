@@ -9,6 +9,7 @@ use crate::installation::Installation;
 use crate::lock;
 use crate::marks;
 use crate::progress::Bar;
+use crate::relationships;
 use crate::server::{self, Server};
 use crate::signals::Stop;
 use crate::sinks;
@@ -29,6 +30,7 @@ pub(crate) fn run(context: &Context) -> Result<(), Failure> {
     ports.extend(sinks::ports(&settings.sinks));
     ports.extend(marks::port(&settings.marks));
     ports.extend(settings.sso.as_ref().map(|sso| sso.port));
+    ports.extend(relationships::port(&settings));
     sinks::make_directories(&settings.sinks)?;
     match hardening::confine(&settings, &ports) {
         Some(Enforced::Fully) => {}

@@ -10,7 +10,8 @@ mod tests;
 
 pub(crate) use raw::Mistake;
 pub(crate) use settings::{
-    DetectorSettings, KeyRef, MarkSettings, OnnxSettings, S3Settings, Settings, WitnessSettings,
+    DetectorSettings, FhirSettings, KeyRef, MarkSettings, OnnxSettings, RelationshipSettings, S3Settings, Settings,
+    WitnessSettings,
 };
 pub(crate) use sinks::{SinkSettings, To, Trust};
 pub(crate) use sso::SsoSettings;

@@ -7,6 +7,7 @@ use super::sso::{self, SsoSettings};
 use crate::failure::Failure;
 use crate::layout::Layout;
 use crate::policy_note::Signers;
+use crate::relationships::{SEARCH, Search};
 use medlock_auth::{PolicySource, Zone};
 use medlock_deid::{OnLeak, Preset};
 use medlock_domain::{ModelName, RoleName};
@@ -52,11 +53,60 @@ pub(crate) struct Settings {
     pub(crate) review: ReviewRules,
     pub(crate) emergency: EmergencyRules,
     /// Who treats whom.
-    pub(crate) relationships: Option<PathBuf>,
+    pub(crate) relationships: Option<RelationshipSettings>,
     pub(crate) sinks: Vec<SinkSettings>,
     pub(crate) marks: MarkSettings,
     /// Every setting as text, with where it comes from: for `check-config`.
     pub(crate) resolved: Vec<Resolved>,
+}
+
+/// Who keeps account of who treats whom.
+#[derive(Debug, Clone)]
+pub(crate) enum RelationshipSettings {
+    /// A file that another system writes.
+    File(PathBuf),
+    /// A FHIR server.
+    Fhir(FhirSettings),
+}
+
+/// How a FHIR server is asked.
+#[derive(Debug, Clone)]
+pub(crate) struct FhirSettings {
+    pub(crate) url: String,
+    pub(crate) port: u16,
+    pub(crate) ca: PathBuf,
+    pub(crate) token: Option<KeyRef>,
+    pub(crate) search: Search,
+    pub(crate) cache_minutes: u32,
+}
+
+fn relationships(j: &mut Judge, data: &Path) -> Option<RelationshipSettings> {
+    let file = j.maybe_path("patient.relationships", data);
+    let https = |v: &Value| v.as_text().filter(|t| sso::port(t).is_some()).map(str::to_owned);
+    let url = j.take("patient.fhir.url", "the https address of a FHIR server", https);
+    let ca = j.maybe_path("patient.fhir.ca", data);
+    let token = j.take("patient.fhir.token", "\"file:PATH\" or \"env:NAME\"", |v| key_ref(v, data));
+    let search = |v: &Value| v.as_text().and_then(|text| text.parse::<Search>().ok());
+    let search = j.take("patient.fhir.search", SEARCH, search);
+    let cache_minutes = j.number("patient.fhir.cache_minutes", 5, 0..=60) as u32;
+    let Some(url) = url else {
+        if ca.is_some() || token.is_some() || search.is_some() {
+            j.conflict("patient.fhir.url", "set it as well: which server is asked");
+        }
+        return file.map(RelationshipSettings::File);
+    };
+    if file.is_some() {
+        j.conflict(
+            "patient.fhir.url",
+            "relationships come from a file (patient.relationships) or from a FHIR server, not from both",
+        );
+    }
+    let (Some(ca), Some(search)) = (ca, search) else {
+        j.conflict("patient.fhir.url", "set ca and search as well: whom to trust, and what is searched for");
+        return None;
+    };
+    let port = sso::port(&url)?;
+    Some(RelationshipSettings::Fhir(FhirSettings { url, port, ca, token, search, cache_minutes }))
 }
 
 /// Which policies, and whose signatures they need.
@@ -242,7 +292,7 @@ pub(super) fn judge(raw: Raw, base: &Path) -> Result<Settings, Vec<Mistake>> {
             &[("flag", OnOtherPatient::Flag), ("deny", OnOtherPatient::Deny)],
         ),
     };
-    let relationships = j.maybe_path("patient.relationships", &data);
+    let relationships = relationships(&mut j, &data);
     let detector = detector(&mut j, &data);
     let witnesses = witnesses(&mut j, &data);
     let (review, emergency) = (review(&mut j), emergency(&mut j));

@@ -19,6 +19,8 @@ pub(crate) struct SsoSettings {
     pub(crate) second_factor: Vec<String>,
     /// Who access tokens of programs have to be for.
     pub(crate) audience: Option<String>,
+    /// Which of their claims names the only patient whom they are for.
+    pub(crate) patient_claim: Option<String>,
 }
 
 const ISSUER: &str = "the provider's https address, as it stands in its tokens (`iss`)";
@@ -35,6 +37,7 @@ pub(super) fn judge(j: &mut Judge, data: &Path, has_origin: bool) -> Option<SsoS
     let roles = j.take("sso.roles", ROLES, |v| v.as_text().filter(|t| roles(t).is_some()).map(str::to_owned));
     let second_factor = text(j, "sso.second_factor", "values of amr or acr that say that a second factor was shown");
     let audience = text(j, "sso.audience", "who access tokens of programs have to be for");
+    let patient_claim = text(j, "sso.patient_claim", "a claim of access tokens");
     let issuer = issuer?;
     let (Some(ca), Some(client_id), Some(roles)) = (ca, client_id, roles) else {
         j.conflict(
@@ -59,6 +62,7 @@ pub(super) fn judge(j: &mut Judge, data: &Path, has_origin: bool) -> Option<SsoS
         roles: self::roles(&roles)?,
         second_factor: second_factor.map(split).unwrap_or_default(),
         audience,
+        patient_claim,
     })
 }
 
@@ -67,7 +71,7 @@ fn text(j: &mut Judge, key: &'static str, expected: &str) -> Option<String> {
     j.take(key, expected, |v| v.as_text().filter(some).map(str::to_owned))
 }
 
-fn port(text: &str) -> Option<u16> {
+pub(super) fn port(text: &str) -> Option<u16> {
     let url = reqwest::Url::parse(text).ok()?;
     let plain =
         url.scheme() == "https" && url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
