@@ -1,7 +1,7 @@
 //! Reading what was recorded. This believes the files; [`crate::verify`] is what checks them, and
 //! tells an end that was damaged from one that was never finished.
 
-use crate::entry::{Kind, Outcome};
+use crate::entry::{Entry, Kind, Outcome};
 use crate::erasable::{HolderRole, Share};
 use crate::error::Error;
 use crate::facts::Facts;
@@ -57,6 +57,26 @@ impl StoredEntry {
         let Record { index, time, clock_back_ms, id, kind, outcome, actor, request, facts, content } = record;
         let (leaf, sealed) = (leaf.to_vec(), content.map(|c| c.length));
         Ok(Self { index, time, clock_back_ms, kind, actor, request, outcome, facts, content: None, sealed, id, leaf })
+    }
+
+    /// An entry that could not be recorded, as it would have stood: to be told of where the log itself cannot tell.
+    pub fn unrecorded(entry: Entry, index: u64, time: Timestamp) -> Self {
+        let Entry { kind, actor, request, outcome, facts, .. } = entry;
+        let (id, leaf) = (RecordId::default(), Vec::new());
+        Self {
+            index,
+            time,
+            clock_back_ms: 0,
+            kind,
+            actor,
+            request,
+            outcome,
+            facts,
+            content: None,
+            sealed: None,
+            id,
+            leaf,
+        }
     }
 
     /// The name that its receipt had.

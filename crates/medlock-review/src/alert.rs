@@ -4,6 +4,9 @@
 use medlock_audit::read::StoredEntry;
 use medlock_audit::{Kind, Outcome};
 
+/// The state of a log that cannot be written: what says so is in no log.
+pub(crate) const UNWRITABLE: &str = "log_unwritable";
+
 /// Why this entry is an alert, in a word; `None` when it is none.
 pub fn of(entry: &StoredEntry) -> Option<&'static str> {
     let word = |key| entry.facts.word(key);
@@ -23,6 +26,7 @@ pub fn of(entry: &StoredEntry) -> Option<&'static str> {
         Kind::LogRead if word("with") == Some("verify") && entry.outcome != Outcome::Ok => Some("log_not_intact"),
         Kind::Recovery => Some("log_recovered"),
         Kind::EngineDown => Some("engine_down"),
+        Kind::Delivery if word("state") == Some(UNWRITABLE) => Some("log_unwritable"),
         Kind::Delivery if entry.outcome != Outcome::Ok => Some("delivery_failing"),
         _ => None,
     }

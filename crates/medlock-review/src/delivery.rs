@@ -6,7 +6,7 @@
 
 use crate::alert;
 use crate::export::Exporter;
-use medlock_audit::read::{Follow, Position};
+use medlock_audit::read::{Follow, Position, StoredEntry};
 use medlock_audit::{Entry, Kind, Log, Outcome};
 use medlock_domain::Actor;
 use std::collections::BTreeMap;
@@ -138,7 +138,7 @@ impl Delivery {
     /// Delivers until it is dropped. That it began to fail, and that it has been going on again for a while, is a
     /// record each.
     pub async fn run(self, mut sink: Box<dyn Sink>) {
-        let (mut wait, mut failing, mut failed_last) = (FIRST_WAIT, false, Instant::now());
+        let (mut wait, mut failing, mut failed_last, mut told) = (FIRST_WAIT, false, Instant::now(), false);
         loop {
             match self.deliver(&mut *sink).await {
                 Ok(any) => {
@@ -148,6 +148,7 @@ impl Delivery {
                         self.record("delivering").await;
                     }
                     if !any {
+                        self.tell_of_the_log(&mut *sink, &mut told).await;
                         tokio::time::sleep(IDLE.min(self.steady)).await;
                     }
                 }
@@ -165,6 +166,24 @@ impl Delivery {
                     wait = (wait * 2).min(LAST_WAIT);
                 }
             }
+        }
+    }
+
+    /// That the log cannot be written is the one alert that it cannot hold. Who takes alerts is told once, past it.
+    async fn tell_of_the_log(&self, sink: &mut dyn Sink, told: &mut bool) {
+        let unwritable = !self.log.healthy();
+        if self.alerts && unwritable && !*told {
+            let entry = Entry::new(Kind::Delivery, Actor::Server).outcome(Outcome::Failed);
+            let entry = entry.word("sink", &self.name).word("state", alert::UNWRITABLE);
+            let entry = StoredEntry::unrecorded(entry, self.log.size(), self.log.now());
+            match sink.take(entry.index, &[self.exporter.line(&entry)]).await {
+                Ok(()) => *told = true,
+                Err(e) => {
+                    tracing::warn!(sink = self.name, error = %e, "nobody was told that the audit log cannot be written")
+                }
+            }
+        } else if !unwritable {
+            *told = false;
         }
     }
 
@@ -226,6 +245,7 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
     use super::*;
     use crate::export::Format;
+    use medlock_audit::fault::{Fault, FaultDisk};
     use medlock_domain::{ManualClock, Timestamp};
     use medlock_keys::hpke::ReadingKey;
     use medlock_keys::sign::SigningKey;
@@ -319,6 +339,40 @@ mod tests {
         assert_eq!(kinds, 2, "one record for each change, however many tries: {lines:#?}");
         assert!(!lines.concat().contains("Jane"));
         assert_eq!(deliveries.all()["siem"], Progress { delivered: 7, failing: false, alerts: false, delay_ms: 4_000 });
+    }
+
+    #[tokio::test]
+    async fn that_the_log_cannot_be_written_is_told_past_it_and_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let (audit, state) = (dir.path().join("audit"), dir.path().join("pager.state"));
+        let (readable, clock) = log_in(&audit);
+        readable.close().await;
+        // As long as the one whose files are read, on a disk that fails.
+        let (disk, signing) = (FaultDisk::new(), SigningKey::generate());
+        Log::create_on(&disk, "test.example/audit", &signing).unwrap();
+        let log = Log::open_on(Box::new(disk.clone()), signing, ReadingKey::generate().public(), clock).unwrap();
+        let entry = || Entry::new(Kind::Release, Actor::Server);
+        log.append(entry()).await.unwrap();
+        let (receiver, deliveries) = (Receiver::default(), Deliveries::default());
+        let exporter = Exporter::new(Format::Jsonl, [7; 32], "test.example/audit", "0");
+        let mut made = Delivery::new("pager", exporter, log.clone(), &audit, &state, deliveries, true).unwrap();
+        made.steady = Duration::from_millis(20);
+        let running = tokio::spawn(made.run(Box::new(receiver.clone())));
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        assert!(receiver.0.lock().unwrap().0.is_empty(), "it can be");
+        disk.fail_always(Fault::InputOutput);
+        log.append(entry()).await.unwrap_err();
+        for _ in 0..200 {
+            if !receiver.0.lock().unwrap().0.is_empty() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        running.abort();
+        let told = receiver.0.lock().unwrap().0.clone();
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(told[0].contains("log_unwritable") && told[0].contains("\"outcome\":\"failed\""), "{}", told[0]);
     }
 
     /// Fails every other time.
