@@ -189,6 +189,9 @@ pub enum AuthError {
     /// Somebody else decides, whom it does not concern.
     #[error("it is yours, or about you: somebody else has to decide")]
     OwnApproval,
+    /// Somebody has left at a time that is to come.
+    #[error("nobody has left at a time that is to come")]
+    NotYet,
     /// Single sign-on is not set up.
     #[error("there is no identity provider: set [sso] in the configuration")]
     NoProvider,

@@ -15,6 +15,7 @@ mod notice;
 mod passkey;
 mod provision;
 mod reason;
+mod recertify;
 mod report;
 mod review;
 mod search;
@@ -26,6 +27,7 @@ pub use erase::Backup;
 pub use hold::{Day, Hold, Scope};
 pub use notice::{Notices, Review};
 pub use reason::{Because, Reason};
+pub use recertify::{AccessOf, LONGEST_DAYS};
 pub use report::States;
 pub use review::{ReviewRules, Verdict};
 pub use search::FoundEntries;
@@ -39,11 +41,14 @@ use medlock_auth::{
     KeyInfo, LocalOperator, LoginFailure, NewKey, NewSession, NewUser, Peer, Principal, Proof, Reloaded, Renewed,
     SessionInfo, UserInfo,
 };
-use medlock_domain::{Actor, ApprovalId, Binding, KeyId, NetworkSource, RequestId, RoleName, SessionId, UserId};
+use medlock_domain::{
+    Actor, ApprovalId, Binding, KeyId, NetworkSource, RequestId, RoleName, SessionId, Timestamp, UserId,
+};
 use medlock_keys::password::Secret;
 use medlock_review::Index;
 use medlock_review::delivery::Deliveries;
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 /// Who does it.
 #[derive(Clone, Copy)]
@@ -302,12 +307,25 @@ impl Admin {
         self.auth.list_users(&permit).await.map_err(refusal)
     }
 
-    /// Shuts a person out: their sessions end and their keys stop.
-    pub async fn disable_user(&self, by: By<'_>, user: &UserId) -> Result<(), AdminError> {
-        let begun =
-            self.begin_less(by, &[AdminAction::UsersManage], "disable_user", |e| e.word("user", user.as_str())).await?;
-        let made = self.auth.disable_user(&begun.permit, user, begun.index).await;
-        self.finish(by, begun, made, |e, ()| e).await
+    /// Shuts a person out: their sessions end and their keys stop. The record says how long that took, and how long after
+    /// they had `left` it was over (45 CFR 164.308(a)(3)(ii)(C)).
+    pub async fn disable_user(&self, by: By<'_>, user: &UserId, left: Option<Timestamp>) -> Result<(), AdminError> {
+        let since = Instant::now();
+        let facts = |e: Entry| {
+            let e = e.word("user", user.as_str());
+            if let Some(left) = left { e.int("left", left.0) } else { e }
+        };
+        let begun = self.begin_less(by, &[AdminAction::UsersManage], "disable_user", facts).await?;
+        let made = match left {
+            Some(left) if left > self.auth.now() => Err(AuthError::NotYet),
+            _ => self.auth.disable_user(&begun.permit, user, begun.index).await,
+        };
+        let now = self.auth.now();
+        self.finish(by, begun, made, |e, ()| {
+            let e = facts(e).int("ms", since.elapsed().as_millis() as i64);
+            if let Some(left) = left { e.int("late_ms", now.0 - left.0) } else { e }
+        })
+        .await
     }
 
     /// Lets a person in again.
@@ -416,7 +434,7 @@ impl Admin {
             })
             .await?;
         let made = self.auth.revoke_key(&begun.permit, key, begun.index).await;
-        self.finish(by, begun, made, |e, ()| e).await
+        self.finish(by, begun, made, |e, ()| e.word("key", key.as_str())).await
     }
 
     /// What sessions there are.
@@ -658,6 +676,7 @@ fn why(error: &AuthError) -> &'static str {
         AuthError::TooManyPasskeys => "too_many_passkeys",
         AuthError::TooManyApprovals => "too_many_approvals",
         AuthError::OwnApproval => "own_approval",
+        AuthError::NotYet => "not_yet",
         AuthError::BadExpiry => "bad_expiry",
         AuthError::Password(_) => "password",
         AuthError::Bound => "bound",

@@ -219,10 +219,22 @@ pub(crate) enum User {
         #[arg(long, value_name = "TIME", default_value = "90d")]
         since: String,
     },
+    /// Who was shut out, and how long that took; exits 1 where it was over an hour after they had left
+    Leavers {
+        /// Since when: a time such as 2026-11-23T08:00:00Z, or 30d, 90d ago
+        #[arg(long, value_name = "TIME", default_value = "90d")]
+        since: String,
+    },
+    /// Recertification: whether everybody and every key still needs what they may
+    #[command(subcommand)]
+    Recertify(Recertify),
     /// Shut a person out; their sessions end
     Disable {
         /// A name or id
         user: String,
+        /// When they left: a time such as 2026-11-23T08:00:00Z, or 20m ago
+        #[arg(long, value_name = "TIME")]
+        left: Option<String>,
     },
     /// Let a person in again
     Enable {
@@ -242,6 +254,24 @@ pub(crate) enum User {
         /// A name or id
         user: String,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Recertify {
+    /// Begin one: what is there now is to be decided about
+    Begin {
+        /// Within how many days, up to 180
+        #[arg(long, value_name = "N", default_value_t = 30)]
+        days: u32,
+    },
+    /// Somebody, or a key, still needs what they may; for what is not needed: medlock user disable, set-roles, token revoke
+    Keep {
+        /// A person's name or id, or a key's id
+        #[arg(value_name = "WHO")]
+        who: String,
+    },
+    /// How far the last one is, with the records that prove it; exits 1 while something is open
+    Status,
 }
 
 #[derive(Debug, Subcommand)]

@@ -420,7 +420,7 @@ impl Server {
     /// When they cannot be shut out.
     pub async fn disabled_persons_key(&self) -> String {
         let person = people::make(&self.admin, &self.clock, "shut-out", "clinician").await;
-        self.admin.disable_user(By::Operator(&LocalOperator::new()), &person.id).await.expect("can be shut out");
+        self.admin.disable_user(By::Operator(&LocalOperator::new()), &person.id, None).await.expect("can be shut out");
         person.key
     }
 

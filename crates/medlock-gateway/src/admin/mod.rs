@@ -6,6 +6,7 @@ pub(crate) mod content;
 pub(crate) mod emergency;
 pub(crate) mod key;
 pub(crate) mod passkey;
+pub(crate) mod recertify;
 pub(crate) mod report;
 pub(crate) mod session;
 pub(crate) mod state;

@@ -9,6 +9,7 @@ use axum::extract::{Path, State};
 use hyper::StatusCode;
 use medlock_auth::{Enrolment, NewUser, UserState};
 use medlock_domain::RoleName;
+use medlock_domain::Timestamp;
 use medlock_keys::password::Secret;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -88,10 +89,13 @@ pub(crate) async fn disable(
     State(app): State<Arc<App>>,
     caller: Caller,
     Path(user): Path<String>,
+    mut object: Object,
 ) -> Result<StatusCode, Fault> {
     let user = id(&user, "user")?;
+    let left = object.number("left_ms")?.map(Timestamp);
+    object.end()?;
     to_the_end(async move {
-        app.admin.disable_user(caller.by(), &user).await?;
+        app.admin.disable_user(caller.by(), &user, left).await?;
         Ok(DONE)
     })
     .await

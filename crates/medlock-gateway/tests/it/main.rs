@@ -12,6 +12,7 @@ mod emergency;
 mod limits;
 mod machines;
 mod passkey;
+mod recertify;
 mod reports;
 mod scim;
 mod sso;

@@ -37,7 +37,11 @@ impl Admin {
             })
             .await?;
         let made = self.auth.change_provisioned(&begun.permit, user, change, begun.index).await;
-        self.finish(by, begun, made, |e, _| e.int("ms", since.elapsed().as_millis() as i64)).await
+        self.finish(by, begun, made, |e, _| {
+            let e = e.word("user", user.as_str()).int("ms", since.elapsed().as_millis() as i64);
+            if let Some(enabled) = enabled { e.int("enabled", i64::from(enabled)) } else { e }
+        })
+        .await
     }
 
     /// Somebody has left for good.
@@ -45,6 +49,9 @@ impl Admin {
         let since = Instant::now();
         let begun = self.begin(by, ACTION, "leave", |e| e.word("user", user.as_str())).await?;
         let made = self.auth.leave(&begun.permit, user, begun.index).await;
-        self.finish(by, begun, made, |e, ()| e.int("ms", since.elapsed().as_millis() as i64)).await
+        self.finish(by, begun, made, |e, ()| {
+            e.word("user", user.as_str()).int("enabled", 0).int("ms", since.elapsed().as_millis() as i64)
+        })
+        .await
     }
 }

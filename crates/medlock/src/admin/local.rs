@@ -6,7 +6,9 @@ use crate::failure::Failure;
 use crate::installation::Installation;
 use crate::lock::RunLock;
 use medlock_auth::{CreatedKey, Enrolment, LocalOperator, NewKey, NewUser};
-use medlock_domain::{ApprovalId, EmergencyId, KeyId, PatientRef, RequestId, RoleName, SessionId, UserId, Username};
+use medlock_domain::{
+    ApprovalId, EmergencyId, KeyId, PatientRef, RequestId, RoleName, SessionId, Timestamp, UserId, Username,
+};
 use medlock_keys::digest::Digest;
 use medlock_keys::password::Secret;
 use medlock_pipeline::admin::{AdminError, Because, By, Declared, Scope, Sealed, States, Verdict};
@@ -135,13 +137,20 @@ impl Local {
         Ok(MadeUser { id: made.id.to_string(), factor: factor(&made.enrolment) })
     }
 
-    pub(super) async fn set_disabled(&self, user: &UserId, disabled: bool) -> Result<(), Failure> {
-        let admin = &self.installation.admin;
-        let done = match disabled {
-            true => admin.disable_user(self.by(), user).await,
-            false => admin.enable_user(self.by(), user).await,
-        };
-        done.map_err(failure)
+    pub(super) async fn disable(&self, user: &UserId, left: Option<Timestamp>) -> Result<(), Failure> {
+        self.installation.admin.disable_user(self.by(), user, left).await.map_err(failure)
+    }
+
+    pub(super) async fn enable(&self, user: &UserId) -> Result<(), Failure> {
+        self.installation.admin.enable_user(self.by(), user).await.map_err(failure)
+    }
+
+    pub(super) async fn recertify(&self, days: u32) -> Result<u64, Failure> {
+        self.installation.admin.recertify(self.by(), days).await.map_err(failure)
+    }
+
+    pub(super) async fn recertification(&self) -> Result<Value, Failure> {
+        self.installation.admin.recertification(self.by()).await.map_err(failure)
     }
 
     pub(super) async fn set_roles(&self, user: &UserId, roles: Vec<RoleName>) -> Result<(), Failure> {

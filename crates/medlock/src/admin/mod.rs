@@ -16,10 +16,12 @@ use crate::failure::Failure;
 use crate::lock::{self, Holder};
 use crate::prompt;
 use local::Local;
-use medlock_domain::{ApprovalId, EmergencyId, KeyId, PatientRef, RequestId, RoleName, SessionId, UserId, Username};
+use medlock_domain::{
+    ApprovalId, EmergencyId, KeyId, PatientRef, RequestId, RoleName, SessionId, Timestamp, UserId, Username,
+};
 use medlock_keys::digest::Digest;
 use medlock_keys::password::Secret;
-use medlock_pipeline::admin::{Because, Declared, Reason, Scope, Sealed, States, Verdict};
+use medlock_pipeline::admin::{AccessOf, Because, Declared, Reason, Scope, Sealed, States, Verdict};
 use reqwest::Method;
 use serde_json::Value;
 use zeroize::Zeroizing;
@@ -261,13 +263,41 @@ impl Office {
         }
     }
 
-    pub(crate) async fn set_disabled(&self, user: &UserId, disabled: bool) -> Result<(), Failure> {
+    /// Shuts somebody out, who `left` then.
+    pub(crate) async fn disable(&self, user: &UserId, left: Option<Timestamp>) -> Result<(), Failure> {
         match self {
-            Office::Remote(c) => {
-                let verb = if disabled { "disable" } else { "enable" };
-                remote::act(c, &format!("/admin/v1/users/{user}/{verb}")).await
-            }
-            Office::Local(l) => l.set_disabled(user, disabled).await,
+            Office::Remote(c) => remote::disable(c, user, left).await,
+            Office::Local(l) => l.disable(user, left).await,
+        }
+    }
+
+    pub(crate) async fn enable(&self, user: &UserId) -> Result<(), Failure> {
+        match self {
+            Office::Remote(c) => remote::act(c, &format!("/admin/v1/users/{user}/enable")).await,
+            Office::Local(l) => l.enable(user).await,
+        }
+    }
+
+    /// Begins a recertification; its number.
+    pub(crate) async fn recertify(&self, days: u32) -> Result<u64, Failure> {
+        match self {
+            Office::Remote(c) => remote::recertify(c, days).await,
+            Office::Local(l) => l.recertify(days).await,
+        }
+    }
+
+    /// Somebody, or a key, still needs what they may; the record of it.
+    pub(crate) async fn keep_access(&self, holder: &AccessOf) -> Result<u64, Failure> {
+        match self {
+            Office::Remote(c) => remote::keep_access(c, holder).await,
+            Office::Local(_) => Err(needs_a_server()),
+        }
+    }
+
+    pub(crate) async fn recertification(&self) -> Result<Value, Failure> {
+        match self {
+            Office::Remote(c) => c.ask(Method::GET, remote::RECERTIFICATION, None).await,
+            Office::Local(l) => l.recertification().await,
         }
     }
 

@@ -3,16 +3,17 @@
 use super::client::Client;
 use super::view::{Factor, Found, MadeKey, MadeUser, NewKeyAsk, PackAsk, strings};
 use crate::failure::{Doing, Failure};
-use medlock_domain::{EmergencyId, KeyId, PatientRef, RequestId, RoleName, UserId, Username};
+use medlock_domain::{EmergencyId, KeyId, PatientRef, RequestId, RoleName, Timestamp, UserId, Username};
 use medlock_keys::digest::{Digest, hex};
 use medlock_keys::password::Secret;
-use medlock_pipeline::admin::{Because, Declared, Reason, Scope, Sealed, States, Verdict};
+use medlock_pipeline::admin::{AccessOf, Because, Declared, Reason, Scope, Sealed, States, Verdict};
 use reqwest::Method;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 pub(super) const BREAK_GLASS: &str = "/admin/v1/break-glass";
 pub(super) const APPROVALS: &str = "/admin/v1/approvals";
+pub(super) const RECERTIFICATION: &str = "/admin/v1/recertifications/latest";
 
 const SHAPE: &str = "reading the server's answer (is it of another version?)";
 
@@ -157,6 +158,24 @@ pub(super) async fn add_user(
     let answer = client.ask(Method::POST, "/admin/v1/users", Some(&body)).await?;
     let id = answer["id"].as_str().unwrap_or_default().to_owned();
     Ok(MadeUser { id, factor: read(answer)? })
+}
+
+pub(super) async fn disable(client: &Client, user: &UserId, left: Option<Timestamp>) -> Result<(), Failure> {
+    let body = left.map_or_else(|| json!({}), |left| json!({"left_ms": left.0}));
+    client.ask(Method::POST, &format!("/admin/v1/users/{user}/disable"), Some(&body)).await.map(drop)
+}
+
+pub(super) async fn recertify(client: &Client, days: u32) -> Result<u64, Failure> {
+    let body = json!({"days": days});
+    read(client.ask(Method::POST, "/admin/v1/recertifications", Some(&body)).await?["campaign"].take())
+}
+
+pub(super) async fn keep_access(client: &Client, holder: &AccessOf) -> Result<u64, Failure> {
+    let body = match holder {
+        AccessOf::Person(user) => json!({"user": user.as_str()}),
+        AccessOf::Key(key) => json!({"key": key.as_str()}),
+    };
+    read(client.ask(Method::POST, &format!("{RECERTIFICATION}/keep"), Some(&body)).await?["record"].take())
 }
 
 pub(super) async fn set_roles(client: &Client, user: &UserId, roles: &[RoleName]) -> Result<(), Failure> {

@@ -23,6 +23,8 @@ mod serve;
 mod session;
 mod token;
 mod user;
+mod user_leavers;
+mod user_recertify;
 mod user_review;
 mod witness;
 

@@ -1,6 +1,7 @@
 //! `medlock user`.
 
-use super::{Context, user_review};
+use super::audit_search::time;
+use super::{Context, user_leavers, user_recertify, user_review};
 use crate::admin::{Factor, Office};
 use crate::cli::User;
 use crate::failure::Failure;
@@ -26,12 +27,15 @@ async fn act(verb: User, office: &Office, context: &Context) -> Result<(), Failu
         }
         User::Review { since } => user_review::run(&since, office, context).await?,
         User::List => list(office, terminal).await?,
-        User::Disable { user } => {
-            office.set_disabled(&office.find(&user).await?, true).await?;
+        User::Leavers { since } => user_leavers::run(&since, office, terminal).await?,
+        User::Recertify(verb) => user_recertify::run(verb, office, terminal).await?,
+        User::Disable { user, left } => {
+            let left = left.map(|left| time(&left, "--left")).transpose()?;
+            office.disable(&office.find(&user).await?, left).await?;
             terminal.note("shut out; their sessions have ended and their keys have stopped");
         }
         User::Enable { user } => {
-            office.set_disabled(&office.find(&user).await?, false).await?;
+            office.enable(&office.find(&user).await?).await?;
             terminal.note("let in again");
         }
         User::SetRoles { user, roles } => {

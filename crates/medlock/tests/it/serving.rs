@@ -55,6 +55,18 @@ fn the_command_line_works_through_the_server_and_the_server_stops_cleanly() {
     assert_ne!(rotated.code(0).json()["id"], id);
     let sessions = medlock(data, "", &["session", "list", "--json"]).code(0).json();
     assert_eq!(sessions["sessions"].as_array().unwrap().len(), 1);
+    let wish = ["approval", "request", "--role", "clinician", "--hours", "2", "--reason", "incident"];
+    let wish = medlock(data, "", &wish).code(0).out.trim().to_owned();
+    let listed = medlock(data, "", &["approval", "list"]).code(0).out;
+    assert!(listed.contains(&wish) && listed.contains("role=clinician hours=2 reason=incident"), "{listed}");
+    assert!(medlock(data, "", &["approval", "approve", &wish]).code(1).err.contains("somebody else"));
+    medlock(data, "", &["approval", "end", &wish]).code(0);
+    assert!(!medlock(data, "", &["approval", "list"]).code(0).out.contains(&wish));
+    assert!(medlock(data, "", &["user", "recertify", "status"]).code(1).err.contains("begin one"));
+    medlock(data, "", &["user", "recertify", "begin", "--days", "14"]).code(0);
+    medlock(data, "", &["user", "recertify", "keep", "dr-lee"]).code(0);
+    let status = medlock(data, "", &["user", "recertify", "status"]).code(1);
+    assert!(status.out.contains("kept") && status.err.contains("are open, until"), "{}{}", status.out, status.err);
     medlock(data, "", &["audit", "verify"]).code(0);
     let reading = data.join("keys/audit-reading.key");
     let refused =
@@ -92,7 +104,10 @@ fn the_command_line_works_through_the_server_and_the_server_stops_cleanly() {
     let printed = medlock(data, "", &review).code(1).out;
     assert!(printed.contains("aud since") && printed.contains("LAST LOG-IN"), "{printed}");
     medlock(data, "", &["user", "set-roles", "aud", "auditor"]).code(0);
-    medlock(data, "", &["user", "disable", "idle"]).code(0);
+    medlock(data, "", &["user", "leavers"]).code(0);
+    medlock(data, "", &["user", "disable", "idle", "--left", "2h"]).code(0);
+    let late = medlock(data, "", &["user", "leavers"]).code(1);
+    assert!(late.out.contains("120 min") && late.err.contains("1 of 1"), "{}{}", late.out, late.err);
     medlock(data, "", &["token", "revoke", key.1.rsplit(' ').next().unwrap()]).code(0);
     medlock(data, "", &review).code(0);
     assert!(shown(data, "log_read").contains("filters=action,kind"));

@@ -64,7 +64,7 @@ async fn end(server: &Server, cut: Cut, caller: &Caller) {
             assert_eq!(server.post("/admin/v1/logout", &caller.token, vec![]).await.status, 204);
         }
         Cut::KeyRevoked => admin.revoke_key(by, caller.key.as_ref().unwrap()).await.unwrap(),
-        Cut::PersonDisabled => admin.disable_user(by, person).await.unwrap(),
+        Cut::PersonDisabled => admin.disable_user(by, person, None).await.unwrap(),
         Cut::RolesChanged => admin.set_roles(by, person, vec!["researcher".parse().unwrap()]).await.unwrap(),
         Cut::PolicyReloaded => drop(admin.reload_policy(by).await.unwrap()),
         Cut::Deadline => server.clock().advance_ms(60 * 60 * 1000),
