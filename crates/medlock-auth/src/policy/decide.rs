@@ -4,7 +4,7 @@ use super::When;
 use super::load::{Loaded, tools};
 use crate::permit::{AdminAction, Relation};
 use cedar_policy::{
-    Context, Decision, Entities, Entity, EntityId, EntityTypeName, EntityUid, Request, RestrictedExpression,
+    Context, Decision, Entities, Entity, EntityId, EntityTypeName, EntityUid, PolicySet, Request, RestrictedExpression,
 };
 use medlock_domain::{ModelName, NetworkSource, PhiClass, ProtectionMode, Purpose, RoleName};
 use std::collections::HashMap;
@@ -82,7 +82,7 @@ static TYPES: LazyLock<[EntityTypeName; 6]> = LazyLock::new(|| {
         .map(|t| EntityTypeName::from_str(&format!("Medlock::{t}")).expect("these are names by Cedar's grammar"))
 });
 
-fn uid(kind: usize, id: &str) -> EntityUid {
+pub(super) fn uid(kind: usize, id: &str) -> EntityUid {
     EntityUid::from_type_name_and_id(TYPES[kind].clone(), EntityId::new(id))
 }
 
@@ -140,7 +140,12 @@ impl<'a> Case<'a> {
 
     fn ask_all(&self, action: Action, purpose: Option<Purpose>, mfa: bool, class: Option<PhiClass>) -> Verdict {
         let Some(request) = self.request(action, purpose, mfa, class) else { return Verdict::default() };
-        let response = self.loaded.authorizer.is_authorized(&request, &self.loaded.set, &self.entities);
+        let slice = self.loaded.slice(action, self.who.person, self.who.roles);
+        self.verdict(&request, &slice)
+    }
+
+    fn verdict(&self, request: &Request, policies: &PolicySet) -> Verdict {
+        let response = self.loaded.authorizer.is_authorized(request, policies, &self.entities);
         let diagnostics = response.diagnostics();
         // Cedar leaves a policy out that it cannot evaluate. Were that a forbid, it would permit.
         let broken = diagnostics.errors().next().is_some();
@@ -157,6 +162,13 @@ impl<'a> Case<'a> {
         verdict.restore_tools.sort();
         verdict.restore_tools.dedup();
         verdict
+    }
+
+    #[cfg(test)]
+    pub(super) fn asked(&self, action: Action, purpose: Option<Purpose>, sliced: bool) -> Verdict {
+        let Some(request) = self.request(action, purpose, self.who.mfa, None) else { return Verdict::default() };
+        let slice = self.loaded.slice(action, self.who.person, self.who.roles);
+        self.verdict(&request, if sliced { &slice } else { &self.loaded.set })
     }
 
     fn request(&self, action: Action, purpose: Option<Purpose>, mfa: bool, class: Option<PhiClass>) -> Option<Request> {

@@ -1,6 +1,7 @@
 //! From texts to a set that may decide. Everything that is wrong is reported together.
 
 use super::request::Decisions;
+use super::slice::Slices;
 use super::{Found, PolicyText};
 use crate::error::{AuthError, PolicyMistake};
 use cedar_policy::{Authorizer, Entities, Policy, PolicyId, PolicySet, Schema, ValidationMode, Validator};
@@ -34,6 +35,8 @@ pub(crate) struct Loaded {
     pub(crate) sees_time: bool,
     /// The networks that they speak of, each by its first and last address.
     pub(crate) networks: BTreeSet<IpAddr>,
+    /// Of them, those that can apply to a question.
+    pub(crate) slices: Slices,
     /// What has been decided under it.
     pub(crate) decisions: Decisions,
     /// Whether a policy prefers its mode to `tokenize`.
@@ -86,6 +89,7 @@ impl Loaded {
             sees_class,
             sees_time,
             networks,
+            slices: Slices::default(),
             decisions,
             prefers,
         })

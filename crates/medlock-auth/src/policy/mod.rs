@@ -3,6 +3,7 @@
 mod decide;
 mod load;
 mod request;
+mod slice;
 mod trial;
 mod when;
 

@@ -9,6 +9,7 @@ fn path(route: &Route) -> String {
         p if p.contains("/users/") || p.contains("/Users/") => "usr_00000000000000000000000000",
         p if p.contains("/keys/") => "key_00000000000000000000000000",
         p if p.contains("/break-glass/") => "emg_00000000000000000000000000",
+        p if p.contains("/approvals/") => "apr_00000000000000000000000000",
         p if p.contains("/passkeys/") => "psk_00000000000000000000000000",
         p if p.contains("/sessions/") => "ses_00000000000000000000000000",
         _ => testkit::MODEL,
@@ -40,6 +41,9 @@ fn body(route: &Route) -> &'static str {
             r#"{"verdict": "clean", "sha256": "0000000000000000000000000000000000000000000000000000000000000000"}"#
         }
         ("POST", "/admin/v1/break-glass" | "/admin/v1/break-glass/drill") => r#"{"reason": "care"}"#,
+        ("POST", "/admin/v1/approvals") => r#"{"role": "auditor", "hours": 1, "reason": "review"}"#,
+        ("POST", "/admin/v1/recertifications") => r#"{"days": 30}"#,
+        ("POST", "/admin/v1/recertifications/latest/keep") => r#"{"user": "usr_00000000000000000000000000"}"#,
         ("POST", "/admin/v1/break-glass/{id}/review") => r#"{"verdict": "clean"}"#,
         ("POST", "/admin/v1/passkeys") => {
             r#"{"ceremony": "cer_00000000000000000000000000", "name": "new", "credential": {"id": "AA", "rawId": "AA",
