@@ -119,6 +119,7 @@ async fn populate(store: &Store, people: usize) {
             roles: vec!["clinician".parse().unwrap()],
             created: Timestamp(0),
             disabled: false,
+            by_provider: false,
             password_phc: "$argon2id$".into(),
             totp: None,
             log_index: 0,

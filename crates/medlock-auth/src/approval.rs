@@ -208,8 +208,9 @@ impl Auth {
         Self::whole(async move {
             let _one_at_a_time = auth.0.changing.lock().await;
             let row = auth.still_open(&id, ApprovalState::Pending).await?;
-            let about_them =
-                row.detail.split_whitespace().any(|part| part.strip_prefix("user=") == Some(decider.as_str()));
+            let names =
+                |part: &str| ["user=", "owner="].iter().any(|key| part.strip_prefix(key) == Some(decider.as_str()));
+            let about_them = row.detail.split_whitespace().any(names);
             if row.asker == decider || (yes && about_them) {
                 return Err(AuthError::OwnApproval);
             }

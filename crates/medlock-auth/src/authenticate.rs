@@ -2,7 +2,7 @@
 //! session is alive: the row that confers authority is read, and its MAC checked, each time.
 
 use crate::credential::{self, Certificate, Credential, Peer};
-use crate::error::{AuthError, AuthFailure};
+use crate::error::{AuthError, AuthFailure, Misused, Refused};
 use crate::principal::{Principal, PrincipalParts};
 use crate::service::Auth;
 use crate::sessions::Live;
@@ -18,9 +18,17 @@ impl Auth {
     /// # Errors
     /// The reason is for the record; the caller is told the same for each of them.
     pub async fn authenticate(&self, c: Credential, peer: impl Into<Peer>) -> Result<Principal, AuthFailure> {
+        self.known_by(c, peer).await.map_err(|refused| refused.failure)
+    }
+
+    /// The same, with whose credential is used where it should not be.
+    ///
+    /// # Errors
+    /// As [`Auth::authenticate`].
+    pub async fn known_by(&self, c: Credential, peer: impl Into<Peer>) -> Result<Principal, Refused> {
         let peer = peer.into();
         let principal = match c {
-            Credential::None => return Err(AuthFailure::Missing),
+            Credential::None => return Err(AuthFailure::Missing.into()),
             Credential::ApiKey(key) => self.by_key(&key, peer.from).await?,
             Credential::Session(token) => self.by_session(&token, peer).await?,
             Credential::Token(token) => self.by_token(&token, peer.from).await?,
@@ -40,26 +48,26 @@ impl Auth {
         Self::whole(async move { auth.cut_session(&session).await.map(drop) }).await
     }
 
-    async fn by_key(&self, key: &Secret, from: NetworkSource) -> Result<Principal, AuthFailure> {
+    async fn by_key(&self, key: &Secret, from: NetworkSource) -> Result<Principal, Refused> {
         let seen = self.0.standing.seen();
         let id = credential::key_id(key).ok_or(AuthFailure::Unknown)?;
         let row = self.0.store.key(&id).await.map_err(unavailable)?.ok_or(AuthFailure::Unknown)?;
         if row.bound.is_some() || !ct_eq(&row.secret_hash, &credential::key_digest(key)) {
-            return Err(AuthFailure::Unknown);
+            return Err(AuthFailure::Unknown.into());
         }
         let ends = row.expires;
         self.machine(row, ends, from, seen, None).await
     }
 
     /// An access token of the identity provider's, for us: its subject must be somebody's program here (RFC 9068).
-    async fn by_token(&self, token: &Secret, from: NetworkSource) -> Result<Principal, AuthFailure> {
+    async fn by_token(&self, token: &Secret, from: NetworkSource) -> Result<Principal, Refused> {
         let seen = self.0.standing.seen();
         let provider = self.0.provider.get().ok_or(AuthFailure::Unknown)?;
         let audience = provider.settings.audience.as_deref().ok_or(AuthFailure::Unknown)?;
         let claims = provider.claims(token.expose(), self.now()).await?;
         // Who has logged in to something else has an ID token: that is for the one whom it names, and no access to us.
         if !claims.texts("aud").contains(&audience) || claims.has("nonce") {
-            return Err(AuthFailure::WrongToken);
+            return Err(AuthFailure::WrongToken.into());
         }
         let subject = claims.text("sub").ok_or(AuthFailure::WrongToken)?.to_owned();
         let row = self.0.store.key_bound_to(&Binding::Subject(subject)).await.map_err(unavailable)?;
@@ -72,7 +80,7 @@ impl Auth {
     }
 
     /// A client certificate: by its fingerprint, or by one of its URIs.
-    async fn by_certificate(&self, shown: &Certificate, from: NetworkSource) -> Result<Principal, AuthFailure> {
+    async fn by_certificate(&self, shown: &Certificate, from: NetworkSource) -> Result<Principal, Refused> {
         let seen = self.0.standing.seen();
         let bindings =
             [Binding::Certificate(shown.sha256)].into_iter().chain(shown.uris.iter().cloned().map(Binding::Uri));
@@ -81,7 +89,7 @@ impl Auth {
                 return self.machine(row, shown.expires, from, seen, None).await;
             }
         }
-        Err(AuthFailure::Unknown)
+        Err(AuthFailure::Unknown.into())
     }
 
     /// A program that has shown what its row asks for, until `ends` at most.
@@ -92,17 +100,17 @@ impl Auth {
         from: NetworkSource,
         seen: u64,
         patient: Option<PatientRef>,
-    ) -> Result<Principal, AuthFailure> {
+    ) -> Result<Principal, Refused> {
         let (id, now) = (row.id, self.now());
         if row.revoked.is_some() {
-            return Err(AuthFailure::Revoked);
+            return Err(AuthFailure::Revoked.into());
         }
         let expires = row.expires.min(ends);
         if now >= expires {
-            return Err(AuthFailure::Expired);
+            return Err(AuthFailure::Expired.into());
         }
         if !row.networks.is_empty() && !row.networks.iter().any(|n| n.contains(from)) {
-            return Err(AuthFailure::WrongNetwork);
+            return Err(Refused { failure: AuthFailure::WrongNetwork, whose: Some(Misused::Key(id)) });
         }
         let owner = self.enabled(&row.owner).await?;
         self.key_used(&id, now);
@@ -125,16 +133,16 @@ impl Auth {
         })))
     }
 
-    async fn by_session(&self, token: &Secret, peer: Peer) -> Result<Principal, AuthFailure> {
+    async fn by_session(&self, token: &Secret, peer: Peer) -> Result<Principal, Refused> {
         let seen = self.0.standing.seen();
         let digest = credential::token_digest(token).ok_or(AuthFailure::Unknown)?;
         let live = self.live(&digest).await?;
         let now = self.now();
         if now >= live.expires() {
-            return Err(AuthFailure::Expired);
+            return Err(AuthFailure::Expired.into());
         }
         if live.certificate.is_some() && live.certificate != peer.certificate {
-            return Err(AuthFailure::WrongCertificate);
+            return Err(Refused { failure: AuthFailure::WrongCertificate, whose: Some(Misused::Session(live.user)) });
         }
         let user = self.enabled(&live.user).await?;
         // Only now is it a use: what is refused keeps no session alive.

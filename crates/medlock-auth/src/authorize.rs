@@ -65,6 +65,16 @@ impl Auth {
         Some(Asked::of(&who, ask))
     }
 
+    /// What other systems call the person, or whoever answers for the program: the user name, or, of somebody who comes from an
+    /// identity provider, its own name for them, since what they are called there may be theirs to choose. And their id.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn names_of(&self, p: &Principal) -> Result<[String; 2], AuthError> {
+        let subject = self.0.store.subject_of(p.user()).await?;
+        Ok([subject.unwrap_or_else(|| p.username().to_string()), p.user().to_string()])
+    }
+
     /// Whether `p` may know that there is such a model.
     pub fn may_use(&self, p: &Principal, model: &ModelName, local: bool) -> bool {
         let loaded = self.loaded();

@@ -58,14 +58,6 @@ impl From<NetworkSource> for Peer {
 }
 
 impl Credential {
-    /// The public half of the key that this says it is. Nothing has been checked yet.
-    pub fn key(&self) -> Option<KeyId> {
-        match self {
-            Self::ApiKey(key) => key_id(key),
-            Self::None | Self::Session(_) | Self::Token(_) | Self::Certificate(_) => None,
-        }
-    }
-
     /// Sorts a bearer token by its form. What has none that we know is an API key, and unknown.
     pub fn from_bearer(token: Secret) -> Self {
         match token.expose() {

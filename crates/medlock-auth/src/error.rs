@@ -1,7 +1,7 @@
 //! What can go wrong. Nothing here repeats what somebody typed.
 
 use crate::password_rules::PasswordFlaw;
-use medlock_domain::{RoleName, UserId};
+use medlock_domain::{KeyId, RoleName, UserId};
 use medlock_store::StoreError;
 use std::fmt;
 
@@ -26,6 +26,8 @@ pub enum AuthFailure {
     ClonedPasskey,
     /// What an identity provider's visitor brings is not an answer to what was asked, or not the provider's.
     WrongToken,
+    /// They come from an identity provider, and through it only.
+    ProviderOnly,
     /// No identity provider is set up.
     NoProvider,
     /// The identity provider does not answer.
@@ -64,6 +66,7 @@ impl AuthFailure {
             Self::WrongPasskey => "wrong_passkey",
             Self::ClonedPasskey => "cloned_passkey",
             Self::WrongToken => "wrong_token",
+            Self::ProviderOnly => "provider_only",
             Self::NoProvider => "no_provider",
             Self::ProviderDown => "provider_down",
             Self::NoRole => "no_role",
@@ -91,6 +94,30 @@ impl fmt::Display for AuthFailure {
 }
 
 impl std::error::Error for AuthFailure {}
+
+/// A credential that was refused, with whose it is where that is known: for the record only.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// Why.
+    pub failure: AuthFailure,
+    /// The key or the person, where somebody has a good credential that they should not have there.
+    pub whose: Option<Misused>,
+}
+
+/// Whose credential is used where it should not be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Misused {
+    /// A key's.
+    Key(KeyId),
+    /// Of a session of this person.
+    Session(UserId),
+}
+
+impl From<AuthFailure> for Refused {
+    fn from(failure: AuthFailure) -> Self {
+        Self { failure, whose: None }
+    }
+}
 
 /// A failed log-in, with the account it was for where there is one: for the record only.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -192,6 +219,12 @@ pub enum AuthError {
     /// Somebody has left at a time that is to come.
     #[error("nobody has left at a time that is to come")]
     NotYet,
+    /// The identity provider lets somebody in whom an administrator here has shut out.
+    #[error("an administrator of this server has shut them out: only one can let them in again")]
+    ShutOutHere,
+    /// A key and what replaced it are alive: that is enough.
+    #[error("the key was rotated already and is alive still: revoke the one before first")]
+    RotatedAlready,
     /// Single sign-on is not set up.
     #[error("there is no identity provider: set [sso] in the configuration")]
     NoProvider,

@@ -34,7 +34,7 @@ pub use admin::{
 pub use approval::{Approval, LONGEST_ROLE_HOURS, ROLE_VERB, Second, Wish};
 pub use credential::{Certificate, Credential, Peer, is_signed};
 pub use emergency::NewEmergency;
-pub use error::{AuthError, AuthFailure, LoginFailure, PolicyMistake};
+pub use error::{AuthError, AuthFailure, LoginFailure, Misused, PolicyMistake, Refused};
 pub use factor::{Factor, Proof};
 pub use login::NewSession;
 pub use oidc::{Fetch, MOST_BYTES, PATIENCE, Provider, ProviderSettings};

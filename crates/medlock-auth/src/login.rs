@@ -94,6 +94,8 @@ impl Auth {
         if !self.may_log_in(&user, factor.is_some(), from) {
             return Err(fail(AuthFailure::NoFactor));
         }
+        // Only what was guessed at has been shown: another way in says nothing of it.
+        self.0.store.clear_failures(&user.id).await.map_err(|e| fail(unavailable(e)))?;
         let shown = factor.map(|factor| (factor, self.now()));
         let session = self.begin(user, shown, peer, seen).await.map_err(fail)?;
         self.0.throttle.succeeded(&attempt);
@@ -197,7 +199,6 @@ impl Auth {
             ended: None,
             last_seen: now,
         };
-        self.0.store.clear_failures(&row.user).await.map_err(unavailable)?;
         self.0.store.insert_session(&row).await.map_err(unavailable)?;
         // Durable: from here on a crash leaves a session whose token nobody has, which idles out.
         if self.0.standing.changed_since(row.user.as_str(), seen) {

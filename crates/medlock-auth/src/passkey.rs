@@ -12,13 +12,14 @@ use crate::login::NewSession;
 use crate::permit::{AdminAction, AdminPermit};
 use crate::principal::Principal;
 use crate::service::Auth;
+use crate::sso::NO_PASSWORD;
 use crate::throttle::source_key;
 use medlock_domain::{CeremonyId, NetworkSource, PasskeyId, Timestamp, UserId};
 use medlock_keys::digest::{Digest, sha256};
 use medlock_keys::random;
 use medlock_store::PasskeyRow;
 use serde_json::Value;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Mutex, PoisonError};
 use webauthn_rs::prelude::{
     CredentialID, DiscoverableAuthentication, Passkey, PasskeyAuthentication, PasskeyRegistration, PublicKeyCredential,
@@ -157,28 +158,84 @@ pub(crate) enum Awaited {
     Sso(crate::sso::Asked),
 }
 
+impl Awaited {
+    /// Of somebody who has not said who they are: anybody can begin these.
+    fn is_strangers(&self) -> bool {
+        matches!(self, Self::LogIn(_) | Self::Sso(_))
+    }
+}
+
 struct Begun {
     step: Awaited,
-    whose: Digest,
+    whose: Whose,
+    number: u64,
     at: Timestamp,
 }
 
-/// What has been asked and not been answered. In memory and bounded.
+/// Strangers come after those who are known, so that the greatest is whose is to give way.
+type Whose = (bool, Digest);
+
+/// What has been asked and not been answered. In memory and bounded: where it is full, whoever has most of it gives way, and
+/// strangers before those who are known.
 #[derive(Default)]
-pub(crate) struct Ceremonies(Mutex<HashMap<CeremonyId, Begun>>);
+pub(crate) struct Ceremonies(Mutex<Table>);
+
+#[derive(Default)]
+struct Table {
+    begun: HashMap<CeremonyId, Begun>,
+    /// In the order in which they were begun.
+    order: BTreeMap<u64, CeremonyId>,
+    by: HashMap<Whose, BTreeSet<u64>>,
+    last: u64,
+}
+
+impl Table {
+    fn remove(&mut self, id: &CeremonyId) -> Option<Begun> {
+        let begun = self.begun.remove(id)?;
+        self.order.remove(&begun.number);
+        if let Some(theirs) = self.by.get_mut(&begun.whose) {
+            theirs.remove(&begun.number);
+            if theirs.is_empty() {
+                self.by.remove(&begun.whose);
+            }
+        }
+        Some(begun)
+    }
+
+    /// The oldest of whoever this is.
+    fn give_way(&mut self, whose: &Whose) {
+        let oldest = self.by.get(whose).and_then(|theirs| theirs.first()).and_then(|n| self.order.get(n)).cloned();
+        oldest.and_then(|id| self.remove(&id));
+    }
+
+    fn forget_old(&mut self, now: Timestamp) {
+        while let Some(id) = self.order.first_key_value().map(|(_, id)| id.clone()) {
+            if self.begun.get(&id).is_some_and(|begun| now < begun.at.plus_ms(CEREMONY_MS)) {
+                return;
+            }
+            self.remove(&id);
+        }
+    }
+}
 
 impl Ceremonies {
     pub(crate) fn begin(&self, step: Awaited, whose: Digest, now: Timestamp) -> CeremonyId {
-        let mut map = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        map.retain(|_, begun| now < begun.at.plus_ms(CEREMONY_MS));
-        let of_one = map.values().filter(|begun| begun.whose == whose).count() >= MOST_OF_ONE;
-        if of_one || map.len() >= MOST_OF_ALL {
-            let candidates = map.iter().filter(|(_, begun)| !of_one || begun.whose == whose);
-            let oldest = candidates.min_by_key(|(_, begun)| begun.at).map(|(id, _)| id.clone());
-            oldest.and_then(|id| map.remove(&id));
+        let mut table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        table.forget_old(now);
+        let whose = (step.is_strangers(), whose);
+        if table.by.get(&whose).is_some_and(|theirs| theirs.len() >= MOST_OF_ONE) {
+            table.give_way(&whose);
+        } else if table.begun.len() >= MOST_OF_ALL {
+            let most = table.by.iter().max_by_key(|((stranger, _), theirs)| (*stranger, theirs.len()));
+            let most = most.map(|(whose, _)| *whose);
+            most.iter().for_each(|whose| table.give_way(whose));
         }
         let id = CeremonyId::from_random(random::bytes());
-        map.insert(id.clone(), Begun { step, whose, at: now });
+        table.last += 1;
+        let number = table.last;
+        table.order.insert(number, id.clone());
+        table.by.entry(whose).or_default().insert(number);
+        table.begun.insert(id.clone(), Begun { step, whose, number, at: now });
         id
     }
 
@@ -187,6 +244,12 @@ impl Ceremonies {
         let begun = self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(id)?;
         (now < begun.at.plus_ms(CEREMONY_MS)).then_some(begun.step)
     }
+}
+
+/// How far the authenticator had counted when it was last used.
+fn counter(row: &PasskeyRow) -> Result<u32, AuthFailure> {
+    let stored: Value = serde_json::from_str(&row.passkey).map_err(|_| AuthFailure::Unavailable)?;
+    stored["cred"]["counter"].as_u64().and_then(|n| u32::try_from(n).ok()).ok_or(AuthFailure::Unavailable)
 }
 
 impl Auth {
@@ -257,6 +320,8 @@ impl Auth {
             last_used: None,
         };
         let _one_at_a_time = self.0.changing.lock().await;
+        // Their factor may have been reset while this waited.
+        self.usable(by, &[AdminAction::OwnCredentials])?;
         if self.0.store.passkeys(&row.user).await?.len() >= MOST {
             return Err(AuthError::TooManyPasskeys);
         }
@@ -324,6 +389,10 @@ impl Auth {
         let fail = |failure| LoginFailure { failure, user: Some(row.user.clone()) };
         let user = self.0.store.user(&row.user).await.map_err(|e| fail(unavailable(e)))?;
         let user = user.filter(|u| !u.disabled).ok_or(fail(AuthFailure::Disabled))?;
+        // Whether they are still let in, and as what, their provider says at each log-in.
+        if user.password_phc == NO_PASSWORD {
+            return Err(fail(AuthFailure::ProviderOnly));
+        }
         if claimed != handle(&user.id) {
             return Err(fail(AuthFailure::WrongPasskey));
         }
@@ -389,6 +458,11 @@ impl Auth {
             WebauthnError::CredentialPossibleCompromise => AuthFailure::ClonedPasskey,
             _ => AuthFailure::WrongPasskey,
         })?;
+        // What was asked knows the counter as it was then: somebody may have used it since.
+        let counted = counter(row)?;
+        if (result.counter() > 0 || counted > 0) && result.counter() <= counted {
+            return Err(AuthFailure::ClonedPasskey);
+        }
         passkey.update_credential(&result);
         let passkey = to_json(&passkey).map_err(|_| AuthFailure::Unavailable)?;
         let row = PasskeyRow { passkey, ..row.clone() };
@@ -468,8 +542,28 @@ mod tests {
         for n in 0..MOST_OF_ONE as i64 * 2 {
             ceremonies.begin(step(), source(1), Timestamp(n));
         }
-        assert_eq!(ceremonies.0.lock().unwrap().len(), MOST_OF_ONE + 1);
+        assert_eq!(ceremonies.0.lock().unwrap().begun.len(), MOST_OF_ONE + 1);
         assert!(ceremonies.end(&victim, Timestamp(1)).is_some(), "one source pushes nobody else out");
+
+        // Nor do many: whoever has most of a full table gives way, and who is known after all strangers.
+        let ada = UserId::from_random([1; 16]);
+        let known = || Awaited::StepUp(ada.clone(), relying_party.start_passkey_authentication(&[]).unwrap().1);
+        let ceremonies = Ceremonies::default();
+        let mine = ceremonies.begin(known(), of_user(&ada), Timestamp(0));
+        let victim = ceremonies.begin(step(), source(1), Timestamp(0));
+        for source_number in 2..MOST_OF_ALL as u32 / 8 + 8 {
+            for _ in 0..8 {
+                ceremonies.begin(step(), source(source_number), Timestamp(1));
+            }
+        }
+        {
+            let table = ceremonies.0.lock().unwrap();
+            let (begun, order) = (table.begun.len(), table.order.len());
+            assert_eq!((begun, order, table.by.values().map(BTreeSet::len).sum()), (MOST_OF_ALL, begun, begun));
+        }
+        assert!(ceremonies.end(&mine, Timestamp(1)).is_some() && ceremonies.end(&victim, Timestamp(1)).is_some());
+        ceremonies.begin(step(), source(1), Timestamp(CEREMONY_MS + 1));
+        assert_eq!(ceremonies.0.lock().unwrap().order.len(), 1, "what is over is forgotten");
     }
 
     #[test]

@@ -212,6 +212,7 @@ impl Auth {
             roles: self.known_roles(arrival.roles.clone())?,
             created: self.now(),
             disabled: false,
+            by_provider: false,
             password_phc: NO_PASSWORD.into(),
             totp: None,
             log_index,
@@ -227,10 +228,15 @@ impl Auth {
     /// No group of theirs has a role, or policy wants a second factor that the provider does not speak of.
     pub async fn admit(&self, arrival: Arrival) -> Result<NewSession, LoginFailure> {
         let Arrival { user, factor, peer, seen, .. } = arrival;
-        let user = user.filter(|user| !user.roles.is_empty());
         let user = user.ok_or(LoginFailure { failure: AuthFailure::NoRole, user: None })?;
         let id = user.id.clone();
         let fail = |failure| LoginFailure { failure, user: Some(id.clone()) };
+        if user.disabled {
+            return Err(fail(AuthFailure::Disabled));
+        }
+        if user.roles.is_empty() {
+            return Err(fail(AuthFailure::NoRole));
+        }
         if !self.may_log_in(&user, factor.is_some(), peer.from) {
             return Err(fail(AuthFailure::NoFactor));
         }
@@ -260,6 +266,8 @@ impl Auth {
     pub async fn end_sessions_of(&self, user: &UserId) -> Result<usize, AuthError> {
         let (auth, user) = (self.clone(), user.clone());
         Self::whole(async move {
+            // Whoever is logging in at this moment does not get past it.
+            auth.0.standing.note(user.as_str(), auth.now());
             let live = auth.0.store.live_sessions(auth.now()).await?;
             let theirs: Vec<_> = live.into_iter().filter(|s| s.user == user).collect();
             for session in &theirs {

@@ -30,15 +30,30 @@ pub(crate) struct Counted {
     _slot: OwnedSemaphorePermit,
     place: Place,
     /// Bytes of text that went, and whether what the whole took has been counted.
+    /// Of what was asked, and of what has gone.
     text_bytes: usize,
     spent: AtomicBool,
     _in_flight: InFlight,
 }
 
 impl Counted {
-    pub(crate) fn new(app: Arc<App>, slot: OwnedSemaphorePermit, place: Place, asked: Asked) -> Self {
+    pub(crate) fn new(
+        app: Arc<App>,
+        slot: OwnedSemaphorePermit,
+        place: Place,
+        asked: Asked,
+        asked_bytes: usize,
+    ) -> Self {
         let in_flight = app.metrics.chat();
-        Self { app, asked, _slot: slot, place, text_bytes: 0, spent: AtomicBool::new(false), _in_flight: in_flight }
+        Self {
+            app,
+            asked,
+            _slot: slot,
+            place,
+            text_bytes: asked_bytes,
+            spent: AtomicBool::new(false),
+            _in_flight: in_flight,
+        }
     }
 
     /// The first text is about to go.
@@ -67,8 +82,8 @@ impl Counted {
 }
 
 impl Drop for Counted {
-    /// Of an answer that somebody hung up on, or that failed, what went is known in bytes: four to a token, as is usual
-    /// for English.
+    /// Of an answer that somebody hung up on, or that failed, what was asked and what went is known in bytes: four to a token,
+    /// as is usual for English.
     fn drop(&mut self) {
         self.spend(1 + self.text_bytes as u64 / 4);
     }

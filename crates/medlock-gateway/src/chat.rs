@@ -50,7 +50,7 @@ pub(crate) async fn completions(
     let body = body::read(&headers, body, app.limits.body_bytes, app.limits.body_timeout).await?;
     let slot = app.chats.clone().try_acquire_owned().map_err(|_| HttpFault::TooManyRequests)?;
     let left = place.left();
-    let counted = Counted::new(app.clone(), slot, place, caller.asked.clone());
+    let counted = Counted::new(app.clone(), slot, place, caller.asked.clone(), body.len());
     let arrival = Arrival {
         request: caller.asked.request.clone(),
         principal: caller.principal,

@@ -14,8 +14,8 @@ use hyper::header::{CACHE_CONTROL, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIO
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method};
 use medlock_audit::{Entry, Kind, Outcome};
-use medlock_auth::{AuthFailure, Certificate, Credential, Peer, Principal};
-use medlock_domain::{Actor, KeyId, NetworkSource, RequestId};
+use medlock_auth::{AuthFailure, Certificate, Credential, Misused, Peer, Principal, Refused};
+use medlock_domain::{Actor, NetworkSource, RequestId};
 use medlock_keys::digest::Digest;
 use medlock_keys::random;
 use std::convert::Infallible;
@@ -124,16 +124,15 @@ async fn admit(
             return Err(HttpFault::CrossSite.into());
         }
         Ok((credential, carrier)) => {
-            let key = credential.key();
             let credential = match (credential, certificate) {
                 (Credential::None, Some(shown)) => Credential::Certificate(shown.clone()),
                 (credential, _) => credential,
             };
-            match app.auth.authenticate(credential, asked.peer()).await {
+            match app.auth.known_by(credential, asked.peer()).await {
                 Ok(principal) => return Ok(Some((principal, carrier))),
-                Err(failure) => {
-                    if let (AuthFailure::WrongNetwork, Some(key)) = (failure, key) {
-                        misused(app, asked, &key).await?;
+                Err(Refused { failure, whose }) => {
+                    if let Some(whose) = whose {
+                        misused(app, asked, failure, &whose).await?;
                     }
                     failure
                 }
@@ -151,16 +150,20 @@ async fn admit(
     }
 }
 
-/// Somebody has a key that is to be used elsewhere: perhaps it was stolen. A record, which is an alert.
-async fn misused(app: &App, asked: &Asked, key: &KeyId) -> Result<(), Fault> {
-    if !app.misused.first(key, app.clock.now()) {
+/// Somebody has a key, or a session, that is to be used elsewhere: perhaps it was stolen. A record, which is an alert.
+async fn misused(app: &App, asked: &Asked, failure: AuthFailure, whose: &Misused) -> Result<(), Fault> {
+    let (what, id) = match whose {
+        Misused::Key(key) => ("key", key.as_str()),
+        Misused::Session(user) => ("user", user.as_str()),
+    };
+    if !app.misused.first(id, app.clock.now()) {
         return Ok(());
     }
     let entry = Entry::new(Kind::Denied, Actor::Unauthenticated)
         .request(asked.request.clone())
         .outcome(Outcome::Denied)
-        .word("code", AuthFailure::WrongNetwork.as_str())
-        .word("key", key.as_str())
+        .word("code", failure.as_str())
+        .word(what, id)
         .word("from", &asked.from.0.to_string());
     app.log.append(entry).await.map(drop).map_err(|_| Fault::audit_unavailable())
 }

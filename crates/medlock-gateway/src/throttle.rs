@@ -1,7 +1,7 @@
 //! Failed attempts to authenticate, counted per source and minute. Credentials that are good are
 //! never held up: a hospital behind one address must not be shut out by one script with an old key.
 
-use medlock_domain::{KeyId, NetworkSource, Timestamp};
+use medlock_domain::{NetworkSource, Timestamp};
 use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, PoisonError};
@@ -57,19 +57,19 @@ impl Throttle {
     }
 }
 
-/// Which keys were misused in this minute: what is recorded of each once. Only keys that there are get here.
+/// Whose credentials were misused in this minute: what is recorded of each once. Only those that there are get here.
 #[derive(Default)]
-pub(crate) struct Misused(Mutex<(i64, HashSet<KeyId>)>);
+pub(crate) struct Misused(Mutex<(i64, HashSet<String>)>);
 
 impl Misused {
     /// Whether this is the first time in this minute.
-    pub(crate) fn first(&self, key: &KeyId, now: Timestamp) -> bool {
+    pub(crate) fn first(&self, whose: &str, now: Timestamp) -> bool {
         let minute = now.0.div_euclid(MINUTE_MS);
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if seen.0 != minute {
             *seen = (minute, HashSet::new());
         }
-        seen.1.insert(key.clone())
+        seen.1.insert(whose.to_owned())
     }
 }
 

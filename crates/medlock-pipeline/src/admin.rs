@@ -50,6 +50,8 @@ use medlock_review::delivery::Deliveries;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+
 /// Who does it.
 #[derive(Clone, Copy)]
 pub enum By<'a> {
@@ -390,6 +392,7 @@ impl Admin {
             ("of_models", join(&key.models)),
             ("of_networks", join(&key.networks)),
             ("bound_to", key.bound.as_ref().map(ToString::to_string).unwrap_or_default()),
+            ("days", ((key.expires.0 - self.auth.now().0 + DAY_MS / 2) / DAY_MS).to_string()),
         ];
         let begun = self
             .begin_all(by, &[AdminAction::KeysManage], "create_key", further, |e| {
@@ -610,7 +613,11 @@ impl Admin {
                         match denied.code {
                             DenyCode::MfaRequired => refused = AdminError::MfaRequired,
                             DenyCode::StepUpRequired => refused = AdminError::StepUpRequired,
-                            DenyCode::ApprovalRequired => not_alone = not_alone.or(Some((principal, *action))),
+                            // Before a narrower right, which would not find what is somebody else's.
+                            DenyCode::ApprovalRequired => {
+                                not_alone = Some((principal, *action));
+                                break;
+                            }
                             _ => {}
                         }
                         policies = denied.policies.join(",");
@@ -677,6 +684,8 @@ fn why(error: &AuthError) -> &'static str {
         AuthError::TooManyApprovals => "too_many_approvals",
         AuthError::OwnApproval => "own_approval",
         AuthError::NotYet => "not_yet",
+        AuthError::ShutOutHere => "shut_out_here",
+        AuthError::RotatedAlready => "rotated_already",
         AuthError::BadExpiry => "bad_expiry",
         AuthError::Password(_) => "password",
         AuthError::Bound => "bound",

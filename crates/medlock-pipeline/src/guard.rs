@@ -252,7 +252,8 @@ impl Inner {
             purpose: arrival.purpose,
             at_least: arrival.at_least,
             patient: recorder.declared().cloned(),
-            relation: relation(self.relationships.as_deref(), &arrival.principal, arrival.patient.as_ref()).await,
+            relation: relation(self.relationships.as_deref(), &self.auth, &arrival.principal, arrival.patient.as_ref())
+                .await,
         };
         recorder.asked(self.auth.asked(&arrival.principal, &ask));
         let permit = self.auth.authorize(&arrival.principal, &ask).map_err(|denied| match denied.code {

@@ -23,6 +23,7 @@ pub fn of(entry: &StoredEntry) -> Option<&'static str> {
         Kind::LoginFailed if word("why") == Some("locked") => Some("locked_out"),
         Kind::LoginFailed | Kind::Denied if word("why") == Some("cloned_passkey") => Some("passkey_cloned"),
         Kind::Denied if word("code") == Some("wrong_network") => Some("key_from_wrong_network"),
+        Kind::Denied if word("code") == Some("wrong_certificate") => Some("session_without_its_certificate"),
         Kind::LogRead if word("with") == Some("verify") && entry.outcome != Outcome::Ok => Some("log_not_intact"),
         Kind::Recovery => Some("log_recovered"),
         Kind::EngineDown => Some("engine_down"),

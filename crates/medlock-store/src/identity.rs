@@ -50,6 +50,18 @@ impl Store {
         rows.iter().map(read).collect()
     }
 
+    /// What its provider calls somebody, if they come from one.
+    pub async fn subject_of(&self, user: &UserId) -> Result<Option<String>, StoreError> {
+        let row = sqlx::query("SELECT issuer, subject, user_id, log_index, mac FROM identities WHERE user_id = $1")
+            .bind(user.as_str())
+            .fetch_optional(&self.pool)
+            .await?;
+        let Some(row) = row else { return Ok(None) };
+        let identity = Identity { issuer: row.try_get("issuer")?, subject: row.try_get("subject")? };
+        self.checked(&identity, &row)?;
+        Ok(Some(identity.subject))
+    }
+
     /// Forgets whom a provider calls somebody.
     pub async fn delete_identity(&self, user: &UserId) -> Result<(), StoreError> {
         sqlx::query("DELETE FROM identities WHERE user_id = $1").bind(user.as_str()).execute(&self.pool).await?;

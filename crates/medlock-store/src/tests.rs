@@ -20,6 +20,7 @@ fn user() -> UserRow {
         roles: vec!["admin".parse().unwrap(), "auditor".parse().unwrap()],
         created: Timestamp(5),
         disabled: false,
+        by_provider: false,
         password_phc: "$argon2id$".into(),
         totp: Some(Zeroizing::new(b"12345678901234567890".to_vec())),
         log_index: 9,

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 const TABLE: &str = "users";
 
 /// A person, with all that gives them authority.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct UserRow {
     /// For life.
     pub id: UserId,
@@ -22,6 +22,8 @@ pub struct UserRow {
     pub created: Timestamp,
     /// Whether they are shut out.
     pub disabled: bool,
+    /// Their identity provider did that, and may take it back.
+    pub by_provider: bool,
     /// Argon2id, as a PHC string.
     pub password_phc: String,
     /// The shared secret of their one-time codes, once enrolled.
@@ -60,7 +62,7 @@ impl Store {
         .bind(user.username.as_str())
         .bind(join(&user.roles))
         .bind(user.created.0)
-        .bind(i64::from(user.disabled))
+        .bind(state(user))
         .bind(&user.password_phc)
         .bind(&sealed)
         .bind(user.log_index as i64)
@@ -81,7 +83,7 @@ impl Store {
         .bind(user.username.as_str())
         .bind(join(&user.roles))
         .bind(user.created.0)
-        .bind(i64::from(user.disabled))
+        .bind(state(user))
         .bind(&user.password_phc)
         .bind(&sealed)
         .bind(user.log_index as i64)
@@ -183,6 +185,7 @@ impl Store {
             roles: split(&row.try_get::<String, _>("roles")?).ok_or_else(tampered)?,
             created: Timestamp(row.try_get("created_ms")?),
             disabled: row.try_get::<i64, _>("disabled")? != 0,
+            by_provider: row.try_get::<i64, _>("disabled")? == PROVIDER,
             password_phc: row.try_get("password")?,
             log_index: row.try_get::<i64, _>("log_index")? as u64,
             id: user_id,
@@ -196,6 +199,13 @@ impl Store {
     }
 }
 
+/// In the column `disabled`: not, by somebody here, or by the identity provider.
+const PROVIDER: i64 = 2;
+
+fn state(user: &UserRow) -> i64 {
+    if user.disabled && user.by_provider { PROVIDER } else { i64::from(user.disabled) }
+}
+
 fn totp_aad(id: &UserId) -> Vec<u8> {
     format!("medlock totp {id}").into_bytes()
 }
@@ -206,7 +216,7 @@ fn columns(user: &UserRow, sealed_totp: Option<&[u8]>) -> Columns {
         .text(user.username.as_str())
         .text(&join(&user.roles))
         .int(user.created.0)
-        .int(i64::from(user.disabled))
+        .int(state(user))
         .text(&user.password_phc)
         .maybe(sealed_totp)
         .int(user.log_index as i64)

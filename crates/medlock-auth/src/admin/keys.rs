@@ -168,6 +168,12 @@ impl Auth {
             if !old.roles.iter().all(|r| owner.roles.contains(r)) {
                 return Err(AuthError::RolesBeyondOwner);
             }
+            // Each has limits of its own: two at a time are enough to change over.
+            let same =
+                |r: &ApiKeyRow| r.id != key && r.owner == old.owner && r.name == old.name && r.roles == old.roles;
+            if auth.0.store.keys().await?.iter().any(|r| alive(r) && same(r) && r.created < old.created) {
+                return Err(AuthError::RotatedAlready);
+            }
             let (id, secret, secret_hash) = credential::new_key();
             let expires = match by.action {
                 AdminAction::KeysManage => now.plus_ms((old.expires.0 - old.created.0).clamp(1, YEAR_MS)),

@@ -113,6 +113,7 @@ impl Auth {
             roles,
             created: self.now(),
             disabled: false,
+            by_provider: false,
             password_phc,
             totp: Some(sealed_bytes(&totp)),
             log_index,
@@ -166,7 +167,9 @@ impl Auth {
     /// # Errors
     /// [`AuthError::LastAdmin`] when nobody would be left to administer.
     pub async fn disable_user(&self, by: &AdminPermit, user: &UserId, log_index: u64) -> Result<(), AuthError> {
-        self.change(by, user, log_index, Sessions::End, |row| row.disabled = true).await.map(drop)
+        self.change(by, user, log_index, Sessions::End, |row| (row.disabled, row.by_provider) = (true, false))
+            .await
+            .map(drop)
     }
 
     /// Lets a person in again.
@@ -174,7 +177,9 @@ impl Auth {
     /// # Errors
     /// When there is no such person.
     pub async fn enable_user(&self, by: &AdminPermit, user: &UserId, log_index: u64) -> Result<(), AuthError> {
-        self.change(by, user, log_index, Sessions::Keep, |row| row.disabled = false).await.map(drop)
+        self.change(by, user, log_index, Sessions::Keep, |row| (row.disabled, row.by_provider) = (false, false))
+            .await
+            .map(drop)
     }
 
     /// Gives a person a new second factor in place of all that they had, passkeys among it, and clears a lock-out. Their
@@ -185,10 +190,7 @@ impl Auth {
     pub async fn enrol_totp(&self, by: &AdminPermit, user: &UserId, log_index: u64) -> Result<Enrolment, AuthError> {
         let totp = TotpSecret::generate();
         let bytes = sealed_bytes(&totp);
-        self.usable(by, &[AdminAction::UsersManage])?;
-        // First: a log-in that is under way with one then finds that its person was changed since it began.
-        self.0.store.delete_passkeys(user).await?;
-        let row = self.change(by, user, log_index, Sessions::End, |row| row.totp = Some(bytes)).await?;
+        let row = self.change(by, user, log_index, Sessions::EndWithPasskeys, |row| row.totp = Some(bytes)).await?;
         self.lift(&row).await?;
         self.enrolment(&totp, &row).await
     }
@@ -266,8 +268,12 @@ impl Auth {
         Self::whole(async move {
             let _one_at_a_time = auth.0.changing.lock().await;
             let mut row = auth.existing(&user).await?;
-            let administered = administers(&row);
+            let (administered, before) = (administers(&row), row.clone());
             edit(&mut row);
+            if row == before && matches!(sessions, Sessions::Keep) {
+                // Nothing is different: nobody's work is cut for it.
+                return Ok(row);
+            }
             row.log_index = log_index;
             if administered && !administers(&row) && !auth.another_admin(&user).await? {
                 return Err(AuthError::LastAdmin);
@@ -280,9 +286,13 @@ impl Auth {
             if !written? {
                 return Err(AuthError::NotFound("user"));
             }
+            if matches!(sessions, Sessions::EndWithPasskeys) {
+                // Whoever is adding one waits for the lock, and then has no permit that holds.
+                auth.0.store.delete_passkeys(&user).await?;
+            }
             // A crash here leaves sessions that a disabled person cannot use, and that somebody
             // with a new factor could until they idle out.
-            if matches!(sessions, Sessions::End) {
+            if !matches!(sessions, Sessions::Keep) {
                 for s in auth.0.store.live_sessions(now).await?.into_iter().filter(|s| s.user == user) {
                     auth.cut_session(&s.id).await?;
                 }
@@ -301,6 +311,7 @@ impl Auth {
 pub(crate) enum Sessions {
     Keep,
     End,
+    EndWithPasskeys,
 }
 
 fn administers(user: &UserRow) -> bool {

@@ -87,6 +87,7 @@ impl Auth {
             roles: Vec::new(),
             created: self.now(),
             disabled: !new.enabled,
+            by_provider: !new.enabled,
             password_phc: NO_PASSWORD.into(),
             totp: None,
             log_index,
@@ -110,16 +111,25 @@ impl Auth {
     ) -> Result<Provisioned, AuthError> {
         self.usable(by, &[AdminAction::UsersProvision])?;
         let subject = self.0.store.identities(self.issuer()?).await?.remove(user).ok_or(AuthError::NotFound("user"))?;
+        let change_enabled = change.enabled;
         let sessions = if change.enabled == Some(false) { Sessions::End } else { Sessions::Keep };
         let edit = move |row: &mut UserRow| {
             row.username = change.username.unwrap_or_else(|| row.username.clone());
-            row.disabled = change.enabled.map_or(row.disabled, |enabled| !enabled);
+            match change.enabled {
+                Some(false) if !row.disabled => (row.disabled, row.by_provider) = (true, true),
+                // Whom somebody here has shut out, nobody there lets in.
+                Some(true) if row.by_provider => (row.disabled, row.by_provider) = (false, false),
+                _ => {}
+            }
         };
         let changed = self.change_row(user, log_index, sessions, edit).await.map_err(|error| match error {
             AuthError::Store(error) => taken("user")(error),
             other => other,
         })?;
-        Ok(shown(changed, subject))
+        match changed.disabled && change_enabled == Some(true) {
+            true => Err(AuthError::ShutOutHere),
+            false => Ok(shown(changed, subject)),
+        }
     }
 
     /// Somebody has left for good: they are shut out, and their name and the provider's for them are free again. Their id

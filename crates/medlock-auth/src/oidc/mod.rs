@@ -9,15 +9,16 @@ use crate::error::AuthFailure;
 use medlock_domain::{RoleName, Timestamp};
 use medlock_keys::password::Secret;
 use serde_json::Value;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use token::BadToken;
-use tokio::sync::Mutex;
 
 /// What it publishes is asked for again after an hour.
 const KEPT_MS: i64 = 60 * 60 * 1000;
 /// And for a key that is not among those known, once in so long.
 const AGAIN_MS: i64 = 60 * 1000;
+/// The same while nothing is known of it.
+const AGAIN_AT_FIRST_MS: i64 = 5 * 1000;
 /// The longest document that is taken from it.
 pub const MOST_BYTES: usize = 1 << 20;
 /// The longest that it is waited for.
@@ -68,7 +69,9 @@ pub struct ProviderSettings {
 pub struct Provider {
     pub(crate) settings: ProviderSettings,
     fetch: Arc<dyn Fetch>,
-    known: Mutex<Option<Arc<Known>>>,
+    known: RwLock<Option<Arc<Known>>>,
+    /// By one at a time, and not before then: it did not answer.
+    asking: tokio::sync::Mutex<Timestamp>,
 }
 
 /// What a provider publishes of itself.
@@ -83,26 +86,48 @@ pub(crate) struct Known {
 impl Provider {
     /// Nothing is asked of it before somebody wants to log in.
     pub fn new(settings: ProviderSettings, fetch: Arc<dyn Fetch>) -> Self {
-        Self { settings, fetch, known: Mutex::new(None) }
+        Self { settings, fetch, known: RwLock::default(), asking: tokio::sync::Mutex::new(Timestamp(i64::MIN)) }
     }
 
     /// What it publishes: as it was when it cannot be asked.
     pub(crate) async fn known(&self, now: Timestamp) -> Result<Arc<Known>, AuthFailure> {
-        let mut known = self.known.lock().await;
-        if let Some(known) = known.as_ref().filter(|known| now < known.at.plus_ms(KEPT_MS)) {
-            return Ok(known.clone());
+        let old = self.kept();
+        match &old {
+            Some(known) if now < known.at.plus_ms(KEPT_MS) => return Ok(known.clone()),
+            // Somebody else asks already: nobody waits for it who can go on without.
+            Some(known) if self.asking.try_lock().is_err() => return Ok(known.clone()),
+            _ => {}
         }
-        match (self.ask(now).await, known.as_ref()) {
-            (Ok(new), _) => Ok(known.insert(Arc::new(new)).clone()),
-            (Err(error), Some(old)) => {
-                tracing::warn!(error, "the identity provider does not answer: its keys as they were");
-                Ok(old.clone())
-            }
-            (Err(error), None) => {
-                tracing::error!(error, "the identity provider does not answer as it should");
-                Err(AuthFailure::ProviderDown)
+        self.newer_than(old, now).await
+    }
+
+    fn kept(&self) -> Option<Arc<Known>> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Asks, unless somebody has meanwhile, or it did not answer just now.
+    async fn newer_than(&self, old: Option<Arc<Known>>, now: Timestamp) -> Result<Arc<Known>, AuthFailure> {
+        let mut not_before = self.asking.lock().await;
+        let kept = self.kept();
+        if let Some(kept) = &kept
+            && old.is_none_or(|old| kept.at > old.at)
+        {
+            return Ok(kept.clone());
+        }
+        if now >= *not_before {
+            match self.ask(now).await {
+                Ok(new) => {
+                    let new = Arc::new(new);
+                    *self.known.write().unwrap_or_else(PoisonError::into_inner) = Some(new.clone());
+                    return Ok(new);
+                }
+                Err(error) => {
+                    tracing::warn!(error, "the identity provider does not answer as it should");
+                    *not_before = now.plus_ms(if kept.is_some() { AGAIN_MS } else { AGAIN_AT_FIRST_MS });
+                }
             }
         }
+        kept.ok_or(AuthFailure::ProviderDown)
     }
 
     async fn ask(&self, now: Timestamp) -> Result<Known, String> {
@@ -158,8 +183,7 @@ impl Provider {
         let known = self.known(now).await?;
         let read = match token::read(&known.keys, token) {
             Err(BadToken::UnknownKey) if now >= known.at.plus_ms(AGAIN_MS) => {
-                *self.known.lock().await = None;
-                token::read(&self.known(now).await?.keys, token)
+                token::read(&self.newer_than(Some(known), now).await?.keys, token)
             }
             read => read,
         };

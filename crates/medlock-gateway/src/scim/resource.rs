@@ -128,7 +128,8 @@ impl Said {
         }
         Ok(Change {
             username: self.username.filter(|name| *name != now.username),
-            enabled: self.active.filter(|active| *active != now.enabled),
+            // Whether that is something new is found out where it is written.
+            enabled: self.active,
         })
     }
 }

@@ -158,3 +158,27 @@ async fn a_role_is_held_for_a_while() {
     assert_eq!(decide(&server, &token, &id, "end").await, 204);
     assert_eq!(chat(&server, &token).await, 403);
 }
+
+#[tokio::test]
+async fn anybodys_key_is_revoked_alone_and_made_as_long_as_was_approved() {
+    let server = two_persons().await;
+    let admin = server.session("admin").await;
+    let keys = server.get("/admin/v1/keys", &admin).await.json();
+    let owner = server.person("clinician").id.to_string();
+    let key = keys["data"].as_array().unwrap().iter().find(|key| key["owner"] == owner.as_str()).unwrap();
+    let path = format!("/admin/v1/keys/{}", key["id"].as_str().unwrap());
+    wanted(&post(&server, &format!("{path}/rotate"), &admin, json!({"overlap_hours": 1})).await);
+    let revoked = server.request("DELETE", &path, &admin, &[], vec![]).await;
+    assert_eq!(revoked.status, 204, "{}", revoked.text);
+
+    let make = |owner: &str, days: i64| json!({"name": "new", "owner": owner, "roles": ["clinician"], "purposes": ["treatment"], "expires_in_days": days});
+    let id = wanted(&post(&server, "/admin/v1/keys", &admin, make(&owner, 1)).await);
+    let officer = server.session("security-officer").await;
+    assert_eq!(decide(&server, &officer, &id, "approve").await, 204);
+    wanted(&post(&server, "/admin/v1/keys", &admin, make(&owner, 365)).await);
+    assert_eq!(post(&server, "/admin/v1/keys", &admin, make(&owner, 1)).await.status, 201);
+    // Nor does anybody approve of a key of their own.
+    let theirs = server.person("security-officer").id.to_string();
+    let id = wanted(&post(&server, "/admin/v1/keys", &admin, make(&theirs, 1)).await);
+    assert_eq!(decide(&server, &officer, &id, "approve").await, 400);
+}

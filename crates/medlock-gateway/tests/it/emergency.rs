@@ -1,7 +1,6 @@
 //! Emergency access: declared, used, ended, reviewed, exercised.
 
 use crate::content::{NOTE, code, post};
-use medlock_auth::Principal;
 use medlock_domain::PatientRef;
 use medlock_pipeline::Relationships;
 use serde_json::{Value, json};
@@ -134,10 +133,10 @@ struct OneOfTheirs;
 
 #[async_trait::async_trait]
 impl Relationships for OneOfTheirs {
-    async fn treats(&self, who: &Principal, patient: &PatientRef) -> Result<bool, String> {
+    async fn treats(&self, who: &[String; 2], patient: &PatientRef) -> Result<bool, String> {
         match patient.canonical() {
             "666" => Err("the other system is down".to_owned()),
-            number => Ok(number == "48213377" && who.roles().iter().any(|role| role.as_str() == "clinician")),
+            number => Ok(number == "48213377" && who[0].contains("clinician")),
         }
     }
 }

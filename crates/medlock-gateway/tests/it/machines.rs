@@ -172,3 +172,32 @@ async fn a_token_for_one_patient_is_for_nobody_else() {
     assert_eq!(ask(json!(48213377), None).await.0, 401, "what is not understood is refused");
     assert!(!server.entries().iter().any(|e| e.facts.iter().any(|(_, fact)| fact.to_string().contains("48213377"))));
 }
+
+#[tokio::test]
+async fn whose_certificate_or_session_is_used_elsewhere_is_a_record() {
+    let ca = ClientCa::new();
+    let server = Server::builder().client_ca(&ca).start().await;
+    let admin = server.session("admin").await;
+    let owner = server.person("service").id.to_string();
+    let key = json!({"name": "batch", "owner": owner, "roles": ["service"], "purposes": ["treatment"],
+                     "bound_to": format!("uri:{URI}"), "networks": ["192.0.2.0/24"], "expires_in_days": 30});
+    let made = server.post("/admin/v1/keys", &admin, key.to_string().into()).await;
+    assert_eq!(made.status, 201, "{}", made.text);
+    let batch = shows(&server, &ca.issue(URI, false));
+    assert_eq!(who(&server, &batch).await.status, 401);
+    let alert = |word: &str| {
+        let of = |e: &medlock_audit::read::StoredEntry| medlock_review::alert::of(e) == Some(word);
+        server.entries().into_iter().find(of).map(|e| e.facts)
+    };
+    let facts = alert("key_from_wrong_network").expect("an alert");
+    assert_eq!(facts.word("key"), made.json()["id"].as_str());
+
+    let workstation = shows(&server, &ca.issue("spiffe://hospital.example/desk", false));
+    let person = server.person("researcher");
+    let code = person.totp.code_at(server.clock().now().seconds());
+    let body = json!({"username": person.username, "password": PASSWORD, "otp": code});
+    let begun = workstation.post(server.url("/admin/v1/login")).json(&body).send().await.unwrap();
+    let token = Answer::read(begun).await.json()["token"].as_str().unwrap().to_owned();
+    assert_eq!(server.get("/admin/v1/whoami", &token).await.status, 401);
+    assert_eq!(alert("session_without_its_certificate").expect("an alert").word("user"), Some(person.id.as_str()));
+}

@@ -179,3 +179,43 @@ async fn guessing_at_the_password_does_not_keep_out_who_has_a_passkey() {
     assert_eq!(open(&server, "/admin/v1/login", guess).await.status, 429);
     assert_eq!(log_in(&server, &mut key).await.status, 200);
 }
+
+#[tokio::test]
+async fn a_passkey_opens_no_account_that_an_identity_provider_answers_for() {
+    let idp = testkit::Idp::default();
+    let server = Server::builder().sso(&idp).start().await;
+    let cookie = crate::sso::log_in(&server, &idp, crate::sso::says(&server)).await.expect("a session");
+    let headers =
+        [("sec-fetch-site", "same-origin"), ("cookie", cookie.as_str()), ("content-type", "application/json")];
+    let mut key = authenticator(&server);
+    let asked = server.send("POST", "/admin/v1/passkeys/options", &headers, vec![]).await.json();
+    let made = json!({"ceremony": asked["ceremony"], "name": "mine", "credential": key.create(&asked["public_key"])});
+    let added = server.send("POST", "/admin/v1/passkeys", &headers, made.to_string().into()).await;
+    assert_eq!(added.status, 201, "{}", added.text);
+    assert_eq!(log_in(&server, &mut key).await.status, 401);
+    assert_eq!(server.records("login_failed").pop().unwrap().facts.word("why"), Some("provider_only"));
+    // It is their second factor here all the same.
+    let asked = server.send("POST", "/admin/v1/step-up/options", &headers, vec![]).await.json();
+    let answer = json!({"ceremony": asked["ceremony"], "credential": key.get(&asked["public_key"])});
+    let shown = server.send("POST", "/admin/v1/step-up", &headers, answer.to_string().into()).await;
+    assert_eq!(shown.status, 200, "{}", shown.text);
+}
+
+#[tokio::test]
+async fn an_answer_that_counts_less_than_one_since_is_a_copys() {
+    let server = Server::start().await;
+    let token = server.session("clinician").await;
+    let mut key = authenticator(&server);
+    assert_eq!(add(&server, &token, &mut key).await.status, 201);
+    let step_up = async |token: &str| post(&server, "/admin/v1/step-up/options", token, json!(null)).await.json();
+    // Asked twice; the second answer is used first.
+    let (first, second) = (step_up(&token).await, step_up(&token).await);
+    let answer = |key: &mut Authenticator, asked: &Value| json!({"ceremony": asked["ceremony"], "credential": key.get(&asked["public_key"])});
+    let copy = answer(&mut key, &first);
+    let own = answer(&mut key, &second);
+    let shown = post(&server, "/admin/v1/step-up", &token, own).await;
+    assert_eq!(shown.status, 200, "{}", shown.text);
+    let token = shown.json()["token"].as_str().unwrap().to_owned();
+    assert_ne!(post(&server, "/admin/v1/step-up", &token, copy).await.status, 200);
+    assert!(server.entries().iter().any(|e| medlock_review::alert::of(e) == Some("passkey_cloned")));
+}

@@ -172,3 +172,28 @@ async fn people_are_found_by_a_filter_and_page_by_page_and_what_is_not_known_is_
     let renamed = ask(&server, "PUT", &path, json!({"userName": "renamed", "emails": []})).await;
     assert_eq!((renamed.status.as_u16(), &renamed.json()["userName"]), (200, &json!("renamed")));
 }
+
+#[tokio::test]
+async fn whom_an_administrator_shut_out_the_provider_does_not_let_in() {
+    let idp = Idp::default();
+    let server = server(&idp).await;
+    let made = ask(&server, "POST", USERS, json!({"userName": "dr.grey", "externalId": "248289761001"})).await.json();
+    let id = made["id"].as_str().unwrap();
+    let path = format!("{USERS}/{id}");
+    let admin = server.session("admin").await;
+    let act = async |verb: &str| {
+        let path = format!("/admin/v1/users/{id}/{verb}");
+        server.request("POST", &path, &admin, &[], vec![]).await.status.as_u16()
+    };
+    assert_eq!(act("disable").await, 204);
+    let let_in = || patch(json!([{"op": "replace", "path": "active", "value": true}]));
+    let refused = ask(&server, "PATCH", &path, let_in()).await;
+    assert!(refused.status.is_client_error() && refused.text.contains("administrator"), "{}", refused.text);
+    assert_eq!(ask(&server, "GET", &path, json!(null)).await.json()["active"], false);
+    // What the provider then shuts out stays an administrator's.
+    let shut_out = patch(json!([{"op": "replace", "path": "active", "value": false}]));
+    assert_eq!(ask(&server, "PATCH", &path, shut_out).await.status, 200);
+    assert!(ask(&server, "PATCH", &path, let_in()).await.status.is_client_error());
+    assert_eq!(act("enable").await, 204);
+    assert_eq!(ask(&server, "PATCH", &path, let_in()).await.status, 200);
+}

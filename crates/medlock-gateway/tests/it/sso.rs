@@ -278,3 +278,31 @@ async fn keys_change_and_a_provider_that_is_down_keeps_nobody_else_out() {
     assert_eq!(get(&without, &client, "/login/sso", "").await.header("location"), "/login#sso");
     assert_eq!(without.send("GET", "/login/methods", &[], vec![]).await.json()["sso"], false);
 }
+
+#[tokio::test]
+async fn strangers_do_not_make_the_server_forget_what_it_knows_of_the_provider() {
+    let idp = Idp::default();
+    let server = server(&idp).await;
+    let now = server.clock().now().seconds();
+    let claims = json!({"iss": ISSUER, "sub": "248289761001", "aud": CLIENT, "iat": now, "exp": now + 36_000,
+                        "jti": "1", "events": {"http://schemas.openid.net/event/backchannel-logout": {}}});
+    assert!(log_in(&server, &idp, says(&server)).await.is_some());
+    server.clock().advance_ms(2 * 60_000);
+    idp.set_down(true);
+    let asked = idp.asked();
+    let unknown = Idp::default().signed(&json!({"alg": "ES256", "kid": "unknown"}), &claims);
+    let says = async |token: String| {
+        let headers = [("content-type", "application/x-www-form-urlencoded")];
+        server.send("POST", "/login/sso/logout", &headers, format!("logout_token={token}").into()).await.status.as_u16()
+    };
+    assert_eq!(says(unknown.clone()).await, 400);
+    assert_eq!(says(idp.token(&claims)).await, 200, "what it has signed is known all the same");
+    idp.set_down(false);
+    assert_eq!(says(unknown.clone()).await, 400);
+    assert_eq!(idp.asked(), asked, "who did not answer is not asked again at once");
+    server.clock().advance_ms(61_000);
+    for _ in 0..3 {
+        assert_eq!(says(unknown.clone()).await, 400);
+    }
+    assert_eq!(idp.asked(), asked + 1, "nor by each stranger");
+}

@@ -29,10 +29,10 @@ impl Admin {
         user: &UserId,
         change: Change,
     ) -> Result<Provisioned, AdminError> {
-        let (since, enabled) = (Instant::now(), change.enabled);
+        let (since, enabled, renamed) = (Instant::now(), change.enabled, change.username.is_some());
         let begun = self
             .begin(by, ACTION, "change_provisioned", |e| {
-                let e = e.word("user", user.as_str());
+                let e = e.word("user", user.as_str()).int("renamed", i64::from(renamed));
                 if let Some(enabled) = enabled { e.int("enabled", i64::from(enabled)) } else { e }
             })
             .await?;

@@ -116,7 +116,8 @@ impl Admin {
                 Some((decision, roles)) if *roles == item.roles => ("kept", Some(decision)),
                 // Who decided did not decide about these.
                 Some((decision, _)) => ("changed", Some(decision)),
-                None if item.created > campaign.since => ("new", None),
+                // A key that was rotated is one that nobody has decided about.
+                None if item.created > campaign.since && matches!(item.holder, AccessOf::Person(_)) => ("new", None),
                 None => ("open", None),
             };
             open += usize::from(matches!(state, "open" | "changed"));

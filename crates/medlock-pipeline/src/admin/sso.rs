@@ -100,6 +100,13 @@ impl Admin {
     ) -> Result<(), AdminError> {
         let user = match self.auth.logged_out_elsewhere(token).await {
             Ok(user) => user,
+            // A word of the provider's that could not be read is not a wrong one: it may come again.
+            Err(failure @ (AuthFailure::ProviderDown | AuthFailure::Unavailable)) => {
+                let entry = Entry::new(Kind::AdminOutcome, Actor::Server).request(request.clone());
+                let entry = entry.word("action", AdminAction::SessionsEnd.as_str()).word("verb", "sso_logout");
+                self.log.append(entry.outcome(Outcome::Failed).word("why", failure.as_str())).await?;
+                return Err(AdminError::Failed);
+            }
             Err(failure) => {
                 let _told_nobody = self.login_failed(LoginFailure { failure, user: None }, from, request);
                 return Err(AdminError::Refused("that is no logout token of the identity provider's".into()));
