@@ -223,7 +223,7 @@ pub enum AuthError {
     #[error("an administrator of this server has shut them out: only one can let them in again")]
     ShutOutHere,
     /// A key and what replaced it are alive: that is enough.
-    #[error("the key was rotated already and is alive still: revoke the one before first")]
+    #[error("another key of this owner has the same name and roles and is alive: revoke one of them first")]
     RotatedAlready,
     /// Single sign-on is not set up.
     #[error("there is no identity provider: set [sso] in the configuration")]

@@ -171,7 +171,7 @@ impl Auth {
             // Each has limits of its own: two at a time are enough to change over.
             let same =
                 |r: &ApiKeyRow| r.id != key && r.owner == old.owner && r.name == old.name && r.roles == old.roles;
-            if auth.0.store.keys().await?.iter().any(|r| alive(r) && same(r) && r.created < old.created) {
+            if auth.0.store.keys().await?.iter().any(|r| alive(r) && same(r)) {
                 return Err(AuthError::RotatedAlready);
             }
             let (id, secret, secret_hash) = credential::new_key();
