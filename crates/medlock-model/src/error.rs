@@ -9,6 +9,17 @@ pub enum ModelError {
     /// No such entry.
     #[error("no model of this name is in the catalogue; `medlock model list` shows what is")]
     Unknown,
+    /// It is the site's own, and not signed as it has to be.
+    #[error("the model {name} is not signed as it has to be: {why}")]
+    Unsigned {
+        /// The site's name.
+        name: String,
+        /// What is missing.
+        why: String,
+    },
+    /// No other version was in service.
+    #[error("no version was in service before this one")]
+    NothingBefore,
     /// It has not been pulled.
     #[error("the model {name} is not here; get it with `medlock model pull {name}`")]
     Missing {

@@ -24,6 +24,13 @@ impl WorkDirectory {
     }
 }
 
+impl WorkDirectory {
+    /// Where the one file in it is.
+    pub(crate) fn file(&self) -> PathBuf {
+        self.0.join("model")
+    }
+}
+
 impl Drop for WorkDirectory {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
@@ -41,7 +48,7 @@ pub(crate) struct Fetcher<'a> {
 impl Fetcher<'_> {
     /// Tries the sources in order; gives the path of the file.
     pub(crate) async fn run(&self) -> Result<PathBuf, ModelError> {
-        let to = self.work.0.join("model");
+        let to = self.work.file();
         let mut tried = Vec::new();
         for source in &self.entry.sources {
             let (place, result) = match source {

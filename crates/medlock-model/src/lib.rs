@@ -21,4 +21,7 @@ pub use generation::{CancelToken, ChatPrompt, Finish, GenEvent, PromptMessage, S
 pub use handle::{EngineHandle, EngineInfo};
 pub use medlock_engine::frame::Enforced;
 pub use medlock_engine::launcher::Launcher;
-pub use registry::{Listed, Progress, PullOptions, Quiet, Registry, State, VerifiedModel};
+pub use registry::{
+    BadValue, Brought, Listed, Manifest, ModelSeal, Progress, PullOptions, Quiet, Registry, State, VerifiedModel,
+    Version,
+};

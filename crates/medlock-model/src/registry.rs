@@ -2,6 +2,11 @@
 //! one that does not match is moved aside and never used.
 
 mod check;
+mod imported;
+mod manifest;
+
+pub use imported::{Brought, Version};
+pub use manifest::{BadValue, Manifest, ModelSeal};
 
 use crate::fetch::{self, Fetcher};
 use crate::{Catalogue, Entry, ModelError};
@@ -9,6 +14,7 @@ use medlock_domain::ModelName;
 use std::fs;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 const QUARANTINE: &str = "quarantine";
 
@@ -102,6 +108,7 @@ pub struct Registry {
     directory: PathBuf,
     catalogue: Catalogue,
     options: PullOptions,
+    seal: Option<Arc<dyn ModelSeal>>,
 }
 
 impl Registry {
@@ -109,7 +116,7 @@ impl Registry {
     pub fn open(directory: impl Into<PathBuf>) -> Result<Self, ModelError> {
         let directory = directory.into();
         make_directory(&directory)?;
-        Ok(Self { directory, catalogue: Catalogue::shipped(), options: PullOptions::default() })
+        Ok(Self { directory, catalogue: Catalogue::shipped(), options: PullOptions::default(), seal: None })
     }
 
     /// With another catalogue than the shipped one.
@@ -124,6 +131,20 @@ impl Registry {
         self
     }
 
+    /// With those whose signatures models of the site need.
+    pub fn with_seal(mut self, seal: Option<Arc<dyn ModelSeal>>) -> Self {
+        self.seal = seal;
+        self
+    }
+
+    /// What is loaded under this name: what the site has promoted, or what the catalogue has.
+    fn entry(&self, name: &ModelName) -> Result<Entry, ModelError> {
+        match self.promoted(name)? {
+            Some(entry) => Ok(entry),
+            None => self.catalogue.get(name).cloned().ok_or(ModelError::Unknown),
+        }
+    }
+
     /// The catalogue in use.
     pub fn catalogue(&self) -> &Catalogue {
         &self.catalogue
@@ -131,7 +152,7 @@ impl Registry {
 
     /// Where this model's file lies or would lie.
     pub fn path(&self, name: &ModelName) -> Result<PathBuf, ModelError> {
-        self.catalogue.get(name).map(|e| self.path_of(e)).ok_or(ModelError::Unknown)
+        self.entry(name).map(|e| self.path_of(&e))
     }
 
     /// Every model of the catalogue, and whether it is here. Reads no file.
@@ -151,10 +172,10 @@ impl Registry {
 
     /// As [`Registry::verify`], with progress.
     pub async fn verify_with(&self, name: &ModelName, progress: &dyn Progress) -> Result<VerifiedModel, ModelError> {
-        let entry = self.catalogue.get(name).ok_or(ModelError::Unknown)?;
-        let path = self.path_of(entry);
+        let entry = self.entry(name)?;
+        let path = self.path_of(&entry);
         progress.stage("checking the model");
-        self.accept(entry, &path, progress).await?;
+        self.accept(&entry, &path, progress).await?;
         Ok(VerifiedModel { name: entry.name.clone(), path, size: entry.size, sha256: entry.sha256 })
     }
 

@@ -150,7 +150,60 @@ pub(crate) enum Model {
     },
     /// The catalogue, and what of it is here
     List,
-    /// Read a model's file and compare it with the catalogue
+    /// Bring a model of your own: its header is checked, it is copied here, and you sign what it is
+    Import {
+        /// A GGUF file
+        #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+        file: PathBuf,
+        /// What requests are to call it
+        #[arg(long, value_name = "NAME")]
+        name: ModelName,
+        /// Its licence, as SPDX has it
+        #[arg(long, value_name = "TEXT")]
+        licence: String,
+        /// Where it came from
+        #[arg(long, value_name = "TEXT")]
+        source: String,
+        /// What it is meant for
+        #[arg(long = "use", value_name = "TEXT")]
+        intended_use: String,
+        /// What people should know of its answers, such as how it was evaluated
+        #[arg(long, value_name = "TEXT")]
+        note: String,
+        /// NAME.key, with NAME.vkey beside it (medlock key signer)
+        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        key: PathBuf,
+    },
+    /// Sign a model that somebody else brought
+    Sign {
+        /// Its name
+        name: ModelName,
+        /// The version: how its SHA-256 begins [default: the only one]
+        digest: Option<String>,
+        /// NAME.key, with NAME.vkey beside it
+        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        key: PathBuf,
+    },
+    /// Load this version from the next start on; while no server runs
+    Promote {
+        /// Its name
+        name: ModelName,
+        /// The version: how its SHA-256 begins [default: the only one]
+        digest: Option<String>,
+    },
+    /// Load the version before again; while no server runs
+    Rollback {
+        /// Its name
+        name: ModelName,
+    },
+    /// Move a version aside, so that nothing loads it; while no server runs
+    Quarantine {
+        /// Its name
+        name: ModelName,
+        /// The version: how its SHA-256 begins [default: the only one]
+        digest: Option<String>,
+    },
+    /// Read a model's file and compare it with what is signed, or with the catalogue
     Verify {
         /// Its name in the catalogue [default: the configured one]
         name: Option<ModelName>,
@@ -354,6 +407,15 @@ pub(crate) enum Session {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Key {
+    /// Make a key to sign policies or models with: NAME.key, to be kept, and NAME.vkey, for the file of signers
+    Signer {
+        /// Whose
+        #[arg(value_name = "NAME")]
+        name: String,
+        /// Where to
+        #[arg(value_name = "DIR", default_value = ".", value_hint = ValueHint::DirPath)]
+        dir: PathBuf,
+    },
     /// What keys there are and how they are kept
     Status,
     /// Let a key be followed by a new one; while no server runs

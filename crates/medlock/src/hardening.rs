@@ -42,6 +42,7 @@ pub(crate) fn confine(settings: &Settings, ports: &[u16]) -> Option<medlock_engi
     read.extend(settings.tls_client_ca.as_deref());
     read.extend(settings.policy.dir.as_deref());
     read.extend(settings.policy.signers.as_deref());
+    read.extend(settings.model.signers.as_deref());
     if let Some(witnesses) = &settings.witnesses {
         read.extend([witnesses.policy.as_path(), &witnesses.ca]);
     }

@@ -26,6 +26,7 @@ mod relationships;
 mod server;
 mod show;
 mod signals;
+mod signers;
 mod sinks;
 mod telemetry;
 mod terminal;

@@ -1,10 +1,11 @@
 //! The server: an open installation, a verified model in its sandbox, and the front door.
 
-use crate::config::Settings;
+use crate::config::{ModelSettings, Settings};
 use crate::failure::{Doing, Failure};
 use crate::installation::Installation;
 use crate::marks::Marks;
 use crate::relationships;
+use crate::signers::Signers;
 use crate::sinks;
 use medlock_audit::medium::Disk;
 use medlock_audit::verify::verify_log;
@@ -12,12 +13,14 @@ use medlock_audit::{Entry, Kind, Log, Outcome};
 use medlock_deid::Detector;
 use medlock_domain::{Actor, Timestamp};
 use medlock_gateway::{Gateway, GatewayConfig, GatewayError, Parts};
-use medlock_model::{EngineConfig, EngineHandle, EngineInfo, Launch, Launcher, PullOptions, Registry, VerifiedModel};
+use medlock_model::{
+    EngineConfig, EngineHandle, EngineInfo, Launch, Launcher, ModelSeal, PullOptions, Registry, VerifiedModel,
+};
 use medlock_pipeline::admin::Admin;
 use medlock_pipeline::{EngineGenerator, Guard};
 use medlock_review::Index;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::task::JoinSet;
 
@@ -49,10 +52,15 @@ pub(crate) struct Server {
 }
 
 /// The models directory, with where to pull from.
-pub(crate) fn registry(dir: &Path) -> Result<Registry, Failure> {
+pub(crate) fn registry(settings: &ModelSettings) -> Result<Registry, Failure> {
     let hf_endpoint = std::env::var("HF_ENDPOINT").ok().filter(|e| !e.is_empty());
     let options = PullOptions { hf_endpoint, ..PullOptions::default() };
-    Ok(Registry::open(dir).doing("opening the models directory")?.with_options(options))
+    let seal = match &settings.signers {
+        None => None,
+        Some(file) => Some(Arc::new(Signers::read(file, settings.signatures)?) as Arc<dyn ModelSeal>),
+    };
+    let registry = Registry::open(&settings.dir).doing("opening the models directory")?;
+    Ok(registry.with_options(options).with_seal(seal))
 }
 
 impl Server {

@@ -51,15 +51,6 @@ pub(crate) enum Policy {
         #[arg(long, value_name = "TIME", default_value = "7d")]
         since: String,
     },
-    /// Make a key to sign policies with: NAME.key, to be kept, and NAME.vkey, for the file of [policy] signers
-    Keygen {
-        /// Whose
-        #[arg(value_name = "NAME")]
-        name: String,
-        /// Where to
-        #[arg(value_name = "DIR", default_value = ".", value_hint = ValueHint::DirPath)]
-        dir: PathBuf,
-    },
     /// Sign policies: who wrote them, and who read them, each with a key of their own
     ///
     /// Policies that have changed since they were signed become a new version, which everybody has to sign anew.

@@ -7,6 +7,7 @@ use crate::config;
 use crate::failure::{Doing, Failure};
 use crate::installation::{days, open_log};
 use crate::lock;
+use crate::signers;
 use medlock_audit::{Entry, Kind, LogName};
 use medlock_domain::{Actor, Clock};
 use medlock_keys::digest::{hex, sha256};
@@ -16,6 +17,7 @@ use std::sync::Arc;
 
 pub(crate) fn run(verb: &Key, context: &Context) -> Result<(), Failure> {
     match verb {
+        Key::Signer { name, dir } => signers::make_key(name, dir, context.terminal),
         Key::Status => status(context),
         Key::Rotate { key: RotateKey::AuditSigning { overlap_days } } => rotate(*overlap_days, context),
     }

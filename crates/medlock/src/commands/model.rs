@@ -2,14 +2,22 @@
 
 use super::Context;
 use crate::cli::Model;
+use crate::clock::SystemClock;
 use crate::config::{self, Settings};
-use crate::failure::Failure;
+use crate::failure::{Doing, Failure};
+use crate::installation::{days, open_log};
+use crate::lock;
 use crate::progress::Bar;
 use crate::server;
-use medlock_domain::ModelName;
-use medlock_keys::digest::hex;
-use medlock_model::{ModelError, State, VerifiedModel};
+use crate::signers;
+use medlock_audit::{Entry, Kind};
+use medlock_domain::{Actor, ModelName};
+use medlock_keys::digest::{hex, unhex};
+use medlock_keys::keyring::Keyring;
+use medlock_model::{Manifest, ModelError, Registry, State, VerifiedModel, Version};
 use serde_json::json;
+use std::path::Path;
+use std::sync::Arc;
 
 pub(crate) async fn run(verb: Model, context: &Context) -> Result<(), Failure> {
     let settings = config::load(&context.whereabouts)?;
@@ -17,12 +25,20 @@ pub(crate) async fn run(verb: Model, context: &Context) -> Result<(), Failure> {
         Model::Pull { name } => pull(name, &settings, context).await,
         Model::Verify { name } => verify(name, &settings, context).await,
         Model::List => list(&settings, context),
+        Model::Import { file, name, licence, source, intended_use, note, key } => {
+            let described = Described { name, licence, source, intended_use, note };
+            import(&file, described, &key, &settings, context)
+        }
+        Model::Sign { name, digest, key } => sign(&name, digest.as_deref(), &key, &settings, context),
+        Model::Promote { name, digest } => promote(&name, digest.as_deref(), &settings, context).await,
+        Model::Rollback { name } => roll_back(&name, &settings, context).await,
+        Model::Quarantine { name, digest } => quarantine(&name, digest.as_deref(), &settings, context),
     }
 }
 
 async fn pull(name: Option<ModelName>, settings: &Settings, context: &Context) -> Result<(), Failure> {
     let name = name.unwrap_or_else(|| settings.model.name.clone());
-    let registry = server::registry(&settings.model.dir)?;
+    let registry = server::registry(&settings.model)?;
     if let Some(entry) = registry.catalogue().get(&name) {
         context.terminal.note(format!("{} ({}): {}", entry.name, entry.licence, entry.note));
     }
@@ -33,7 +49,7 @@ async fn pull(name: Option<ModelName>, settings: &Settings, context: &Context) -
 
 async fn verify(name: Option<ModelName>, settings: &Settings, context: &Context) -> Result<(), Failure> {
     let name = name.unwrap_or_else(|| settings.model.name.clone());
-    let registry = server::registry(&settings.model.dir)?;
+    let registry = server::registry(&settings.model)?;
     let model = registry.verify_with(&name, &Bar::new(context.terminal)).await.map_err(|e| refused(&e))?;
     shown(&model, context);
     Ok(())
@@ -41,7 +57,8 @@ async fn verify(name: Option<ModelName>, settings: &Settings, context: &Context)
 
 fn list(settings: &Settings, context: &Context) -> Result<(), Failure> {
     let terminal = context.terminal;
-    let listed = server::registry(&settings.model.dir)?.list();
+    let registry = server::registry(&settings.model)?;
+    let (listed, versions) = (registry.list(), registry.versions().map_err(|e| refused(&e))?);
     let state = |s| match s {
         State::Missing => "not pulled",
         State::Present => "present",
@@ -59,9 +76,29 @@ fn list(settings: &Settings, context: &Context) -> Result<(), Failure> {
                 })
             })
             .collect();
-        terminal.json(json!({"models": models}));
+        let own: Vec<_> = versions
+            .iter()
+            .map(|v| {
+                let m = &v.manifest;
+                json!({
+                    "name": m.name.as_str(), "sha256": m.version(), "size": m.size, "licence": m.licence,
+                    "source": m.source, "use": m.intended_use, "note": m.note, "template": hex(&m.template),
+                    "promoted": v.promoted, "unsigned": v.unsigned, "configured": m.name == settings.model.name,
+                })
+            })
+            .collect();
+        terminal.json(json!({"models": models, "own": own}));
         return Ok(());
     }
+    let own = versions.iter().map(|v| {
+        let (m, size) = (&v.manifest, format!("{:.0} MB", v.manifest.size as f64 / 1e6));
+        let state = match (&v.unsigned, v.promoted) {
+            (Some(why), _) => format!("not signed: {why}"),
+            (None, true) => "promoted".to_owned(),
+            (None, false) => "signed".to_owned(),
+        };
+        vec![m.name.to_string(), state, size, m.licence.clone(), m.version()]
+    });
     let rows: Vec<_> = listed
         .iter()
         .map(|l| {
@@ -69,9 +106,144 @@ fn list(settings: &Settings, context: &Context) -> Result<(), Failure> {
             let entry = &l.entry;
             vec![entry.name.to_string(), state(l.state).to_owned(), size, entry.licence.to_string(), entry.sha256_hex()]
         })
+        .chain(own)
         .collect();
     terminal.table(&["MODEL", "STATE", "SIZE", "LICENCE", "SHA-256"], &rows);
     Ok(())
+}
+
+/// What people say of a model.
+struct Described {
+    name: ModelName,
+    licence: String,
+    source: String,
+    intended_use: String,
+    note: String,
+}
+
+fn import(
+    file: &Path,
+    described: Described,
+    key: &Path,
+    settings: &Settings,
+    context: &Context,
+) -> Result<(), Failure> {
+    let Described { name, licence, source, intended_use, note } = described;
+    if name.as_str().contains('/') {
+        return Err(Failure::error("the name of a model of your own has no slash"));
+    }
+    // Before the file is read: a long wait for a refusal helps nobody.
+    let (signer, key) = signers::key(key)?;
+    let registry = server::registry(&settings.model)?;
+    let brought = registry.bring(file, &Bar::new(context.terminal)).map_err(|e| refused(&e))?;
+    let (size, sha256, template) = (brought.size(), brought.sha256(), brought.template());
+    let manifest = Manifest { name, size, sha256, template, licence, source, intended_use, note };
+    let text = manifest.text().doing("describing the model")?;
+    let known = registry.note_of(&manifest.name, &manifest.version()).ok();
+    let signed = signers::sign(known.as_deref(), &text, &signer, &key)?;
+    registry.keep(&brought, &manifest, &signed).map_err(|e| refused(&e))?;
+    let version = manifest.version();
+    if context.terminal.json {
+        context.terminal.json(json!({ "name": manifest.name.as_str(), "sha256": version }));
+    } else {
+        context.terminal.out(format!("{} {version}", manifest.name));
+        context.terminal.note(format!("it is loaded when it is promoted: medlock model promote {}", manifest.name));
+    }
+    Ok(())
+}
+
+fn sign(
+    name: &ModelName,
+    version: Option<&str>,
+    key: &Path,
+    settings: &Settings,
+    context: &Context,
+) -> Result<(), Failure> {
+    let (signer, key) = signers::key(key)?;
+    let registry = server::registry(&settings.model)?;
+    let manifest = found(&registry, name, version)?.manifest;
+    let text = manifest.text().doing("reading the manifest")?;
+    let note = registry.note_of(name, &manifest.version()).map_err(|e| refused(&e))?;
+    let signed = signers::sign(Some(&note), &text, &signer, &key)?;
+    registry.write_note(&manifest, &signed).map_err(|e| refused(&e))?;
+    let by = signers::count(&signed);
+    if context.terminal.json {
+        context.terminal.json(json!({ "name": name.as_str(), "sha256": manifest.version(), "signatures": by }));
+    } else {
+        context.terminal.out(text.trim_end());
+        context.terminal.note(format!("signed, with {by} signatures"));
+    }
+    Ok(())
+}
+
+async fn promote(
+    name: &ModelName,
+    version: Option<&str>,
+    settings: &Settings,
+    context: &Context,
+) -> Result<(), Failure> {
+    let _lock = lock::take_or_fail(&settings.layout)?;
+    let registry = server::registry(&settings.model)?;
+    let version = found(&registry, name, version)?.manifest.version();
+    let before = registry.promote(name, &version, &Bar::new(context.terminal)).await.map_err(|e| refused(&e))?;
+    record(settings, "promote_model", name, &version, before.as_deref())?;
+    said(context, name, &version, "is loaded at the next start");
+    if *name != settings.model.name {
+        context.terminal.note(format!("set [model] name = \"{name}\" as well"));
+    }
+    Ok(())
+}
+
+async fn roll_back(name: &ModelName, settings: &Settings, context: &Context) -> Result<(), Failure> {
+    let _lock = lock::take_or_fail(&settings.layout)?;
+    let registry = server::registry(&settings.model)?;
+    let version = registry.roll_back(name, &Bar::new(context.terminal)).await.map_err(|e| refused(&e))?;
+    record(settings, "roll_back_model", name, &version, None)?;
+    said(context, name, &version, "is loaded again at the next start");
+    Ok(())
+}
+
+fn quarantine(name: &ModelName, version: Option<&str>, settings: &Settings, context: &Context) -> Result<(), Failure> {
+    let _lock = lock::take_or_fail(&settings.layout)?;
+    let registry = server::registry(&settings.model)?;
+    let version = found(&registry, name, version)?.manifest.version();
+    let kept = registry.quarantine(name, &version).map_err(|e| refused(&e))?;
+    record(settings, "quarantine_model", name, &version, None)?;
+    said(context, name, &version, &format!("was moved to {}", kept.display()));
+    Ok(())
+}
+
+fn found(registry: &Registry, name: &ModelName, version: Option<&str>) -> Result<Version, Failure> {
+    registry.find(name, version).map_err(|_| {
+        Failure::denied(format!("there is no such version of {name}, or several: medlock model list shows which"))
+    })
+}
+
+/// Which model answers is a record, before anybody asks it anything.
+fn record(
+    settings: &Settings,
+    verb: &'static str,
+    name: &ModelName,
+    version: &str,
+    before: Option<&str>,
+) -> Result<(), Failure> {
+    let keys = Keyring::open(&settings.layout.keys()).doing("opening the keys")?;
+    let days = Arc::new(days(&settings.layout, &keys)?);
+    let log = open_log(settings, &keys, days, Arc::new(SystemClock))?;
+    let digest = |text: &str| unhex(text).and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
+    let entry = Entry::new(Kind::AdminOutcome, Actor::LocalOperator).word("verb", verb).word("model", name.as_str());
+    let entry = digest(version).into_iter().fold(entry, |entry, digest| entry.digest("weights", digest));
+    let before = before.and_then(digest);
+    let entry = before.into_iter().fold(entry, |entry, digest| entry.digest("weights_before", digest));
+    log.append_blocking(entry).doing("recording which model is loaded").map(drop)
+}
+
+fn said(context: &Context, name: &ModelName, version: &str, what: &str) {
+    if context.terminal.json {
+        context.terminal.json(json!({ "name": name.as_str(), "sha256": version }));
+    } else {
+        context.terminal.out(format!("{name} {version} {what}"));
+    }
 }
 
 fn shown(model: &VerifiedModel, context: &Context) {
@@ -80,14 +252,18 @@ fn shown(model: &VerifiedModel, context: &Context) {
         let value = json!({"name": model.name().as_str(), "path": path, "size": model.size(), "sha256": digest});
         context.terminal.json(value);
     } else {
-        context.terminal.out(format!("{} is the catalogued file\n  {path}\n  sha256 {digest}", model.name()));
+        context
+            .terminal
+            .out(format!("{} is what was signed, or catalogued\n  {path}\n  sha256 {digest}", model.name()));
     }
 }
 
 /// A file that is not the catalogued one is a finding, anything else an error.
 fn refused(error: &ModelError) -> Failure {
     match error {
-        ModelError::Refused { .. } => Failure::Denied(error.to_string()),
+        ModelError::Refused { .. } | ModelError::Unsigned { .. } | ModelError::NothingBefore => {
+            Failure::Denied(error.to_string())
+        }
         _ => Failure::Error(error.to_string()),
     }
 }

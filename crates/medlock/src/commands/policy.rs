@@ -6,12 +6,9 @@ use crate::cli::{CLASS, Policy, PolicyQuestion};
 use crate::config;
 use crate::failure::{Doing, Failure};
 use crate::policy_note;
-use crate::terminal::Terminal;
-use medlock_audit::LogName;
+use crate::signers;
 use medlock_auth::{Answer, AuthError, POLICY_NOTE, PolicySource, PolicyText, Question, Relation, Trial, When};
 use medlock_domain::{NetworkSource, PhiClass, Purpose, RoleName};
-use medlock_keys::file::{read_private, write_private};
-use medlock_keys::sign::SigningKey;
 use serde::Deserialize;
 use serde_json::json;
 use std::fs::{self, OpenOptions};
@@ -39,7 +36,6 @@ pub(crate) async fn run(verb: Policy, context: &Context) -> Result<(), Failure> 
             let then = trial(&PolicySource::Directory(dir)).await?;
             policy_replay::run(&then, &since, context).await
         }
-        Policy::Keygen { name, dir } => keygen(&name, &dir, terminal),
         Policy::Sign { dir, key } => sign(&dir, &key, context).await,
         Policy::Explain(question) => explain(question, context).await,
         Policy::Reload => {
@@ -65,36 +61,11 @@ pub(super) async fn trial(source: &PolicySource) -> Result<Trial, Failure> {
     })
 }
 
-fn keygen(name: &str, dir: &Path, terminal: Terminal) -> Result<(), Failure> {
-    let key = SigningKey::generate();
-    let named = LogName::new(name, key.public())
-        .ok()
-        .filter(|_| !name.contains(['/', ':']) && !name.starts_with('.'))
-        .ok_or_else(|| Failure::error("a signer's name is 1 to 128 of A-Z a-z 0-9 . _ -"))?;
-    let (private, public) = (dir.join(format!("{name}.key")), dir.join(format!("{name}.vkey")));
-    if private.exists() || public.exists() {
-        return Err(Failure::denied(format!("{} is there already; nothing was changed", private.display())));
-    }
-    write_private(&private, &key.to_pkcs8()).doing(format!("writing {}", private.display()))?;
-    fs::write(&public, named.vkey()).doing(format!("writing {}", public.display()))?;
-    if terminal.json {
-        terminal.json(json!({ "name": name, "vkey": named.vkey().trim_end() }));
-    } else {
-        terminal.out(named.vkey().trim_end());
-        terminal.note("put this line into the file of [policy] signers, and keep the key to yourself");
-    }
-    Ok(())
-}
-
 async fn sign(dir: &Path, key_file: &Path, context: &Context) -> Result<(), Failure> {
     let source = PolicySource::Directory(dir.to_owned());
     // Nobody signs what has mistakes.
     trial(&source).await?;
-    let reading = || format!("reading {}", key_file.display());
-    let key = read_private(key_file).doing(reading())?;
-    let key = SigningKey::from_pkcs8(&key).ok_or_else(|| Failure::error("this is no signing key"))?;
-    let vkey = fs::read_to_string(key_file.with_extension("vkey")).doing("reading the .vkey beside the key")?;
-    let name = LogName::parse(&vkey).doing("reading the .vkey beside the key")?;
+    let (name, key) = signers::key(key_file)?;
     let file = dir.join(POLICY_NOTE);
     let note = match fs::read_to_string(&file) {
         Ok(note) => Some(note),
@@ -107,7 +78,7 @@ async fn sign(dir: &Path, key_file: &Path, context: &Context) -> Result<(), Fail
     fs::write(&partial, &note)
         .and_then(|()| fs::rename(&partial, &file))
         .doing(format!("writing {}", file.display()))?;
-    let by = note.lines().filter(|line| line.starts_with("— ")).count();
+    let by = signers::count(&note);
     if context.terminal.json {
         context.terminal.json(json!({ "version": version, "signatures": by }));
     } else {

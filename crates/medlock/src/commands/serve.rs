@@ -57,12 +57,12 @@ async fn serve(
 ) -> Result<(), Failure> {
     let stop = Stop::listen()?;
     let mut lock = lock::take_or_fail(&settings.layout)?;
-    let registry = server::registry(&settings.model.dir)?;
+    let registry = server::registry(&settings.model)?;
     let bar = Bar::new(context.terminal);
     let verified = registry.verify_with(&settings.model.name, &bar).await;
     drop(bar);
     let model = verified.map_err(|e| match e {
-        ModelError::Refused { .. } => Failure::Denied(e.to_string()),
+        ModelError::Refused { .. } | ModelError::Unsigned { .. } => Failure::Denied(e.to_string()),
         e => Failure::Error(e.to_string()),
     })?;
     let installation = Installation::open(&settings).await?;

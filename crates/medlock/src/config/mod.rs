@@ -10,8 +10,8 @@ mod tests;
 
 pub(crate) use raw::Mistake;
 pub(crate) use settings::{
-    DetectorSettings, FhirSettings, KeyRef, MarkSettings, OnnxSettings, RelationshipSettings, S3Settings, Settings,
-    WitnessSettings,
+    DetectorSettings, FhirSettings, KeyRef, MarkSettings, ModelSettings, OnnxSettings, RelationshipSettings,
+    S3Settings, Settings, WitnessSettings,
 };
 pub(crate) use sinks::{SinkSettings, To, Trust};
 pub(crate) use sso::SsoSettings;

@@ -6,8 +6,8 @@ use super::sinks::{SinkSettings, sinks};
 use super::sso::{self, SsoSettings};
 use crate::failure::Failure;
 use crate::layout::Layout;
-use crate::policy_note::Signers;
 use crate::relationships::{SEARCH, Search};
+use crate::signers::Signers;
 use medlock_auth::{PolicySource, Zone};
 use medlock_deid::{OnLeak, Preset};
 use medlock_domain::{ModelName, RoleName};
@@ -148,6 +148,9 @@ pub(crate) struct ModelSettings {
     pub(crate) engines: usize,
     pub(crate) context: u32,
     pub(crate) queue: usize,
+    /// Whose signatures models of the site need: verifier keys, a line each; and how many of them.
+    pub(crate) signers: Option<PathBuf>,
+    pub(crate) signatures: usize,
 }
 
 /// What finds identifiers.
@@ -363,6 +366,8 @@ fn model(j: &mut Judge, data: &Path) -> ModelSettings {
         engines: j.number("model.engines", 1, 1..=64) as usize,
         context: j.number("model.context", 4096, 256..=131_072) as u32,
         queue: j.number("model.queue", 16, 1..=1024) as usize,
+        signers: j.maybe_path("model.signers", data),
+        signatures: j.number("model.signatures", 1, 1..=8) as usize,
     }
 }
 

@@ -93,7 +93,7 @@ async fn people_and_model(
 ) -> Result<Prepared, Failure> {
     let administrator = narrator.wait("first administrator", administrator(installation)).await?;
     let key = narrator.wait("API key for the demonstration", api_key(installation)).await?;
-    let registry = server::registry(&settings.model.dir)?;
+    let registry = server::registry(&settings.model)?;
     let name = &settings.model.name;
     // Its own progress, so that a download has a bar.
     let began = Instant::now();

@@ -112,10 +112,10 @@ fn policies_come_into_force_when_enough_people_have_signed_them() {
     let path = |name: &str| data.join(name).to_str().unwrap().to_owned();
     let (own, signers) = (path("own"), path("signers"));
     medlock(data, "", &["policy", "init", &own]).code(0);
-    let key = |name: &str| medlock(data, "", &["policy", "keygen", name, data.to_str().unwrap()]).code(0).out;
+    let key = |name: &str| medlock(data, "", &["key", "signer", name, data.to_str().unwrap()]).code(0).out;
     let (ada, grace) = (key("ada"), key("grace"));
     key("mallory");
-    medlock(data, "", &["policy", "keygen", "ada", data.to_str().unwrap()]).code(1);
+    medlock(data, "", &["key", "signer", "ada", data.to_str().unwrap()]).code(1);
     fs::write(&signers, format!("# who may\n{ada}{grace}")).unwrap();
     let config = data.join("medlock.toml");
     let good = fs::read_to_string(&config).unwrap();
