@@ -256,6 +256,7 @@ pub enum AdminAction {
     AuditHold,
     AuditReview,
     PolicyReload,
+    ModelsManage,
     OwnSessions,
     OwnKeys,
     OwnCredentials,
@@ -266,7 +267,7 @@ pub enum AdminAction {
 
 impl AdminAction {
     /// Every action there is.
-    pub const ALL: [AdminAction; 19] = [
+    pub const ALL: [AdminAction; 20] = [
         Self::UsersList,
         Self::UsersManage,
         Self::UsersProvision,
@@ -280,6 +281,7 @@ impl AdminAction {
         Self::AuditHold,
         Self::AuditReview,
         Self::PolicyReload,
+        Self::ModelsManage,
         Self::OwnSessions,
         Self::OwnKeys,
         Self::OwnCredentials,
@@ -304,6 +306,7 @@ impl AdminAction {
             Self::AuditHold => "audit:hold",
             Self::AuditReview => "audit:review",
             Self::PolicyReload => "policy:reload",
+            Self::ModelsManage => "models:manage",
             Self::OwnSessions => "own:sessions",
             Self::OwnKeys => "own:keys",
             Self::OwnCredentials => "own:credentials",

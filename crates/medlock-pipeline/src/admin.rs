@@ -11,6 +11,7 @@ mod content;
 mod emergency;
 mod erase;
 mod hold;
+mod model;
 mod notice;
 mod passkey;
 mod provision;
@@ -25,6 +26,7 @@ pub use content::Sealed;
 pub use emergency::{Declared, EmergencyRules, LONGEST_MINUTES};
 pub use erase::Backup;
 pub use hold::{Day, Hold, Scope};
+pub use model::{ModelChange, Models};
 pub use notice::{Notices, Review};
 pub use reason::{Because, Reason};
 pub use recertify::{AccessOf, LONGEST_DAYS};
@@ -143,6 +145,7 @@ pub struct Admin {
     review: ReviewRules,
     emergency: EmergencyRules,
     deliveries: Deliveries,
+    models: Option<Arc<dyn Models>>,
     reviewed: Arc<Mutex<(Review, usize)>>,
     /// Content is held or erased by one at a time.
     keeping: Arc<tokio::sync::Mutex<()>>,
@@ -160,6 +163,7 @@ impl Admin {
             review: ReviewRules::default(),
             emergency: EmergencyRules::default(),
             deliveries: Deliveries::default(),
+            models: None,
             reviewed: Arc::default(),
             keeping: Arc::default(),
         }
@@ -181,6 +185,12 @@ impl Admin {
     #[must_use]
     pub fn with_emergencies(self, emergency: EmergencyRules, deliveries: Deliveries) -> Self {
         Self { emergency, deliveries, ..self }
+    }
+
+    /// With the models of the site.
+    #[must_use]
+    pub fn with_models(self, models: Arc<dyn Models>) -> Self {
+        Self { models: Some(models), ..self }
     }
 
     /// With how reviews are done here.

@@ -6,29 +6,41 @@ use async_trait::async_trait;
 use medlock_deid::ProtectedText;
 use medlock_domain::ModelName;
 use medlock_model::{CancelToken, ChatPrompt, EngineError, EngineHandle, GenEvent, PromptMessage, Sampling};
+use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::mpsc;
 
-/// Serves one model from the engine process.
+/// Serves one model from the engine process. Clones are the same.
+#[derive(Clone)]
 pub struct EngineGenerator {
     name: ModelName,
-    engine: EngineHandle,
+    engine: Arc<RwLock<EngineHandle>>,
 }
 
 impl EngineGenerator {
     /// Serves `engine`'s model under `name`.
     pub fn new(name: ModelName, engine: EngineHandle) -> Self {
-        Self { name, engine }
+        Self { name, engine: Arc::new(RwLock::new(engine)) }
+    }
+
+    /// The engine that requests go to now.
+    pub fn engine(&self) -> EngineHandle {
+        self.engine.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// From now on requests go to another engine. What runs goes on with the one before, which ends after it.
+    pub fn swap(&self, engine: EngineHandle) -> EngineHandle {
+        std::mem::replace(&mut *self.engine.write().unwrap_or_else(PoisonError::into_inner), engine)
     }
 }
 
 #[async_trait]
 impl Generator for EngineGenerator {
     fn models(&self) -> Vec<ModelCard> {
-        vec![ModelCard { name: self.name.clone(), local: true, digest: Some(self.engine.model_digest()) }]
+        vec![ModelCard { name: self.name.clone(), local: true, digest: Some(self.engine().model_digest()) }]
     }
 
     fn ready(&self) -> bool {
-        self.engine.ready()
+        self.engine().ready()
     }
 
     async fn generate(&self, chat: Chat<ProtectedText>) -> Result<mpsc::Receiver<Piece>, GenerateError> {
@@ -42,9 +54,9 @@ impl Generator for EngineGenerator {
         let sampling = sampling(&chat);
         let (tx, rx) = mpsc::channel(32);
         // The first choice is admitted here, so that "busy" is an answer and not a broken stream.
-        let first =
-            self.engine.generate(prompt.clone(), sampling.clone(), CancelToken::new()).await.map_err(refused)?;
-        let (engine, n) = (self.engine.clone(), chat.sampling.n);
+        let engine = self.engine();
+        let first = engine.generate(prompt.clone(), sampling.clone(), CancelToken::new()).await.map_err(refused)?;
+        let n = chat.sampling.n;
         tokio::spawn(async move {
             let mut events = first;
             for choice in 0..n {

@@ -184,19 +184,19 @@ pub(crate) enum Model {
         #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
         key: PathBuf,
     },
-    /// Load this version from the next start on; while no server runs
+    /// Load this version: a running server does at once, and what runs goes on with the one before
     Promote {
         /// Its name
         name: ModelName,
         /// The version: how its SHA-256 begins [default: the only one]
         digest: Option<String>,
     },
-    /// Load the version before again; while no server runs
+    /// Load the version before again
     Rollback {
         /// Its name
         name: ModelName,
     },
-    /// Move a version aside, so that nothing loads it; while no server runs
+    /// Move a version aside, so that nothing loads it
     Quarantine {
         /// Its name
         name: ModelName,

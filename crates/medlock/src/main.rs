@@ -17,6 +17,7 @@ mod installation;
 mod layout;
 mod lock;
 mod marks;
+mod models;
 mod policy_note;
 mod progress;
 mod prompt;

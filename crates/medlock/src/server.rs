@@ -4,6 +4,7 @@ use crate::config::{ModelSettings, Settings};
 use crate::failure::{Doing, Failure};
 use crate::installation::Installation;
 use crate::marks::Marks;
+use crate::models::Served;
 use crate::relationships;
 use crate::signers::Signers;
 use crate::sinks;
@@ -38,7 +39,7 @@ const INDEX_EVERY: std::time::Duration = std::time::Duration::from_secs(5);
 /// Everything that serves.
 pub(crate) struct Server {
     installation: Installation,
-    engine: EngineHandle,
+    generator: EngineGenerator,
     gateway: Gateway,
     guard: Guard,
     address: SocketAddr,
@@ -72,13 +73,16 @@ impl Server {
         model: VerifiedModel,
         detector: &'static Detector,
     ) -> Result<Self, Failure> {
-        let engine = start_engine(settings, launcher, model).await?;
+        let engine = start_engine(&settings.model, launcher.clone(), model).await?;
         let generator = EngineGenerator::new(settings.model.name.clone(), engine.clone());
+        let served = Served { settings: settings.model.clone(), launcher, generator: generator.clone() };
+        let mut installation = installation;
+        installation.admin = installation.admin.with_models(Arc::new(served));
         let Installation { log, auth, admin, content_keys, deliveries, clock, .. } = &installation;
         let guard = Guard::new(
             auth.clone(),
             log.clone(),
-            Arc::new(generator),
+            Arc::new(generator.clone()),
             detector,
             content_keys.clone(),
             relationships::of(settings)?,
@@ -99,7 +103,7 @@ impl Server {
         let marks = Marks::of(&settings.marks, installation.clock.clone())?;
         delivering.spawn(marks.clone().keep(installation.log.clone()));
         let keep_days = settings.content_keep_days;
-        Ok(Self { installation, engine, gateway, guard, address, keep_days, delivering, marks })
+        Ok(Self { installation, generator, gateway, guard, address, keep_days, delivering, marks })
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -110,8 +114,8 @@ impl Server {
         self.gateway.metrics_addr()
     }
 
-    pub(crate) fn engine(&self) -> &EngineInfo {
-        self.engine.info()
+    pub(crate) fn engine(&self) -> EngineInfo {
+        self.generator.engine().info().clone()
     }
 
     pub(crate) fn installation(&self) -> &Installation {
@@ -120,7 +124,7 @@ impl Server {
 
     /// Serves until `stop`, lets what is running end, and closes everything in good order.
     pub(crate) async fn run(self, stop: impl Future<Output = ()>) -> Result<(), Failure> {
-        let Self { installation, engine, gateway, guard, keep_days, delivering, marks, .. } = self;
+        let Self { installation, generator, gateway, guard, keep_days, delivering, marks, .. } = self;
         let indexing = installation.index.clone().map(|index| tokio::spawn(keep_up(index)));
         let (log, admin) = (installation.log.clone(), installation.admin.clone());
         let daily = verify_daily(log, installation.audit_dir.clone(), admin, keep_days);
@@ -144,7 +148,7 @@ impl Server {
         if let Ok(Err(e)) = tokio::task::spawn_blocking(move || marks.put(&log)).await {
             tracing::warn!(error = %e, "the last checkpoint of the audit log could not be kept elsewhere");
         }
-        engine.shut_down().await;
+        generator.engine().shut_down().await;
         recorded.and(installation.close().await)
     }
 }
@@ -210,8 +214,11 @@ async fn expire(admin: &Admin, keep_days: u32, vouched: Option<Timestamp>) {
     }
 }
 
-async fn start_engine(settings: &Settings, launcher: Launcher, model: VerifiedModel) -> Result<EngineHandle, Failure> {
-    let wanted = &settings.model;
+pub(crate) async fn start_engine(
+    wanted: &ModelSettings,
+    launcher: Launcher,
+    model: VerifiedModel,
+) -> Result<EngineHandle, Failure> {
     let config = EngineConfig {
         engines: wanted.engines,
         context: wanted.context,

@@ -5,6 +5,7 @@ pub(crate) mod approval;
 pub(crate) mod content;
 pub(crate) mod emergency;
 pub(crate) mod key;
+pub(crate) mod model;
 pub(crate) mod passkey;
 pub(crate) mod recertify;
 pub(crate) mod report;

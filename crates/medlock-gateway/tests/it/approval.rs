@@ -55,6 +55,8 @@ async fn nobody_changes_access_alone() {
     let seen = server.get(PATH, &officer).await.json();
     assert_eq!(seen["data"][0]["wants"], "set_roles");
     assert!(seen["data"][0]["detail"].as_str().unwrap().contains("roles=clinician"), "{seen}");
+    let names = (&seen["data"][0]["asker_name"], &seen["data"][0]["about_name"]);
+    assert_eq!(names, (&json!("admin"), &json!("researcher")));
     assert_eq!(decide(&server, &officer, &id, "approve").await, 204);
 
     let other = wanted(&set_roles(&server, &admin, &["clinician", "admin"]).await);

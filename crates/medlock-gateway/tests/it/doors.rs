@@ -42,6 +42,7 @@ fn body(route: &Route) -> &'static str {
         }
         ("POST", "/admin/v1/break-glass" | "/admin/v1/break-glass/drill") => r#"{"reason": "care"}"#,
         ("POST", "/admin/v1/approvals") => r#"{"role": "auditor", "hours": 1, "reason": "review"}"#,
+        ("POST", path) if path.starts_with("/admin/v1/models/") => "{}",
         ("POST", "/admin/v1/recertifications") => r#"{"days": 30}"#,
         ("POST", "/admin/v1/recertifications/latest/keep") => r#"{"user": "usr_00000000000000000000000000"}"#,
         ("POST", "/admin/v1/break-glass/{id}/review") => r#"{"verdict": "clean"}"#,

@@ -193,6 +193,31 @@ impl Registry {
         Ok(before)
     }
 
+    /// What is loaded is what is promoted: after a version that could not be loaded.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn restore(&self, name: &ModelName, version: &str) -> Result<(), ModelError> {
+        let mut history = self.history(name)?;
+        match history.iter().rposition(|known| known == version) {
+            Some(at) => history.truncate(at + 1),
+            None if self.note(name, version).exists() => history.push(version.to_owned()),
+            // It was the catalogue's.
+            None => history.clear(),
+        }
+        self.write_history(name, &history)
+    }
+
+    /// The version that a roll-back would load.
+    ///
+    /// # Errors
+    /// [`ModelError::NothingBefore`].
+    pub fn before(&self, name: &ModelName) -> Result<Version, ModelError> {
+        let mut history = self.history(name)?;
+        history.pop();
+        self.find(name, Some(&history.pop().ok_or(ModelError::NothingBefore)?))
+    }
+
     /// Moves a version aside: nothing loads it any more. Gives where it lies.
     ///
     /// # Errors

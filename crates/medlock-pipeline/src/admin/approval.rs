@@ -101,11 +101,23 @@ impl Admin {
             _ => None,
         };
         let open = self.auth.open_approvals().await.map_err(refusal)?;
+        // Whoever decides knows people by their names.
+        let people = match own {
+            Some(_) => Vec::new(),
+            None => self.auth.list_users(&permit).await.map_err(refusal)?,
+        };
+        let name = |id: &str| people.iter().find(|p| p.id.as_str() == id).map(|p| p.username.as_str());
+        let about = |detail: &str| {
+            let id =
+                detail.split_whitespace().find_map(|part| part.strip_prefix("user=").or(part.strip_prefix("owner=")));
+            id.and_then(name).map(str::to_owned)
+        };
         let shown = open.iter().filter(|row| own.as_ref().is_none_or(|own| row.asker == *own));
         Ok(shown
             .map(|row| {
                 json!({
                     "id": row.id.as_str(), "asker": row.asker.as_str(), "wants": row.verb, "detail": row.detail,
+                    "asker_name": name(row.asker.as_str()), "about_name": about(&row.detail),
                     "role": row.role.as_ref().map(RoleName::as_str), "state": row.state.as_str(),
                     "asked": row.created.rfc3339(), "until": row.expires.rfc3339(),
                     "decided_by": row.decided.as_ref().map(|(who, _)| who.as_str()),

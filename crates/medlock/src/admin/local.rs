@@ -1,18 +1,20 @@
 //! The verbs on the files, by whoever holds them, while no server runs.
 
 use super::view::{Factor, Found, KeyView, MadeKey, MadeUser, NewKeyAsk, PackAsk, SessionView, UserView};
-use crate::config::Settings;
+use crate::config::{ModelSettings, Settings};
 use crate::failure::Failure;
 use crate::installation::Installation;
 use crate::lock::RunLock;
+use crate::models::OnDisk;
 use medlock_auth::{CreatedKey, Enrolment, LocalOperator, NewKey, NewUser};
 use medlock_domain::{
-    ApprovalId, EmergencyId, KeyId, PatientRef, RequestId, RoleName, SessionId, Timestamp, UserId, Username,
+    ApprovalId, EmergencyId, KeyId, ModelName, PatientRef, RequestId, RoleName, SessionId, Timestamp, UserId, Username,
 };
-use medlock_keys::digest::Digest;
+use medlock_keys::digest::{Digest, hex};
 use medlock_keys::password::Secret;
-use medlock_pipeline::admin::{AdminError, Because, By, Declared, Scope, Sealed, States, Verdict};
+use medlock_pipeline::admin::{AdminError, Because, By, Declared, ModelChange, Scope, Sealed, States, Verdict};
 use serde_json::Value;
+use std::sync::Arc;
 
 const HOUR_MS: i64 = 60 * 60 * 1000;
 const DAY_MS: i64 = 24 * HOUR_MS;
@@ -20,6 +22,7 @@ const DAY_MS: i64 = 24 * HOUR_MS;
 pub(crate) struct Local {
     installation: Installation,
     operator: LocalOperator,
+    models: ModelSettings,
     /// Kept until everything above is closed.
     _lock: RunLock,
 }
@@ -27,7 +30,8 @@ pub(crate) struct Local {
 impl Local {
     pub(super) async fn open(settings: &Settings, lock: RunLock) -> Result<Self, Failure> {
         let installation = Installation::open(settings).await?;
-        Ok(Self { installation, operator: LocalOperator::new(), _lock: lock })
+        let models = settings.model.clone();
+        Ok(Self { installation, operator: LocalOperator::new(), models, _lock: lock })
     }
 
     pub(super) async fn close(self) -> Result<(), Failure> {
@@ -143,6 +147,16 @@ impl Local {
 
     pub(super) async fn enable(&self, user: &UserId) -> Result<(), Failure> {
         self.installation.admin.enable_user(self.by(), user).await.map_err(failure)
+    }
+
+    pub(super) async fn change_model(
+        &self,
+        change: ModelChange,
+        name: &ModelName,
+        digest: Option<&str>,
+    ) -> Result<String, Failure> {
+        let admin = self.installation.admin.clone().with_models(Arc::new(OnDisk(self.models.clone())));
+        admin.change_model(self.by(), change, name, digest).await.map(|digest| hex(&digest)).map_err(failure)
     }
 
     pub(super) async fn recertify(&self, days: u32) -> Result<u64, Failure> {

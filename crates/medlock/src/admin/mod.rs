@@ -17,11 +17,11 @@ use crate::lock::{self, Holder};
 use crate::prompt;
 use local::Local;
 use medlock_domain::{
-    ApprovalId, EmergencyId, KeyId, PatientRef, RequestId, RoleName, SessionId, Timestamp, UserId, Username,
+    ApprovalId, EmergencyId, KeyId, ModelName, PatientRef, RequestId, RoleName, SessionId, Timestamp, UserId, Username,
 };
 use medlock_keys::digest::Digest;
 use medlock_keys::password::Secret;
-use medlock_pipeline::admin::{AccessOf, Because, Declared, Reason, Scope, Sealed, States, Verdict};
+use medlock_pipeline::admin::{AccessOf, Because, Declared, ModelChange, Reason, Scope, Sealed, States, Verdict};
 use reqwest::Method;
 use serde_json::Value;
 use zeroize::Zeroizing;
@@ -275,6 +275,24 @@ impl Office {
         match self {
             Office::Remote(c) => remote::act(c, &format!("/admin/v1/users/{user}/enable")).await,
             Office::Local(l) => l.enable(user).await,
+        }
+    }
+
+    /// Whether a server does it.
+    pub(crate) fn is_remote(&self) -> bool {
+        matches!(self, Office::Remote(_))
+    }
+
+    /// Changes which version of a model is loaded; that version.
+    pub(crate) async fn change_model(
+        &self,
+        change: ModelChange,
+        name: &ModelName,
+        digest: Option<&str>,
+    ) -> Result<String, Failure> {
+        match self {
+            Office::Remote(c) => remote::change_model(c, change, name, digest).await,
+            Office::Local(l) => l.change_model(change, name, digest).await,
         }
     }
 

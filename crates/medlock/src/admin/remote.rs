@@ -3,10 +3,10 @@
 use super::client::Client;
 use super::view::{Factor, Found, MadeKey, MadeUser, NewKeyAsk, PackAsk, strings};
 use crate::failure::{Doing, Failure};
-use medlock_domain::{EmergencyId, KeyId, PatientRef, RequestId, RoleName, Timestamp, UserId, Username};
+use medlock_domain::{EmergencyId, KeyId, ModelName, PatientRef, RequestId, RoleName, Timestamp, UserId, Username};
 use medlock_keys::digest::{Digest, hex};
 use medlock_keys::password::Secret;
-use medlock_pipeline::admin::{AccessOf, Because, Declared, Reason, Scope, Sealed, States, Verdict};
+use medlock_pipeline::admin::{AccessOf, Because, Declared, ModelChange, Reason, Scope, Sealed, States, Verdict};
 use reqwest::Method;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
@@ -163,6 +163,22 @@ pub(super) async fn add_user(
 pub(super) async fn disable(client: &Client, user: &UserId, left: Option<Timestamp>) -> Result<(), Failure> {
     let body = left.map_or_else(|| json!({}), |left| json!({"left_ms": left.0}));
     client.ask(Method::POST, &format!("/admin/v1/users/{user}/disable"), Some(&body)).await.map(drop)
+}
+
+pub(super) async fn change_model(
+    client: &Client,
+    change: ModelChange,
+    name: &ModelName,
+    digest: Option<&str>,
+) -> Result<String, Failure> {
+    let verb = match change {
+        ModelChange::Promote => "promote",
+        ModelChange::RollBack => "rollback",
+        ModelChange::Quarantine => "quarantine",
+    };
+    let body = digest.map_or_else(|| json!({}), |digest| json!({"sha256": digest}));
+    let path = format!("/admin/v1/models/{name}/{verb}");
+    read(client.ask(Method::POST, &path, Some(&body)).await?["sha256"].take())
 }
 
 pub(super) async fn recertify(client: &Client, days: u32) -> Result<u64, Failure> {

@@ -18,8 +18,10 @@ pub(crate) async fn run(verb: Approval, context: &Context) -> Result<(), Failure
             let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
             let row = |a: &Value| {
                 let role = a["role"].as_str().map(|role| format!("role={role} ")).unwrap_or_default();
-                let what = format!("{role}{}", text(&a["detail"]));
-                vec![text(&a["id"]), text(&a["asker"]), text(&a["wants"]), what, text(&a["state"]), text(&a["until"])]
+                let about = a["about_name"].as_str().map(|name| format!(" ({name})")).unwrap_or_default();
+                let what = format!("{role}{}{about}", text(&a["detail"]));
+                let who = a["asker_name"].as_str().map_or_else(|| text(&a["asker"]), str::to_owned);
+                vec![text(&a["id"]), who, text(&a["wants"]), what, text(&a["state"]), text(&a["until"])]
             };
             let rows: Vec<Vec<String>> = all.iter().map(row).collect();
             terminal.table(&["ID", "WHO", "WANTS", "WHAT", "STATE", "UNTIL"], &rows);

@@ -1,23 +1,19 @@
 //! `medlock model`.
 
 use super::Context;
+use crate::admin::Office;
 use crate::cli::Model;
-use crate::clock::SystemClock;
 use crate::config::{self, Settings};
 use crate::failure::{Doing, Failure};
-use crate::installation::{days, open_log};
-use crate::lock;
 use crate::progress::Bar;
 use crate::server;
 use crate::signers;
-use medlock_audit::{Entry, Kind};
-use medlock_domain::{Actor, ModelName};
-use medlock_keys::digest::{hex, unhex};
-use medlock_keys::keyring::Keyring;
+use medlock_domain::ModelName;
+use medlock_keys::digest::hex;
 use medlock_model::{Manifest, ModelError, Registry, State, VerifiedModel, Version};
+use medlock_pipeline::admin::ModelChange;
 use serde_json::json;
 use std::path::Path;
-use std::sync::Arc;
 
 pub(crate) async fn run(verb: Model, context: &Context) -> Result<(), Failure> {
     let settings = config::load(&context.whereabouts)?;
@@ -30,9 +26,13 @@ pub(crate) async fn run(verb: Model, context: &Context) -> Result<(), Failure> {
             import(&file, described, &key, &settings, context)
         }
         Model::Sign { name, digest, key } => sign(&name, digest.as_deref(), &key, &settings, context),
-        Model::Promote { name, digest } => promote(&name, digest.as_deref(), &settings, context).await,
-        Model::Rollback { name } => roll_back(&name, &settings, context).await,
-        Model::Quarantine { name, digest } => quarantine(&name, digest.as_deref(), &settings, context),
+        Model::Promote { name, digest } => {
+            change(ModelChange::Promote, &name, digest.as_deref(), &settings, context).await
+        }
+        Model::Rollback { name } => change(ModelChange::RollBack, &name, None, &settings, context).await,
+        Model::Quarantine { name, digest } => {
+            change(ModelChange::Quarantine, &name, digest.as_deref(), &settings, context).await
+        }
     }
 }
 
@@ -176,40 +176,30 @@ fn sign(
     Ok(())
 }
 
-async fn promote(
+async fn change(
+    change: ModelChange,
     name: &ModelName,
-    version: Option<&str>,
+    digest: Option<&str>,
     settings: &Settings,
     context: &Context,
 ) -> Result<(), Failure> {
-    let _lock = lock::take_or_fail(&settings.layout)?;
-    let registry = server::registry(&settings.model)?;
-    let version = found(&registry, name, version)?.manifest.version();
-    let before = registry.promote(name, &version, &Bar::new(context.terminal)).await.map_err(|e| refused(&e))?;
-    record(settings, "promote_model", name, &version, before.as_deref())?;
-    said(context, name, &version, "is loaded at the next start");
-    if *name != settings.model.name {
+    let done = Office::with(&context.whereabouts, async |office| {
+        Ok((office.change_model(change, name, digest).await?, office.is_remote()))
+    });
+    let (version, live) = done.await?;
+    if context.terminal.json {
+        context.terminal.json(json!({ "name": name.as_str(), "sha256": version }));
+        return Ok(());
+    }
+    let what = match (change, live && *name == settings.model.name) {
+        (ModelChange::Quarantine, _) => "was moved aside: nothing loads it any more",
+        (_, true) => "serves from now on",
+        (_, false) => "is loaded at the next start",
+    };
+    context.terminal.out(format!("{name} {version} {what}"));
+    if change == ModelChange::Promote && *name != settings.model.name {
         context.terminal.note(format!("set [model] name = \"{name}\" as well"));
     }
-    Ok(())
-}
-
-async fn roll_back(name: &ModelName, settings: &Settings, context: &Context) -> Result<(), Failure> {
-    let _lock = lock::take_or_fail(&settings.layout)?;
-    let registry = server::registry(&settings.model)?;
-    let version = registry.roll_back(name, &Bar::new(context.terminal)).await.map_err(|e| refused(&e))?;
-    record(settings, "roll_back_model", name, &version, None)?;
-    said(context, name, &version, "is loaded again at the next start");
-    Ok(())
-}
-
-fn quarantine(name: &ModelName, version: Option<&str>, settings: &Settings, context: &Context) -> Result<(), Failure> {
-    let _lock = lock::take_or_fail(&settings.layout)?;
-    let registry = server::registry(&settings.model)?;
-    let version = found(&registry, name, version)?.manifest.version();
-    let kept = registry.quarantine(name, &version).map_err(|e| refused(&e))?;
-    record(settings, "quarantine_model", name, &version, None)?;
-    said(context, name, &version, &format!("was moved to {}", kept.display()));
     Ok(())
 }
 
@@ -217,33 +207,6 @@ fn found(registry: &Registry, name: &ModelName, version: Option<&str>) -> Result
     registry.find(name, version).map_err(|_| {
         Failure::denied(format!("there is no such version of {name}, or several: medlock model list shows which"))
     })
-}
-
-/// Which model answers is a record, before anybody asks it anything.
-fn record(
-    settings: &Settings,
-    verb: &'static str,
-    name: &ModelName,
-    version: &str,
-    before: Option<&str>,
-) -> Result<(), Failure> {
-    let keys = Keyring::open(&settings.layout.keys()).doing("opening the keys")?;
-    let days = Arc::new(days(&settings.layout, &keys)?);
-    let log = open_log(settings, &keys, days, Arc::new(SystemClock))?;
-    let digest = |text: &str| unhex(text).and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
-    let entry = Entry::new(Kind::AdminOutcome, Actor::LocalOperator).word("verb", verb).word("model", name.as_str());
-    let entry = digest(version).into_iter().fold(entry, |entry, digest| entry.digest("weights", digest));
-    let before = before.and_then(digest);
-    let entry = before.into_iter().fold(entry, |entry, digest| entry.digest("weights_before", digest));
-    log.append_blocking(entry).doing("recording which model is loaded").map(drop)
-}
-
-fn said(context: &Context, name: &ModelName, version: &str, what: &str) {
-    if context.terminal.json {
-        context.terminal.json(json!({ "name": name.as_str(), "sha256": version }));
-    } else {
-        context.terminal.out(format!("{name} {version} {what}"));
-    }
 }
 
 fn shown(model: &VerifiedModel, context: &Context) {

@@ -1,8 +1,14 @@
 //! Models that a site brings: signed, promoted, put back, taken out.
 
 use crate::support::{Serving, medlock, models};
+use medlock_keys::totp::TotpSecret;
+use serde_json::json;
 use std::fs;
+use std::net::TcpListener;
 use std::path::Path;
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 fn line_with<'o>(out: &'o str, what: &str) -> &'o str {
     out.lines().find(|line| line.contains(what)).unwrap_or_else(|| panic!("{what} is not in\n{out}"))
@@ -13,7 +19,9 @@ fn a_model_of_ones_own_is_loaded_when_it_is_signed_and_promoted() {
     let Some(shipped) = models() else { return };
     let place = tempfile::tempdir().unwrap();
     let data = place.path();
-    medlock(data, "", &["init"]).code(0);
+    let made = medlock(data, "", &["init", "--json"]).code(0).json();
+    let text = |name: &str| made["administrator"][name].as_str().unwrap().to_owned();
+    let (password, totp) = (text("password"), text("totp_secret"));
     let file = shipped.join("smollm2-135m-instruct/SmolLM2-135M-Instruct.Q4_1.gguf");
     let path = |name: &str| data.join(name).to_str().unwrap().to_owned();
     let key = |name: &str| medlock(data, "", &["key", "signer", name, data.to_str().unwrap()]).code(0).out;
@@ -63,12 +71,36 @@ fn a_model_of_ones_own_is_loaded_when_it_is_signed_and_promoted() {
     assert!(!medlock(data, "", &["model", "list"]).code(0).out.contains(&second));
     promote(&second).code(1);
 
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
     // It serves, under its name; and what is changed on disk does not.
     let named = fs::read_to_string(&config).unwrap().replace("smollm2-135m-instruct", "site-1");
     let named = if named.contains("\"site-1\"") { named } else { format!("{named}\nname = \"site-1\"\n") };
-    fs::write(&config, named.replace("127.0.0.1:8443", "127.0.0.1:0")).unwrap();
+    fs::write(&config, named.replace("127.0.0.1:8443", &address)).unwrap();
+    let add = ["user", "add", "dr-lee", "--role", "clinician"];
+    medlock(data, "another fine passphrase\n", &add).code(0);
+    let create = ["token", "create", "notes", "--owner", "dr-lee", "--role", "clinician", "--purpose", "treatment"];
+    let api_key = medlock(data, "", &create).code(0).out;
     let mut server = Serving::start(data, &["serve"], "serving");
-    assert!(medlock(data, "", &["model", "rollback", "site-1"]).code(2).err.contains("server"));
+    // Another version takes over while it serves.
+    let third = import(&other, "another").code(0).out.trim().rsplit(' ').next().unwrap().to_owned();
+    medlock(data, "", &["model", "promote", "site-1", &third]).code(1);
+    let admin = TotpSecret::from_base32(&totp).unwrap();
+    let login = format!("{password}\n{}\n", admin.code_at(now()));
+    medlock(data, &login, &["session", "login", "admin"]).code(0);
+    // What runs goes on with the one before, to its end.
+    let (begun, wait) = mpsc::channel();
+    let (ca, at, api_key) = (fs::read(data.join("tls/ca.pem")).unwrap(), address.clone(), api_key.trim().to_owned());
+    let running = thread::spawn(move || stream(&ca, &at, &api_key, || begun.send(()).unwrap()));
+    wait.recv_timeout(Duration::from_secs(60)).unwrap();
+    assert!(medlock(data, "", &["model", "promote", "site-1", &third]).code(0).out.contains("serves from now on"));
+    assert!(!running.is_finished(), "the answer was over before: it proves nothing");
+    let answer = running.join().unwrap();
+    let ended = answer.matches("\"finish_reason\":\"").count();
+    assert!(ended == 3 && answer.contains("data: [DONE]"), "{ended} of 3 choices ended: {answer}");
+    let serving = medlock(data, "", &["model", "quarantine", "site-1", &third]).code(1).err;
+    assert!(serving.contains("it serves"), "{serving}");
+    medlock(data, "", &["model", "rollback", "site-1"]).code(0);
+    medlock(data, "", &["model", "quarantine", "site-1", &third]).code(0);
     assert_eq!(server.stop("-TERM"), 0);
     let loaded = medlock(data, "", &["audit", "show", "--kind", "model_loaded"]).code(0).out;
     assert!(loaded.contains("site-1") && loaded.contains(&first), "{loaded}");
@@ -87,4 +119,32 @@ fn a_model_of_ones_own_is_loaded_when_it_is_signed_and_promoted() {
     let signed = fs::read_to_string(&note).unwrap();
     fs::write(&note, signed.replace("use summaries", "use diagnoses")).unwrap();
     assert!(medlock(data, "", &["serve"]).code(1).err.contains("not signed as it has to be"));
+}
+
+#[expect(clippy::disallowed_methods, reason = "the server under test has the real clock")]
+fn now() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() as i64
+}
+
+/// Reads a long answer to its end; says when it has begun.
+fn stream(ca: &[u8], address: &str, key: &str, begun: impl Fn()) -> String {
+    let _already = medlock_gateway::provider().install_default();
+    let ca = reqwest::Certificate::from_pem(ca).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let messages = json!([{"role": "user", "content": "Write a very long story about a lighthouse."}]);
+    let body = json!({"model": "site-1", "max_tokens": 200, "n": 3, "stream": true, "seed": 1, "messages": messages});
+    runtime.block_on(async {
+        let client = reqwest::Client::builder().tls_certs_only([ca]).no_proxy().build().unwrap();
+        let request = client.post(format!("https://{address}/v1/chat/completions")).bearer_auth(key);
+        let request = request.header("content-type", "application/json").body(body.to_string());
+        let mut answer = request.send().await.unwrap();
+        let mut text = String::new();
+        while let Some(chunk) = answer.chunk().await.unwrap() {
+            if text.is_empty() {
+                begun();
+            }
+            text += std::str::from_utf8(&chunk).unwrap();
+        }
+        text
+    })
 }

@@ -1,0 +1,90 @@
+//! The models of the site, as the running server changes them: the new one is loaded beside the old one, and takes over.
+
+use crate::config::ModelSettings;
+use crate::server;
+use medlock_domain::ModelName;
+use medlock_keys::digest::{Digest, hex};
+use medlock_model::{Launcher, ModelError, Quiet, Registry};
+use medlock_pipeline::EngineGenerator;
+use medlock_pipeline::admin::{ModelChange, Models};
+
+/// The version that a change is about.
+fn version(registry: &Registry, change: ModelChange, name: &ModelName, digest: Option<&str>) -> Result<Digest, String> {
+    let found = match change {
+        ModelChange::RollBack => registry.before(name),
+        ModelChange::Promote | ModelChange::Quarantine => registry.find(name, digest),
+    };
+    found.map(|version| version.manifest.sha256).map_err(|e| match e {
+        ModelError::Unknown => {
+            format!("there is no such version of {name}, or several: medlock model list shows which")
+        }
+        e => e.to_string(),
+    })
+}
+
+/// What is on disk, changed.
+async fn change(registry: &Registry, change: ModelChange, name: &ModelName, version: Digest) -> Result<(), ModelError> {
+    match change {
+        ModelChange::Promote => registry.promote(name, &hex(&version), &Quiet).await.map(drop),
+        ModelChange::RollBack => registry.roll_back(name, &Quiet).await.map(drop),
+        ModelChange::Quarantine => registry.quarantine(name, &hex(&version)).map(drop),
+    }
+}
+
+/// While no server runs: what is loaded at its next start.
+pub(crate) struct OnDisk(pub(crate) ModelSettings);
+
+#[async_trait::async_trait]
+impl Models for OnDisk {
+    fn version(&self, change: ModelChange, name: &ModelName, digest: Option<&str>) -> Result<Digest, String> {
+        version(&server::registry(&self.0).map_err(|e| e.to_string())?, change, name, digest)
+    }
+
+    async fn change(&self, change: ModelChange, name: &ModelName, version: Digest) -> Result<(), String> {
+        let registry = server::registry(&self.0).map_err(|e| e.to_string())?;
+        self::change(&registry, change, name, version).await.map_err(|e| e.to_string())
+    }
+}
+
+/// Of a running server.
+pub(crate) struct Served {
+    pub(crate) settings: ModelSettings,
+    pub(crate) launcher: Launcher,
+    pub(crate) generator: EngineGenerator,
+}
+
+#[async_trait::async_trait]
+impl Models for Served {
+    fn version(&self, change: ModelChange, name: &ModelName, digest: Option<&str>) -> Result<Digest, String> {
+        version(&server::registry(&self.settings).map_err(|e| e.to_string())?, change, name, digest)
+    }
+
+    async fn change(&self, change: ModelChange, name: &ModelName, version: Digest) -> Result<(), String> {
+        let registry = server::registry(&self.settings).map_err(|e| e.to_string())?;
+        let serves = *name == self.settings.name;
+        if serves && change == ModelChange::Quarantine && self.generator.engine().model_digest() == version {
+            return Err("it serves: promote another version first, or roll back".into());
+        }
+        self::change(&registry, change, name, version).await.map_err(|e| e.to_string())?;
+        if !serves || change == ModelChange::Quarantine {
+            return Ok(());
+        }
+        let loaded = async {
+            let model = registry.verify(name).await.map_err(|e| e.to_string())?;
+            server::start_engine(&self.settings, self.launcher.clone(), model).await.map_err(|e| e.to_string())
+        };
+        match loaded.await {
+            Ok(engine) => {
+                tracing::info!(model = %name, sha256 = hex(&version), "another version of the model serves");
+                drop(self.generator.swap(engine));
+                Ok(())
+            }
+            Err(why) => {
+                // What serves is what is promoted, also after the next start.
+                let back = registry.restore(name, &hex(&self.generator.engine().model_digest()));
+                back.map_err(|e| format!("{why}; and {e}"))?;
+                Err(why)
+            }
+        }
+    }
+}
