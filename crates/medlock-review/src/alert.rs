@@ -12,6 +12,7 @@ pub fn of(entry: &StoredEntry) -> Option<&'static str> {
     let word = |key| entry.facts.word(key);
     match entry.kind {
         Kind::AdminIntent if word("verb") == Some("break_glass_drill") => Some("break_glass_drill"),
+        Kind::AdminOutcome if word("verb") == Some("model_drifted") => Some("model_drifted"),
         Kind::AdminOutcome if entry.outcome == Outcome::Ok => match word("verb")? {
             "break_glass" => Some("break_glass"),
             "ask_approval" => Some("approval_wanted"),

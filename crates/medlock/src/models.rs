@@ -2,11 +2,16 @@
 
 use crate::config::ModelSettings;
 use crate::server;
-use medlock_domain::ModelName;
+use medlock_audit::{Entry, Kind, Log, Outcome};
+use medlock_domain::{Actor, ModelName};
 use medlock_keys::digest::{Digest, hex};
 use medlock_model::{Launcher, ModelError, Quiet, Registry};
 use medlock_pipeline::EngineGenerator;
 use medlock_pipeline::admin::{ModelChange, Models};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 /// The version that a change is about.
 fn version(registry: &Registry, change: ModelChange, name: &ModelName, digest: Option<&str>) -> Result<Digest, String> {
@@ -48,9 +53,62 @@ impl Models for OnDisk {
 
 /// Of a running server.
 pub(crate) struct Served {
-    pub(crate) settings: ModelSettings,
-    pub(crate) launcher: Launcher,
-    pub(crate) generator: EngineGenerator,
+    settings: ModelSettings,
+    launcher: Launcher,
+    generator: EngineGenerator,
+    /// One change at a time.
+    changing: tokio::sync::Mutex<()>,
+}
+
+/// How often it is looked whether the file of the model that serves is the one that was loaded.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// What tells that a file is another one, or none.
+type Stamp = Option<(PathBuf, u64, u64, Option<SystemTime>)>;
+
+impl Served {
+    pub(crate) fn new(settings: ModelSettings, launcher: Launcher, generator: EngineGenerator) -> Self {
+        Self { settings, launcher, generator, changing: tokio::sync::Mutex::default() }
+    }
+
+    fn stamp(&self) -> Stamp {
+        let path = self.generator.engine().model().path().to_owned();
+        let meta = std::fs::metadata(&path).ok()?;
+        Some((path, meta.ino(), meta.len(), meta.modified().ok()))
+    }
+
+    /// Sees when the file is changed while it serves: it is read again, and one that is another is moved aside and told of.
+    /// What serves is a copy that nobody can change, and goes on.
+    pub(crate) async fn watch(self: Arc<Self>, log: Log) {
+        let mut known = self.stamp();
+        loop {
+            tokio::time::sleep(LOOK_EVERY).await;
+            let _alone = self.changing.lock().await;
+            let now = self.stamp();
+            if now == known {
+                continue;
+            }
+            if let Err(e) = self.unchanged().await {
+                tracing::error!(error = %e, "the file of the model that serves has changed on disk");
+                let entry = Entry::new(Kind::AdminOutcome, Actor::Server).outcome(Outcome::Failed);
+                let entry = entry.word("verb", "model_drifted").word("model", self.settings.name.as_str());
+                let entry = entry.digest("weights", self.generator.engine().model_digest());
+                if log.append(entry).await.is_err() {
+                    tracing::error!("that the model has changed on disk could not be recorded");
+                }
+            }
+            known = self.stamp();
+        }
+    }
+
+    async fn unchanged(&self) -> Result<(), String> {
+        let registry = server::registry(&self.settings).map_err(|e| e.to_string())?;
+        let found = registry.verify(&self.settings.name).await.map_err(|e| e.to_string())?;
+        match *found.sha256() == self.generator.engine().model_digest() {
+            true => Ok(()),
+            false => Err("another version is promoted than the one that serves".into()),
+        }
+    }
 }
 
 #[async_trait::async_trait]
@@ -60,6 +118,7 @@ impl Models for Served {
     }
 
     async fn change(&self, change: ModelChange, name: &ModelName, version: Digest) -> Result<(), String> {
+        let _alone = self.changing.lock().await;
         let registry = server::registry(&self.settings).map_err(|e| e.to_string())?;
         let serves = *name == self.settings.name;
         if serves && change == ModelChange::Quarantine && self.generator.engine().model_digest() == version {

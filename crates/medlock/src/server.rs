@@ -40,6 +40,7 @@ const INDEX_EVERY: std::time::Duration = std::time::Duration::from_secs(5);
 pub(crate) struct Server {
     installation: Installation,
     generator: EngineGenerator,
+    models: Arc<Served>,
     gateway: Gateway,
     guard: Guard,
     address: SocketAddr,
@@ -75,9 +76,9 @@ impl Server {
     ) -> Result<Self, Failure> {
         let engine = start_engine(&settings.model, launcher.clone(), model).await?;
         let generator = EngineGenerator::new(settings.model.name.clone(), engine.clone());
-        let served = Served { settings: settings.model.clone(), launcher, generator: generator.clone() };
+        let served = Arc::new(Served::new(settings.model.clone(), launcher, generator.clone()));
         let mut installation = installation;
-        installation.admin = installation.admin.with_models(Arc::new(served));
+        installation.admin = installation.admin.with_models(served.clone());
         let Installation { log, auth, admin, content_keys, deliveries, clock, .. } = &installation;
         let guard = Guard::new(
             auth.clone(),
@@ -103,7 +104,7 @@ impl Server {
         let marks = Marks::of(&settings.marks, installation.clock.clone())?;
         delivering.spawn(marks.clone().keep(installation.log.clone()));
         let keep_days = settings.content_keep_days;
-        Ok(Self { installation, generator, gateway, guard, address, keep_days, delivering, marks })
+        Ok(Self { installation, generator, models: served, gateway, guard, address, keep_days, delivering, marks })
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -124,13 +125,15 @@ impl Server {
 
     /// Serves until `stop`, lets what is running end, and closes everything in good order.
     pub(crate) async fn run(self, stop: impl Future<Output = ()>) -> Result<(), Failure> {
-        let Self { installation, generator, gateway, guard, keep_days, delivering, marks, .. } = self;
+        let Self { installation, generator, models, gateway, guard, keep_days, delivering, marks, .. } = self;
         let indexing = installation.index.clone().map(|index| tokio::spawn(keep_up(index)));
         let (log, admin) = (installation.log.clone(), installation.admin.clone());
         let daily = verify_daily(log, installation.audit_dir.clone(), admin, keep_days);
         let verifying = tokio::spawn(daily);
         let looking = tokio::spawn(look_around(installation.admin.clone()));
+        let watching = tokio::spawn(models.watch(installation.log.clone()));
         gateway.run(stop).await;
+        watching.abort();
         verifying.abort();
         looking.abort();
         if let Some(indexing) = indexing {

@@ -80,6 +80,7 @@ fn a_model_of_ones_own_is_loaded_when_it_is_signed_and_promoted() {
     medlock(data, "another fine passphrase\n", &add).code(0);
     let create = ["token", "create", "notes", "--owner", "dr-lee", "--role", "clinician", "--purpose", "treatment"];
     let api_key = medlock(data, "", &create).code(0).out;
+    let api_key_after = api_key.clone();
     let mut server = Serving::start(data, &["serve"], "serving");
     // Another version takes over while it serves.
     let third = import(&other, "another").code(0).out.trim().rsplit(' ').next().unwrap().to_owned();
@@ -101,14 +102,25 @@ fn a_model_of_ones_own_is_loaded_when_it_is_signed_and_promoted() {
     assert!(serving.contains("it serves"), "{serving}");
     medlock(data, "", &["model", "rollback", "site-1"]).code(0);
     medlock(data, "", &["model", "quarantine", "site-1", &third]).code(0);
+    // What is changed on disk while it serves is noticed; what serves is a copy.
+    let weights = data.join(format!("models/site-1/versions/{first}.gguf"));
+    fs::write(&weights, &bytes).unwrap();
+    let noticed = (0..150).any(|_| {
+        thread::sleep(Duration::from_millis(200));
+        !weights.exists()
+    });
+    assert!(noticed, "it is moved aside");
+    let (ca, api_key) = (fs::read(data.join("tls/ca.pem")).unwrap(), api_key_after.trim().to_owned());
+    assert!(stream(&ca, &address, &api_key, || ()).contains("data: [DONE]"));
     assert_eq!(server.stop("-TERM"), 0);
+    let drifted = medlock(data, "", &["audit", "show", "--kind", "admin_outcome"]).code(0).out;
+    assert!(line_with(&drifted, "model_drifted").contains("failed"), "{drifted}");
     let loaded = medlock(data, "", &["audit", "show", "--kind", "model_loaded"]).code(0).out;
     assert!(loaded.contains("site-1") && loaded.contains(&first), "{loaded}");
     let done = medlock(data, "", &["audit", "show", "--kind", "admin_outcome"]).code(0).out;
     for verb in ["promote_model", "roll_back_model", "quarantine_model"] {
         assert!(line_with(&done, verb).contains("weights="), "{done}");
     }
-    let weights = data.join(format!("models/site-1/versions/{first}.gguf"));
     fs::write(&weights, &bytes).unwrap();
     let refused = medlock(data, "", &["serve"]).code(1).err;
     assert!(refused.contains("site-1") && refused.contains("SHA-256"), "{refused}");
