@@ -17,6 +17,9 @@ pub enum ModelError {
         /// What is missing.
         why: String,
     },
+    /// A name that a model of the site cannot have.
+    #[error("the name of a model of your own has no slash, and is not \"quarantine\"")]
+    BadName,
     /// No other version was in service.
     #[error("no version was in service before this one")]
     NothingBefore,

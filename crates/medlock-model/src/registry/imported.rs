@@ -2,7 +2,7 @@
 //! is loaded, the newest last, so that the one before is known.
 
 use super::manifest::Manifest;
-use super::{Progress, Registry, install};
+use super::{Progress, QUARANTINE, Registry, install};
 use crate::fetch::WorkDirectory;
 use crate::{Entry, ModelError};
 use medlock_domain::ModelName;
@@ -59,6 +59,9 @@ impl Registry {
     /// # Errors
     /// When they cannot be written.
     pub fn keep(&self, brought: &Brought, manifest: &Manifest, note: &str) -> Result<(), ModelError> {
+        if !is_own(&manifest.name) {
+            return Err(ModelError::BadName);
+        }
         let version = manifest.version();
         install(&brought.work.file(), &self.weights(&manifest.name, &version))?;
         self.write_note(manifest, note)
@@ -77,6 +80,9 @@ impl Registry {
     /// # Errors
     /// [`ModelError::Unknown`] when there is none.
     pub fn note_of(&self, name: &ModelName, version: &str) -> Result<String, ModelError> {
+        if !is_own(name) {
+            return Err(ModelError::Unknown);
+        }
         fs::read_to_string(self.note(name, version)).map_err(|_| ModelError::Unknown)
     }
 
@@ -226,6 +232,7 @@ impl Registry {
         let manifest = self.find(name, Some(version))?.manifest;
         let mut history = self.history(name)?;
         history.retain(|known| *known != manifest.version());
+        history.dedup();
         self.write_history(name, &history)?;
         let entry = manifest.entry();
         let kept = self.set_aside(&entry, &self.path_of(&entry))?;
@@ -235,6 +242,9 @@ impl Registry {
     }
 
     fn history(&self, name: &ModelName) -> Result<Vec<String>, ModelError> {
+        if !is_own(name) {
+            return Ok(Vec::new());
+        }
         match fs::read_to_string(self.directory.join(name.as_str()).join(PROMOTED)) {
             Ok(text) => Ok(text.lines().map(str::to_owned).collect()),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
@@ -254,6 +264,11 @@ impl Registry {
     fn note(&self, name: &ModelName, version: &str) -> PathBuf {
         self.weights(name, version).with_extension("note")
     }
+}
+
+/// A name that a site can give: it is that of a directory, and of none that has another use.
+fn is_own(name: &ModelName) -> bool {
+    !name.as_str().contains('/') && name.as_str() != QUARANTINE
 }
 
 impl Brought {

@@ -129,9 +129,6 @@ fn import(
     context: &Context,
 ) -> Result<(), Failure> {
     let Described { name, licence, source, intended_use, note } = described;
-    if name.as_str().contains('/') {
-        return Err(Failure::error("the name of a model of your own has no slash"));
-    }
     // Before the file is read: a long wait for a refusal helps nobody.
     let (signer, key) = signers::key(key)?;
     let registry = server::registry(&settings.model)?;

@@ -38,6 +38,11 @@ fn a_model_of_ones_own_is_loaded_when_it_is_signed_and_promoted() {
     let first = brought.trim().rsplit(' ').next().unwrap().to_owned();
     assert_eq!(first.len(), 64);
     assert!(import(&file, "two\nlines").code(2).err.contains("one line"));
+    for name in ["a/../../b", "quarantine"] {
+        let about = ["--licence", "x", "--source", "x", "--use", "x", "--note", "x", "--key", &path("ada.key")];
+        let args = ["model", "import", file.to_str().unwrap(), "--name", name];
+        assert!(medlock(data, "", &[&args[..], &about].concat()).code(2).err.contains("no slash"));
+    }
     assert_eq!(fs::read_dir(data.join("models")).unwrap().count(), 1, "what was not kept leaves nothing");
 
     let promote = |version: &str| medlock(data, "", &["model", "promote", "site-1", version]);
