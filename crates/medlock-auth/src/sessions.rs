@@ -130,6 +130,26 @@ pub struct Renewed {
 }
 
 impl Auth {
+    /// Somebody who is logged in shows a second factor of theirs again: a code, or a passkey.
+    ///
+    /// # Errors
+    /// As [`Auth::show_factor`].
+    pub async fn show(&self, principal: &Principal, proof: &Proof) -> Result<Factor, AuthFailure> {
+        match proof {
+            Proof::Code(code) => self.show_factor(principal, code).await,
+            Proof::Passkey(ceremony, answer) => self.show_passkey(principal, ceremony, answer).await,
+        }
+    }
+
+    /// Whether somebody's second factor is their identity provider's: they have no code to show here, and sign in there again.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn shows_elsewhere(&self, principal: &Principal) -> Result<bool, AuthFailure> {
+        let user = self.0.store.user(principal.user()).await.map_err(unavailable)?;
+        Ok(principal.is_person() && user.is_some_and(|user| user.totp.is_none()))
+    }
+
     /// A second factor is shown again (step-up): for some minutes it counts as fresh. The session goes on under another
     /// token; the old one is worth nothing from then on.
     ///
@@ -137,10 +157,7 @@ impl Auth {
     /// As [`Auth::show_factor`]; or the session ended meanwhile.
     pub async fn step_up(&self, principal: &Principal, proof: &Proof) -> Result<Renewed, AuthFailure> {
         let Actor::Person { session, .. } = principal.actor().clone() else { return Err(AuthFailure::NoFactor) };
-        let factor = match proof {
-            Proof::Code(code) => self.show_factor(principal, code).await?,
-            Proof::Passkey(ceremony, answer) => self.show_passkey(principal, ceremony, answer).await?,
-        };
+        let factor = self.show(principal, proof).await?;
         let (token, digest) = credential::new_token();
         let now = self.now();
         let written = self.0.store.renew_session(&session, digest, now).await.map_err(unavailable)?;

@@ -113,7 +113,8 @@ pub(crate) async fn lift(
 
 pub(super) fn because(object: &mut Object) -> Result<Because, Fault> {
     let reason = object.need("reason")?;
-    Ok(Because { reason, note: object.text("note")?.map(Zeroizing::new), code: object.secret("otp")? })
+    let note = object.text("note")?.map(Zeroizing::new);
+    Ok(Because { reason, note, proof: super::session::proof(object)? })
 }
 
 /// Exactly one of days, a patient, an owner, all.

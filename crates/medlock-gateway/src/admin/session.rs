@@ -100,10 +100,7 @@ fn with_token(mut body: Value, token: &Secret, carrier: Carrier) -> Result<Respo
 
 /// `POST /admin/v1/step-up`. The session goes on under the new token only.
 pub(crate) async fn step_up(State(app): State<Arc<App>>, caller: Caller, mut body: Object) -> Result<Response, Fault> {
-    let proof = match body.maybe("ceremony")? {
-        Some(ceremony) => Proof::Passkey(ceremony, Box::new(passkey::assertion(&mut body)?)),
-        None => Proof::Code(Secret::new(body.need_text("otp")?)),
-    };
+    let proof = proof(&mut body)?.ok_or_else(|| Fault::invalid("otp", "a string"))?;
     body.end()?;
     to_the_end(async move {
         let renewed = app.admin.step_up(&caller.principal, &proof, &caller.asked.request).await?;
@@ -114,6 +111,14 @@ pub(crate) async fn step_up(State(app): State<Arc<App>>, caller: Caller, mut bod
         with_token(body, &renewed.token, caller.carrier)
     })
     .await
+}
+
+/// A second factor: `otp`, or a passkey's `ceremony` and `credential`.
+pub(super) fn proof(body: &mut Object) -> Result<Option<Proof>, Fault> {
+    Ok(match body.maybe("ceremony")? {
+        Some(ceremony) => Some(Proof::Passkey(ceremony, Box::new(passkey::assertion(body)?))),
+        None => body.secret("otp")?.map(Proof::Code),
+    })
 }
 
 /// `POST /admin/v1/step-up/options`.

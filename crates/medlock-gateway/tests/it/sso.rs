@@ -306,3 +306,30 @@ async fn strangers_do_not_make_the_server_forget_what_it_knows_of_the_provider()
     }
     assert_eq!(idp.asked(), asked + 1, "nor by each stranger");
 }
+
+#[tokio::test]
+async fn who_has_no_code_here_declares_an_emergency_after_signing_in_again_or_with_a_passkey() {
+    let idp = Idp::default();
+    let server = server(&idp).await;
+    let cookie = log_in(&server, &idp, says(&server)).await.expect("a session");
+    let headers =
+        [("sec-fetch-site", "same-origin"), ("cookie", cookie.as_str()), ("content-type", "application/json")];
+    let post = async |path: &str, body: Value| server.send("POST", path, &headers, body.to_string().into()).await;
+    let declare = |proof: Value| {
+        let mut body = json!({"reason": "care", "minutes": 5});
+        body.as_object_mut().unwrap().extend(proof.as_object().unwrap().clone());
+        body
+    };
+    assert_eq!(post("/admin/v1/break-glass", declare(json!({}))).await.status, 200, "just signed in");
+    let mut key = testkit::Authenticator::new(&server.url(""));
+    let asked = post("/admin/v1/passkeys/options", json!({})).await.json();
+    let made = json!({"ceremony": asked["ceremony"], "name": "mine", "credential": key.create(&asked["public_key"])});
+    assert_eq!(post("/admin/v1/passkeys", made).await.status, 201);
+    server.clock().advance_ms(6 * 60_000);
+    let late = post("/admin/v1/break-glass", declare(json!({}))).await;
+    assert_eq!((late.status.as_u16(), late.code().as_str()), (403, "step_up_required"));
+    let asked = post("/admin/v1/step-up/options", json!({})).await.json();
+    let proof = json!({"ceremony": asked["ceremony"], "credential": key.get(&asked["public_key"])});
+    assert_eq!(post("/admin/v1/break-glass", declare(proof.clone())).await.status, 200);
+    assert_ne!(post("/admin/v1/break-glass", declare(proof)).await.status, 200, "once");
+}

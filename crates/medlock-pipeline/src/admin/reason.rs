@@ -3,8 +3,7 @@
 use super::approval::Consent;
 use super::{Admin, AdminError, By};
 use medlock_audit::{Entry, Kind, Outcome, Unavailable};
-use medlock_auth::{AdminAction, AdminPermit, AuthFailure};
-use medlock_keys::password::Secret;
+use medlock_auth::{AdminAction, AdminPermit, AuthFailure, Proof};
 use std::str::FromStr;
 use zeroize::Zeroizing;
 
@@ -61,8 +60,9 @@ pub struct Because {
     pub reason: Reason,
     /// In their own words. Sealed.
     pub note: Option<Zeroizing<String>>,
-    /// A one-time code that was not used before. The local operator needs none.
-    pub code: Option<Secret>,
+    /// A one-time code that was not used before, or a passkey's answer. The local operator needs none; nor does, for some
+    /// minutes, who has just signed in at the identity provider and has no code here.
+    pub proof: Option<Proof>,
 }
 
 impl Because {
@@ -111,8 +111,15 @@ impl Admin {
             return Err(AdminError::Refused("the reason `other` needs a note that says what".into()));
         }
         let By::Caller(principal, _) = by else { return Ok(()) };
-        let Some(code) = &because.code else { return Err(AdminError::MfaRequired) };
-        match self.auth.show_factor(principal, code).await {
+        let Some(proof) = &because.proof else {
+            return match self.auth.shows_elsewhere(principal).await {
+                Ok(true) if principal.fresh() => Ok(()),
+                Ok(true) => Err(AdminError::StepUpRequired),
+                Ok(false) => Err(AdminError::MfaRequired),
+                Err(_) => Err(AdminError::Failed),
+            };
+        };
+        match self.auth.show(principal, proof).await {
             Ok(_) => Ok(()),
             Err(failure) => Err(self.factor_refused(by, action, verb, failure).await?),
         }

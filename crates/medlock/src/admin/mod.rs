@@ -16,6 +16,7 @@ use crate::failure::Failure;
 use crate::lock::{self, Holder};
 use crate::prompt;
 use local::Local;
+use medlock_auth::Proof;
 use medlock_domain::{
     ApprovalId, EmergencyId, KeyId, ModelName, PatientRef, RequestId, RoleName, SessionId, Timestamp, UserId, Username,
 };
@@ -407,7 +408,8 @@ impl Office {
             Office::Remote(_) => Some(prompt::secret("one-time code", why.otp_file.as_deref())?),
             Office::Local(_) => None,
         };
-        Ok(Because { reason: why.reason, note: why.note.clone().map(Zeroizing::new), code })
+        let note = why.note.clone().map(Zeroizing::new);
+        Ok(Because { reason: why.reason, note, proof: code.map(Proof::Code) })
     }
 }
 

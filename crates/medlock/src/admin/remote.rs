@@ -3,6 +3,7 @@
 use super::client::Client;
 use super::view::{Factor, Found, MadeKey, MadeUser, NewKeyAsk, PackAsk, strings};
 use crate::failure::{Doing, Failure};
+use medlock_auth::Proof;
 use medlock_domain::{EmergencyId, KeyId, ModelName, PatientRef, RequestId, RoleName, Timestamp, UserId, Username};
 use medlock_keys::digest::{Digest, hex};
 use medlock_keys::password::Secret;
@@ -125,7 +126,8 @@ fn why(because: &Because) -> Map<String, Value> {
     object([
         ("reason", because.reason.as_str().into()),
         ("note", because.note.as_deref().map(String::as_str).into()),
-        ("otp", because.code.as_ref().map(Secret::expose).into()),
+        // A terminal has no passkeys.
+        ("otp", if let Some(Proof::Code(code)) = &because.proof { code.expose().into() } else { Value::Null }),
     ])
 }
 
