@@ -523,7 +523,7 @@ impl Admin {
         let further = further.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
         let wanted = Consent::of(verb, &facts, further);
         let permit = self.permit(by, actions, verb, async { Ok(wanted) }).await?;
-        self.announce(by, permit, verb, facts).await
+        self.announce(by, actions, permit, verb, facts).await
     }
 
     /// The same for what only takes access away.
@@ -535,19 +535,21 @@ impl Admin {
         facts: impl FnOnce(Entry) -> Entry,
     ) -> Result<Begun, AdminError> {
         let permit = self.permit(by, actions, verb, async { Ok(Consent::Less) }).await?;
-        self.announce(by, permit, verb, facts(Entry::new(Kind::AdminIntent, by.actor()))).await
+        self.announce(by, actions, permit, verb, facts(Entry::new(Kind::AdminIntent, by.actor()))).await
     }
 
     async fn announce(
         &self,
         by: By<'_>,
+        actions: &[AdminAction],
         permit: AdminPermit,
         verb: &'static str,
         facts: Entry,
     ) -> Result<Begun, AdminError> {
         let intent = by.about(facts, permit.action(), verb).outcome(Outcome::Pending);
         let index = self.log.append(under(intent, &permit)).await?.index();
-        Ok(Begun { permit, verb, index })
+        let wide = actions.first().copied().filter(|wide| *wide != permit.action());
+        Ok(Begun { permit, wide, verb, index })
     }
 
     /// After it: how it went.
@@ -564,7 +566,17 @@ impl Admin {
             Err(error) => entry.outcome(Outcome::Failed).word("why", why(error)),
         };
         self.log.append(entry).await?;
-        made.map_err(refusal)
+        made.map_err(|error| match (error, by, begun.wide) {
+            // What is somebody else's would be there for who has the wide right, and only has to show a factor for it.
+            (AuthError::NotFound(what), By::Caller(principal, _), Some(wide)) => {
+                match self.auth.authorize_admin(principal, wide).map_err(|denied| denied.code) {
+                    Err(DenyCode::StepUpRequired) => AdminError::StepUpRequired,
+                    Err(DenyCode::MfaRequired) => AdminError::MfaRequired,
+                    _ => AdminError::NotFound(what),
+                }
+            }
+            (error, ..) => refusal(error),
+        })
     }
 
     /// What was allowed and then found to be wrong is a record as well: somebody tried.
@@ -659,6 +671,8 @@ fn under(entry: Entry, permit: &AdminPermit) -> Entry {
 /// A change that has been announced.
 struct Begun {
     permit: AdminPermit,
+    /// The right that reaches further than the one it is done with, where there is one.
+    wide: Option<AdminAction>,
     verb: &'static str,
     index: u64,
 }

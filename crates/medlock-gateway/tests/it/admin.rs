@@ -287,3 +287,23 @@ async fn who_has_lost_the_authenticator_logs_in_with_a_recovery_code_and_that_is
     let text = format!("{:?}", server.entries());
     assert!(codes.iter().all(|c| !text.contains(c)), "no code is in the log");
 }
+
+#[tokio::test]
+async fn what_is_somebody_elses_wants_a_fresh_factor_and_is_not_said_to_be_nowhere() {
+    let server = Server::start().await;
+    let keys = server.get("/admin/v1/keys", &server.session("admin").await).await.json();
+    let of = |role: &str| {
+        let owner = server.person(role).id.to_string();
+        let key = keys["data"].as_array().unwrap().iter().find(|key| key["owner"] == owner.as_str()).unwrap();
+        format!("/admin/v1/keys/{}", key["id"].as_str().unwrap())
+    };
+    let token = server.session("admin").await;
+    server.clock().advance_ms(6 * 60_000);
+    let late = send(&server, "DELETE", &of("clinician"), &token, serde_json::json!({})).await;
+    assert_eq!((late.status.as_u16(), late.code().as_str()), (403, "step_up_required"), "{}", late.text);
+    let own = send(&server, "DELETE", &of("admin"), &token, serde_json::json!({})).await;
+    assert_eq!(own.status, 204, "one's own: {}", own.text);
+    let clinician = server.session("clinician").await;
+    let theirs = send(&server, "DELETE", &of("researcher"), &clinician, serde_json::json!({})).await;
+    assert_eq!(theirs.status, 404, "who has no wide right learns nothing");
+}
