@@ -31,6 +31,8 @@ fn version(registry: &Registry, change: ModelChange, name: &ModelName, digest: O
 async fn change(registry: &Registry, change: ModelChange, name: &ModelName, version: Digest) -> Result<(), ModelError> {
     match change {
         ModelChange::Promote => registry.promote(name, &hex(&version), &Quiet).await.map(drop),
+        // It may be another one by now than was asked for, and approved.
+        ModelChange::RollBack if registry.before(name)?.manifest.sha256 != version => Err(ModelError::NothingBefore),
         ModelChange::RollBack => registry.roll_back(name, &Quiet).await.map(drop),
         ModelChange::Quarantine => registry.quarantine(name, &hex(&version)).map(drop),
     }

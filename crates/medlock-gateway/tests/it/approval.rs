@@ -184,3 +184,15 @@ async fn anybodys_key_is_revoked_alone_and_made_as_long_as_was_approved() {
     let id = wanted(&post(&server, "/admin/v1/keys", &admin, make(&theirs, 1)).await);
     assert_eq!(decide(&server, &officer, &id, "approve").await, 400);
 }
+
+#[tokio::test]
+async fn what_cannot_be_seen_as_it_is_cannot_be_approved_of() {
+    let server = two_persons().await;
+    let admin = server.session("admin").await;
+    let long = set_roles(&server, &admin, &["researcher"; 40]).await;
+    assert_eq!(long.code(), "policy_denied", "{}", long.text);
+    let owner = server.person("clinician").id.to_string();
+    let key = json!({"name": "x\u{1b}[2Ay", "owner": owner, "roles": ["clinician"], "purposes": ["treatment"], "expires_in_days": 1});
+    assert_eq!(post(&server, "/admin/v1/keys", &admin, key).await.code(), "policy_denied");
+    assert_eq!(server.get(PATH, &admin).await.json()["data"], json!([]), "nobody is asked");
+}

@@ -2,10 +2,13 @@
 //! roles for a while, asked for and decided in the same way (45 CFR 164.308(a)(4)(ii)(B), (C)).
 
 use super::{Admin, AdminError, By, Reason, refusal};
-use medlock_audit::{Entry, Kind, Outcome};
+use medlock_audit::{Entry, Kind, Outcome, Word};
 use medlock_auth::{AdminAction, AdminPermit, LONGEST_ROLE_HOURS, Principal, Second, Wish};
 use medlock_domain::{ApprovalId, RoleName};
 use serde_json::{Value, json};
+
+/// Bytes of one thing that somebody is asked to approve of.
+const LONGEST: usize = 1000;
 
 /// What a verb is, to policies that want a second person for it.
 pub(super) enum Consent {
@@ -21,7 +24,13 @@ impl Consent {
     /// To do a verb with the facts of its record, and what of it stands in no record.
     pub(super) fn of(verb: &'static str, entry: &Entry, further: Vec<(String, String)>) -> Self {
         let facts = entry.facts.iter().map(|(key, fact)| (key.to_owned(), fact.to_string()));
-        Self::Wish(Wish::to_do(verb, facts.chain(further).collect()))
+        let about: Vec<(String, String)> = facts.chain(further).collect();
+        // Who decides must see all of it, as it is: a fact that the record left out could stand for anything, and what steers
+        // a terminal could show something else.
+        let seen = |text: &str| {
+            text != Word::refused().as_str() && text.len() <= LONGEST && !text.chars().any(char::is_control)
+        };
+        if about.iter().all(|(_, value)| seen(value)) { Self::Wish(Wish::to_do(verb, about)) } else { Self::Alone }
     }
 }
 

@@ -162,7 +162,8 @@ impl Admin {
         let there = self.holds_in_force().await?.iter().any(|hold| hold.number == number);
         let there = if there { Ok(()) } else { Err(AdminError::NotFound("hold in force")) };
         self.or_recorded(by, &permit, VERB, there).await?;
-        let entry = by.entry(Kind::AdminOutcome, permit.action(), VERB).int("hold", number as i64);
+        let entry =
+            super::under(by.entry(Kind::AdminOutcome, permit.action(), VERB), &permit).int("hold", number as i64);
         self.log.append(because.note(entry)).await?;
         Ok(())
     }

@@ -138,6 +138,8 @@ impl Server {
             .post(format!("{}/{}/_search", self.url, self.search.kind))
             .header("content-type", "application/x-www-form-urlencoded")
             .header("accept", "application/fhir+json")
+            // A parameter that it does not know must not be passed over: the search would find more.
+            .header("prefer", "handling=strict")
             .body(self.search.form(patient, person).to_string());
         let request = match &self.token {
             Some(token) => request.bearer_auth(token.as_str()),
