@@ -17,6 +17,7 @@ use base64::Engine as _;
 use medlock_domain::{Actor, HolderId, RequestId, Timestamp};
 use medlock_keys::digest::sha256;
 use medlock_keys::hpke::ReadingKey;
+use medlock_keys::random;
 use medlock_keys::seal::DataKey;
 use std::collections::VecDeque;
 use std::io;
@@ -59,12 +60,12 @@ impl StoredEntry {
         Ok(Self { index, time, clock_back_ms, kind, actor, request, outcome, facts, content: None, sealed, id, leaf })
     }
 
-    /// An entry that could not be recorded, as it would have stood: to be told of where the log itself cannot tell.
-    pub fn unrecorded(entry: Entry, index: u64, time: Timestamp) -> Self {
+    /// An entry that could not be recorded, under a name of its own: to be told of where the log itself cannot tell.
+    pub fn unrecorded(entry: Entry, time: Timestamp) -> Self {
         let Entry { kind, actor, request, outcome, facts, .. } = entry;
-        let (id, leaf) = (RecordId::default(), Vec::new());
+        let (id, leaf) = (random::bytes(), Vec::new());
         Self {
-            index,
+            index: 0,
             time,
             clock_back_ms: 0,
             kind,
@@ -77,6 +78,11 @@ impl StoredEntry {
             id,
             leaf,
         }
+    }
+
+    /// Which entry of the log it is; `None` for one that is in no log.
+    pub fn recorded_index(&self) -> Option<u64> {
+        (!self.leaf.is_empty()).then_some(self.index)
     }
 
     /// The name that its receipt had.

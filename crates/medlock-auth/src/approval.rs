@@ -110,14 +110,24 @@ impl Grants {
         all.retain(|_, grants| !grants.is_empty());
     }
 
+    fn remove_all(&self, user: &UserId) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).remove(user);
+    }
+
+    /// Theirs, and until when.
+    pub(crate) fn held(&self, user: &UserId, now: Timestamp) -> Vec<(RoleName, Timestamp)> {
+        let all = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let held = all.get(user).into_iter().flatten().filter(|grant| grant.until > now);
+        held.map(|grant| (grant.role.clone(), grant.until)).collect()
+    }
+
     /// Their roles beside `own`, and when the first of them ends.
     pub(crate) fn extend(&self, user: &UserId, own: &mut Vec<RoleName>, now: Timestamp) -> Option<Timestamp> {
-        let all = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let mut first: Option<Timestamp> = None;
-        for grant in all.get(user).into_iter().flatten().filter(|grant| grant.until > now) {
-            if !own.contains(&grant.role) {
-                own.push(grant.role.clone());
-                first = Some(first.map_or(grant.until, |first| first.min(grant.until)));
+        for (role, until) in self.held(user, now) {
+            if !own.contains(&role) {
+                own.push(role);
+                first = Some(first.map_or(until, |first| first.min(until)));
             }
         }
         own.sort();
@@ -261,6 +271,18 @@ impl Auth {
             if written? { Ok(()) } else { Err(AuthError::NotFound("approval")) }
         })
         .await
+    }
+
+    /// Ends all that somebody asked for or holds: they are somebody else by what they may, or are nobody here.
+    pub(crate) async fn end_approvals_of(&self, user: &UserId, log_index: u64) -> Result<(), AuthError> {
+        // In memory even when the database fails.
+        self.0.grants.remove_all(user);
+        for row in self.open_approvals().await?.into_iter().filter(|row| row.asker == *user) {
+            let from = row.state;
+            let row = ApprovalRow { state: ApprovalState::Ended, log_index, ..row };
+            self.0.store.update_approval(from, &row).await?;
+        }
+        Ok(())
     }
 
     /// One in this state, while it is open.

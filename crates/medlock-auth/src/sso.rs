@@ -2,7 +2,7 @@
 //! says; what they may is ours, by their groups. A person is known by the provider's own name for them, never by a user
 //! name: nobody takes over an account by being called as its owner is.
 
-use crate::admin::Sessions;
+use crate::admin::Ends;
 use crate::authenticate::unavailable;
 use crate::credential::Peer;
 use crate::error::{AuthError, AuthFailure, LoginFailure};
@@ -201,7 +201,7 @@ impl Auth {
             };
             let id = user.id.clone();
             // Otherwise the log-in that brought it would cut itself.
-            let row = self.change_row(&id, log_index, Sessions::Keep, |row| row.roles = roles).await?;
+            let row = self.change_row(&id, log_index, Ends::Nothing, |row| row.roles = roles).await?;
             arrival.seen = self.0.standing.seen();
             return Ok(arrival.user.insert(row).id.clone());
         }

@@ -16,7 +16,7 @@ mod seam;
 use std::fmt;
 
 use self::findings::Found;
-use medlock_domain::{ClassCounts, ModelText, PhiClass};
+use medlock_domain::{ClassCounts, ModelText, PhiClass, PhiClasses};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::placeholder;
@@ -259,7 +259,7 @@ impl OutputFilter {
     fn meet(&mut self, f: Found) {
         if self.met_count < MET {
             self.met_count += 1;
-            self.met.add(self.detector, f.class, 1.0, &self.text[f.start..f.end]);
+            self.met.add(self.detector, f.class, PhiClasses::only(f.class), 1.0, &self.text[f.start..f.end]);
         }
     }
 }

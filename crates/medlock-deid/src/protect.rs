@@ -108,7 +108,7 @@ pub fn protect_all(
     for input in &inputs {
         let found = find(detector, input.cue.as_ref().map(PhiText::expose), input.text.expose())?;
         for f in &found {
-            matcher.add(detector, f.class, f.confidence, slice(&input.text, f.span));
+            matcher.add(detector, f.class, f.read_as, f.confidence, slice(&input.text, f.span));
         }
         findings.push(found);
     }
@@ -117,6 +117,8 @@ pub fn protect_all(
     for (input, found) in inputs.iter().zip(&mut findings) {
         found.extend(matcher.find(input.text.expose()));
         *found = merge(std::mem::take(found));
+        // From here on it is of the class that says how it is treated.
+        found.iter_mut().for_each(|f| f.class = protection.strictest(f.class, f.read_as));
         let mut here = ClassCounts::default();
         found.iter().for_each(|f| here.add(f.class));
         counts.merge(&here);
@@ -235,7 +237,7 @@ fn typed(inputs: &[Input]) -> HashSet<(PhiClass, u32)> {
 
 /// One finding where several overlap: it covers them all and is of the class of the longest one, or
 /// of the surest of those (of equals the last given), so that no part of any stays and no two replacements are spliced.
-/// Adjacent ones stay apart.
+/// It says of every one of them as what it was read. Adjacent ones stay apart.
 pub(crate) fn merge(mut found: Vec<Finding>) -> Vec<Finding> {
     found.sort_by_key(|f| (f.span.start, std::cmp::Reverse(f.span.end)));
     let mut out: Vec<Finding> = Vec::with_capacity(found.len());
@@ -245,6 +247,7 @@ pub(crate) fn merge(mut found: Vec<Finding>) -> Vec<Finding> {
         match out.last_mut() {
             Some(open) if open.span.overlaps(f.span) => {
                 open.span.end = open.span.end.max(f.span.end);
+                open.read_as = open.read_as.or(f.read_as);
                 if rank >= best {
                     (open.class, open.confidence, open.detector) = (f.class, f.confidence, f.detector);
                     best = rank;

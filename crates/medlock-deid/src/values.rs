@@ -4,7 +4,7 @@ use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::fmt;
 
-use medlock_domain::{Finding, PhiClass, Span};
+use medlock_domain::{Finding, PhiClass, PhiClasses, Span};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::Detector;
@@ -199,6 +199,8 @@ pub(crate) struct Matcher {
 struct Target {
     /// As the surest finding of the value has it.
     class: PhiClass,
+    /// Every class that it was found as.
+    read_as: PhiClasses,
     confidence: f32,
     /// The word is also plain English: only with a capital is it somebody's.
     capital: bool,
@@ -207,7 +209,14 @@ struct Target {
 impl Matcher {
     /// Adds a value, and of a name of several words each that can stand alone. What would be found
     /// all over a text without being the value (an age, a bare `3/4`, a two-letter state) is left.
-    pub(crate) fn add(&mut self, detector: &Detector, class: PhiClass, confidence: f32, value: &str) {
+    pub(crate) fn add(
+        &mut self,
+        detector: &Detector,
+        class: PhiClass,
+        read_as: PhiClasses,
+        confidence: f32,
+        value: &str,
+    ) {
         if self.phrases.len() + self.numbers.len() >= VALUES {
             return;
         }
@@ -215,20 +224,20 @@ impl Matcher {
             let digits = digits(value);
             if (7..=MOST_DIGITS).contains(&digits.len()) {
                 self.lengths |= 1 << digits.len();
-                keep(&mut self.numbers, digits, Target { class, confidence, capital: false });
+                keep(&mut self.numbers, digits, Target { class, read_as, confidence, capital: false });
             }
             return;
         }
         let words = Words::of(value);
         if let Some(capital) = tells(detector, class, &words) {
-            self.insert(&words, Target { class, confidence, capital });
+            self.insert(&words, Target { class, read_as, confidence, capital });
         }
         if class == PhiClass::Name && words.list.len() > 1 {
             for part in value.split_whitespace() {
                 let words = Words::of(part);
                 let proper = words.list.first().is_some_and(|w| w.capital) && words.iter().all(|w| !is_title(w));
                 if let Some(capital) = tells(detector, class, &words).filter(|_| proper) {
-                    self.insert(&words, Target { class, confidence, capital });
+                    self.insert(&words, Target { class, read_as, confidence, capital });
                 }
             }
         }
@@ -250,21 +259,24 @@ impl Matcher {
             return out;
         }
         let words = Words::of(text);
+        let known = |i| self.phrase(text, &words, i).into_iter().chain(self.number(text, &words, i));
         let mut i = 0;
         while i < words.list.len() {
-            let found = self.phrase(text, &words, i).into_iter().chain(self.number(text, &words, i));
-            let Some((n, target)) = found.max_by_key(|(n, _)| *n) else {
+            let Some((n, target)) = known(i).max_by_key(|(n, _)| *n) else {
                 i += 1;
                 continue;
             };
+            // What starts within it is covered by it.
+            let read_as = (i..i + n).flat_map(known).fold(target.read_as, |all, (_, t)| all.or(t.read_as));
             let span = Span { start: words.list[i].span.start, end: words.list[i + n - 1].span.end };
-            out.push(Finding { span, class: target.class, confidence: target.confidence, detector: ELSEWHERE });
+            let Target { class, confidence, .. } = target;
+            out.push(Finding { span, class, read_as, confidence, detector: ELSEWHERE });
             i += n;
         }
         out
     }
 
-    /// The longest phrase at word `i`, in words.
+    /// The longest phrase at word `i`, in words; read as the shorter ones are, too.
     fn phrase(&self, text: &str, words: &Words, i: usize) -> Option<(usize, Target)> {
         let most = *self.firsts.get(words.word(i))?;
         let mut joined = Zeroizing::new(String::with_capacity(64));
@@ -279,14 +291,14 @@ impl Matcher {
             }
             joined.push_str(words.word(i + n - 1));
             match self.phrases.get(joined.as_str()) {
-                Some(target) if !target.capital || words.list[i].capital => best = Some((n, *target)),
+                Some(target) if !target.capital || words.list[i].capital => best = longer(best, n, target),
                 _ => {}
             }
         }
         best
     }
 
-    /// The longest number at word `i`, however it is grouped.
+    /// The longest number at word `i`, however it is grouped; read as the shorter ones are, too.
     fn number(&self, text: &str, words: &Words, i: usize) -> Option<(usize, Target)> {
         if self.numbers.is_empty() {
             return None;
@@ -309,17 +321,25 @@ impl Matcher {
                 continue;
             }
             let national = joined.strip_prefix('1').filter(|d| d.len() == 10);
-            let target = self.numbers.get(joined.as_str()).or_else(|| self.numbers.get(national?));
-            best = target.map(|t| (n, *t)).or(best);
+            if let Some(target) = self.numbers.get(joined.as_str()).or_else(|| self.numbers.get(national?)) {
+                best = longer(best, n, target);
+            }
         }
         best
     }
+}
+
+/// `n` words of a target, which cover those of `best`.
+fn longer(best: Option<(usize, Target)>, n: usize, target: &Target) -> Option<(usize, Target)> {
+    let read_as = best.map_or(target.read_as, |(_, t)| target.read_as.or(t.read_as));
+    Some((n, Target { read_as, ..*target }))
 }
 
 /// Adds a value; where it is known, the surer class holds.
 fn keep(values: &mut HashMap<Secret, Target>, value: impl Into<String>, target: Target) {
     let known = values.entry(Secret::new(value)).or_insert(target);
     known.capital &= target.capital;
+    known.read_as = known.read_as.or(target.read_as);
     if target.confidence > known.confidence {
         (known.class, known.confidence) = (target.class, target.confidence);
     }

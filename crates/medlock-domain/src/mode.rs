@@ -1,4 +1,4 @@
-use crate::PhiClasses;
+use crate::{PhiClass, PhiClasses};
 use std::fmt;
 use std::str::FromStr;
 
@@ -27,6 +27,19 @@ pub struct Protection {
     pub identified: PhiClasses,
     /// The classes that may be put back into the answer; the others stay placeholders.
     pub restored: PhiClasses,
+}
+
+impl Protection {
+    /// The strictest treated of the classes that a stretch of text was read as; `class` where it is no less
+    /// strictly treated than the others.
+    pub fn strictest(&self, class: PhiClass, read_as: PhiClasses) -> PhiClass {
+        let strictness = |c: PhiClass| match (self.mode, self.restored.contains(c)) {
+            (ProtectionMode::Identified, _) if self.identified.contains(c) => 0,
+            (_, true) => 1,
+            (_, false) => 2,
+        };
+        read_as.iter().fold(class, |most, c| if strictness(c) > strictness(most) { c } else { most })
+    }
 }
 
 impl From<ProtectionMode> for Protection {
@@ -65,5 +78,26 @@ impl FromStr for ProtectionMode {
             kind: "protection mode",
             expected: "identified, surrogate, tokenize, redact or block",
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use PhiClass::{Name, Ssn, Url};
+
+    #[test]
+    fn the_strictest_rule_of_a_stretch_is_its_own() {
+        let classes = |of: &[PhiClass]| of.iter().copied().collect::<PhiClasses>();
+        let (identified, restored) = (classes(&[Name]), classes(&[Name, Url]));
+        let read_as = classes(&[Name, Ssn, Url]);
+        let p = Protection { mode: ProtectionMode::Identified, identified, restored };
+        assert_eq!(p.strictest(Name, read_as), Ssn);
+        assert_eq!(p.strictest(Name, classes(&[Name, Url])), Url, "placeholders are stricter than nothing");
+        assert_eq!(p.strictest(Name, classes(&[Name])), Name);
+        let p = Protection { mode: ProtectionMode::Tokenize, ..p };
+        assert_eq!(p.strictest(Url, classes(&[Name, Url])), Url, "alike: what it is");
+        assert_eq!(p.strictest(Url, read_as), Ssn);
+        assert_eq!(Protection::from(ProtectionMode::Tokenize).strictest(Url, PhiClasses::ALL), Url);
     }
 }

@@ -91,6 +91,21 @@ impl PhiClasses {
     /// Each of them.
     pub const ALL: Self = Self((1 << PhiClass::ALL.len()) - 1);
 
+    /// This one alone.
+    pub const fn only(class: PhiClass) -> Self {
+        Self(1 << class as u32)
+    }
+
+    /// Those of either.
+    pub const fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Each of them, in the order of [`PhiClass::ALL`].
+    pub fn iter(self) -> impl Iterator<Item = PhiClass> {
+        PhiClass::ALL.into_iter().filter(move |c| self.contains(*c))
+    }
+
     /// Whether it is one of them.
     pub fn contains(self, class: PhiClass) -> bool {
         self.0 & (1 << class as u32) != 0
@@ -111,7 +126,7 @@ impl FromIterator<PhiClass> for PhiClasses {
 impl fmt::Display for PhiClasses {
     /// `DATE,NAME`; empty when there is none.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let labels: Vec<&str> = PhiClass::ALL.into_iter().filter(|c| self.contains(*c)).map(PhiClass::label).collect();
+        let labels: Vec<&str> = self.iter().map(PhiClass::label).collect();
         f.write_str(&labels.join(","))
     }
 }
@@ -139,6 +154,8 @@ pub struct Finding {
     pub span: Span,
     /// Which class.
     pub class: PhiClass,
+    /// Every class that something in it was read as, `class` among them.
+    pub read_as: PhiClasses,
     /// From 0 to 1.
     pub confidence: f32,
     /// The rule or lexicon that said so, from a closed set.

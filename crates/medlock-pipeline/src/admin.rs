@@ -303,7 +303,8 @@ impl Admin {
     }
 
     /// Makes a person.
-    pub async fn create_user(&self, by: By<'_>, user: NewUser) -> Result<CreatedUser, AdminError> {
+    pub async fn create_user(&self, by: By<'_>, mut user: NewUser) -> Result<CreatedUser, AdminError> {
+        user.roles = distinct(user.roles);
         let roles = self.known(&user.roles);
         let further = vec![("name", user.username.to_string())];
         let begun = self
@@ -350,6 +351,7 @@ impl Admin {
 
     /// Gives a person other roles.
     pub async fn set_roles(&self, by: By<'_>, user: &UserId, roles: Vec<RoleName>) -> Result<(), AdminError> {
+        let roles = distinct(roles);
         let words = self.known(&roles);
         let begun = self
             .begin(by, &[AdminAction::UsersManage], "set_roles", |e| {
@@ -384,7 +386,8 @@ impl Admin {
     }
 
     /// Makes an API key.
-    pub async fn create_key(&self, by: By<'_>, key: NewKey) -> Result<CreatedKey, AdminError> {
+    pub async fn create_key(&self, by: By<'_>, mut key: NewKey) -> Result<CreatedKey, AdminError> {
+        key.roles = distinct(key.roles);
         let (owner, roles, purposes, models, networks) = (
             key.owner.clone(),
             self.known(&key.roles),
@@ -421,11 +424,16 @@ impl Admin {
 
     /// Makes a key in place of another, which goes on for `overlap_ms`.
     pub async fn rotate_key(&self, by: By<'_>, key: &KeyId, overlap_ms: i64) -> Result<CreatedKey, AdminError> {
-        let begun = self
-            .begin(by, &[AdminAction::KeysManage, AdminAction::OwnCredentials], "rotate_key", |e| {
-                e.word("key", key.as_str()).int("overlap_ms", overlap_ms)
-            })
-            .await?;
+        const ACTIONS: &[AdminAction] = &[AdminAction::KeysManage, AdminAction::OwnCredentials];
+        const VERB: &str = "rotate_key";
+        let facts = Entry::new(Kind::AdminIntent, by.actor()).word("key", key.as_str()).int("overlap_ms", overlap_ms);
+        let wanted = async {
+            // Nobody approves of a key of their own.
+            let owner = self.auth.owner_of_key(key).await.map_err(refusal)?.to_string();
+            Ok(Consent::of(VERB, &facts, vec![("owner".into(), owner)]))
+        };
+        let permit = self.permit(by, ACTIONS, VERB, wanted).await?;
+        let begun = self.announce(by, ACTIONS, permit, VERB, facts).await?;
         let made = self.auth.rotate_key(&begun.permit, key, overlap_ms, begun.index).await;
         self.finish(by, begun, made, |e, created| {
             e.word("key", key.as_str()).word("new_key", created.id.as_str()).int("expires", created.expires.0)
@@ -494,7 +502,10 @@ impl Admin {
 
     /// A verb that changes nothing: authorised, and one record that it was done.
     async fn look(&self, by: By<'_>, actions: &[AdminAction], verb: &'static str) -> Result<AdminPermit, AdminError> {
-        let permit = self.permit_alone(by, actions, verb).await?;
+        self.looked(by, self.permit_alone(by, actions, verb).await?, verb).await
+    }
+
+    async fn looked(&self, by: By<'_>, permit: AdminPermit, verb: &'static str) -> Result<AdminPermit, AdminError> {
         self.log.append(by.entry(Kind::AdminOutcome, permit.action(), verb).int("changed", 0)).await?;
         Ok(permit)
     }
@@ -675,6 +686,13 @@ struct Begun {
     wide: Option<AdminAction>,
     verb: &'static str,
     index: u64,
+}
+
+/// Each once, in order: the same wish in whatever words.
+fn distinct(mut roles: Vec<RoleName>) -> Vec<RoleName> {
+    roles.sort();
+    roles.dedup();
+    roles
 }
 
 fn join<T: ToString>(items: &[T]) -> String {

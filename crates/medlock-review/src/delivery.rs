@@ -8,7 +8,7 @@ use crate::alert;
 use crate::export::Exporter;
 use medlock_audit::read::{Follow, Position, StoredEntry};
 use medlock_audit::{Entry, Kind, Log, Outcome};
-use medlock_domain::Actor;
+use medlock_domain::{Actor, Timestamp};
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -27,11 +27,20 @@ const LAST_WAIT: Duration = Duration::from_secs(60);
 const STEADY: Duration = Duration::from_secs(60);
 const VERSION: &str = "medlock sink 1";
 
+/// What a batch begins with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum First {
+    /// Of the log, the entry of this index.
+    Entry(u64),
+    /// What is in no log, at its time.
+    Unrecorded(Timestamp),
+}
+
 /// Takes what is delivered.
 #[async_trait::async_trait]
 pub trait Sink: Send {
-    /// Hands over these lines, of which the first is entry `first`. Only what the receiver has for certain is taken.
-    async fn take(&mut self, first: u64, lines: &[String]) -> io::Result<()>;
+    /// Hands over these lines, of which the first is `first`. Only what the receiver has for certain is taken.
+    async fn take(&mut self, first: First, lines: &[String]) -> io::Result<()>;
 }
 
 /// How far each receiver is. Clones are the same.
@@ -111,6 +120,9 @@ pub struct Delivery {
     exporter: Exporter,
     audit: PathBuf,
     state: PathBuf,
+    /// How far it is, and how far its file says so: a full disk does not have it all delivered again.
+    place: Place,
+    written: Place,
     log: Log,
     deliveries: Deliveries,
     alerts: bool,
@@ -129,18 +141,20 @@ impl Delivery {
         deliveries: Deliveries,
         alerts: bool,
     ) -> io::Result<Self> {
-        let Place { delivered, .. } = Place::read(state)?;
-        deliveries.set(name, Progress { delivered, failing: false, alerts, delay_ms: 0 });
-        let (audit, state) = (audit.to_owned(), state.to_owned());
-        Ok(Self { name: name.to_owned(), exporter, audit, state, log, deliveries, alerts, steady: STEADY })
+        let place = Place::read(state)?;
+        deliveries.set(name, Progress { delivered: place.delivered, failing: false, alerts, delay_ms: 0 });
+        let (name, audit, state) = (name.to_owned(), audit.to_owned(), state.to_owned());
+        Ok(Self { name, exporter, audit, state, place, written: place, log, deliveries, alerts, steady: STEADY })
     }
 
     /// Delivers until it is dropped. That it began to fail, and that it has been going on again for a while, is a
     /// record each.
-    pub async fn run(self, mut sink: Box<dyn Sink>) {
+    pub async fn run(mut self, mut sink: Box<dyn Sink>) {
         let (mut wait, mut failing, mut failed_last, mut told) = (FIRST_WAIT, false, Instant::now(), false);
         loop {
-            match self.deliver(&mut *sink).await {
+            let delivered = self.deliver(&mut *sink).await;
+            self.tell_of_the_log(&mut *sink, &mut told).await;
+            match delivered {
                 Ok(any) => {
                     wait = FIRST_WAIT;
                     if failing && failed_last.elapsed() >= self.steady {
@@ -148,7 +162,6 @@ impl Delivery {
                         self.record("delivering").await;
                     }
                     if !any {
-                        self.tell_of_the_log(&mut *sink, &mut told).await;
                         tokio::time::sleep(IDLE.min(self.steady)).await;
                     }
                 }
@@ -175,8 +188,8 @@ impl Delivery {
         if self.alerts && unwritable && !*told {
             let entry = Entry::new(Kind::Delivery, Actor::Server).outcome(Outcome::Failed);
             let entry = entry.word("sink", &self.name).word("state", alert::UNWRITABLE);
-            let entry = StoredEntry::unrecorded(entry, self.log.size(), self.log.now());
-            match sink.take(entry.index, &[self.exporter.line(&entry)]).await {
+            let entry = StoredEntry::unrecorded(entry, self.log.now());
+            match sink.take(First::Unrecorded(entry.time), &[self.exporter.line(&entry)]).await {
                 Ok(()) => *told = true,
                 Err(e) => {
                     tracing::warn!(sink = self.name, error = %e, "nobody was told that the audit log cannot be written")
@@ -188,24 +201,26 @@ impl Delivery {
     }
 
     /// One batch; whether there was any.
-    async fn deliver(&self, sink: &mut dyn Sink) -> io::Result<bool> {
-        let (audit, state) = (self.audit.clone(), self.state.clone());
+    async fn deliver(&mut self, sink: &mut dyn Sink) -> io::Result<bool> {
+        let (audit, place) = (self.audit.clone(), self.place);
         // What stands in the file but is not durable yet may be gone after a power cut: a receiver must not have it.
         let durable = self.log.size();
         let read = tokio::task::spawn_blocking(move || {
-            let place = Place::read(&state)?;
             let mut follow = Follow::from(&audit, place.at).map_err(io::Error::other)?;
             let mut batch = follow.next(BATCH).map_err(io::Error::other)?;
             let kept = batch.partition_point(|(_, entry)| entry.index < durable);
             let next = batch.get(kept).map_or(follow.position(), |(at, _)| *at);
             batch.truncate(kept);
-            Ok::<_, io::Error>((place, batch, next))
+            Ok::<_, io::Error>((batch, next))
         });
-        let (place, batch, next) = read.await.map_err(io::Error::other)??;
+        let (batch, next) = read.await.map_err(io::Error::other)??;
         if place.delivered > durable {
             return Err(io::Error::other("this receiver has more than the log: was it put back?"));
         }
-        let Some((_, first)) = batch.first() else { return Ok(false) };
+        let Some((_, first)) = batch.first() else {
+            self.write_place().await?;
+            return Ok(false);
+        };
         if first.index != place.delivered {
             return Err(io::Error::other("the log does not go on where this receiver is: was it put back?"));
         }
@@ -214,19 +229,27 @@ impl Delivery {
         let oldest = wanted.clone().map(|entry| entry.time).min();
         let lines: Vec<String> = wanted.map(|entry| self.exporter.line(entry)).collect();
         if !lines.is_empty() {
-            sink.take(first, &lines).await?;
+            sink.take(First::Entry(first), &lines).await?;
         }
         // Of a batch that has nothing for it, it was told as fast as before.
         let delay_ms = match oldest {
             Some(time) => (self.log.now().0 - time.0).max(0),
             None => self.deliveries.all().get(&self.name).map_or(0, |progress| progress.delay_ms),
         };
-        let place = Place { at: next, delivered: place.delivered + batch.len() as u64 };
-        let state = self.state.clone();
-        tokio::task::spawn_blocking(move || place.write(&state)).await.map_err(io::Error::other)??;
-        let (delivered, alerts) = (place.delivered, self.alerts);
-        self.deliveries.set(&self.name, Progress { delivered, failing: false, alerts, delay_ms });
+        let delivered = place.delivered + batch.len() as u64;
+        self.place = Place { at: next, delivered };
+        self.deliveries.set(&self.name, Progress { delivered, failing: false, alerts: self.alerts, delay_ms });
+        self.write_place().await?;
         Ok(true)
+    }
+
+    async fn write_place(&mut self) -> io::Result<()> {
+        let (place, state) = (self.place, self.state.clone());
+        if place != self.written {
+            tokio::task::spawn_blocking(move || place.write(&state)).await.map_err(io::Error::other)??;
+            self.written = place;
+        }
+        Ok(())
     }
 
     async fn record(&self, state: &str) {
@@ -246,7 +269,7 @@ mod tests {
     use super::*;
     use crate::export::Format;
     use medlock_audit::fault::{Fault, FaultDisk};
-    use medlock_domain::{ManualClock, Timestamp};
+    use medlock_domain::ManualClock;
     use medlock_keys::hpke::ReadingKey;
     use medlock_keys::sign::SigningKey;
 
@@ -256,7 +279,7 @@ mod tests {
 
     #[async_trait::async_trait]
     impl Sink for Receiver {
-        async fn take(&mut self, _first: u64, lines: &[String]) -> io::Result<()> {
+        async fn take(&mut self, _first: First, lines: &[String]) -> io::Result<()> {
             let mut inner = self.0.lock().unwrap();
             if inner.1 > 0 {
                 inner.1 -= 1;
@@ -344,7 +367,8 @@ mod tests {
     #[tokio::test]
     async fn that_the_log_cannot_be_written_is_told_past_it_and_once() {
         let dir = tempfile::tempdir().unwrap();
-        let (audit, state) = (dir.path().join("audit"), dir.path().join("pager.state"));
+        // On the same disk, so to speak: how far it is cannot be written either.
+        let (audit, state) = (dir.path().join("audit"), dir.path().join("none/pager.state"));
         let (readable, clock) = log_in(&audit);
         readable.close().await;
         // As long as the one whose files are read, on a disk that fails.
@@ -373,6 +397,30 @@ mod tests {
         let told = receiver.0.lock().unwrap().0.clone();
         assert_eq!(told.len(), 1, "{told:?}");
         assert!(told[0].contains("log_unwritable") && told[0].contains("\"outcome\":\"failed\""), "{}", told[0]);
+        assert!(told[0].contains("\"index\":null"), "it is in no log: {}", told[0]);
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_does_not_have_it_delivered_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let (audit, state) = (dir.path().join("audit"), dir.path().join("none/siem.state"));
+        let (log, _clock) = log_in(&audit);
+        let exporter = Exporter::new(Format::Jsonl, [7; 32], "test.example/audit", "0");
+        let (receiver, deliveries) = (Receiver::default(), Deliveries::default());
+        let made = Delivery::new("siem", exporter, log.clone(), &audit, &state, deliveries.clone(), false).unwrap();
+        let running = tokio::spawn(made.run(Box::new(receiver.clone())));
+        tokio::time::sleep(Duration::from_millis(1500)).await;
+        assert_eq!(receiver.0.lock().unwrap().0.len(), 2, "the segment's start, and that it failed");
+        std::fs::create_dir(state.parent().unwrap()).unwrap();
+        for _ in 0..200 {
+            if state.exists() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        running.abort();
+        assert_eq!(Place::read(&state).unwrap().delivered, 2);
+        assert_eq!(receiver.0.lock().unwrap().0.len(), 2);
     }
 
     /// Fails every other time.
@@ -380,7 +428,7 @@ mod tests {
 
     #[async_trait::async_trait]
     impl Sink for Flapping {
-        async fn take(&mut self, _first: u64, _lines: &[String]) -> io::Result<()> {
+        async fn take(&mut self, _first: First, _lines: &[String]) -> io::Result<()> {
             self.0 += 1;
             if self.0 % 2 == 1 { Err(io::ErrorKind::ConnectionReset.into()) } else { Ok(()) }
         }

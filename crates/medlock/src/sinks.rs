@@ -14,7 +14,7 @@ use medlock_gateway::TlsClient;
 use medlock_keys::digest::{hex, hmac_sha256};
 use medlock_keys::file::{self, read_private, write_private};
 use medlock_keys::random;
-use medlock_review::delivery::{Deliveries, Delivery, Sink};
+use medlock_review::delivery::{Deliveries, Delivery, First, Sink};
 use medlock_review::export::{Exporter, Format};
 use std::fs::{self, DirBuilder};
 use std::io;
@@ -171,7 +171,7 @@ impl Mail {
 
 #[async_trait::async_trait]
 impl Sink for Mail {
-    async fn take(&mut self, _first: u64, lines: &[String]) -> io::Result<()> {
+    async fn take(&mut self, _first: First, lines: &[String]) -> io::Result<()> {
         let count = lines.len();
         let subject = format!("medlock: {count} {}", if count == 1 { "alert" } else { "alerts" });
         let mail = Message::builder().from(self.from.clone()).to(self.to.clone()).subject(subject);
@@ -198,8 +198,12 @@ struct Files {
 
 #[async_trait::async_trait]
 impl Sink for Files {
-    async fn take(&mut self, first: u64, lines: &[String]) -> io::Result<()> {
-        let path = self.dir.join(format!("{}-{first:020}.ndjson", self.name));
+    async fn take(&mut self, first: First, lines: &[String]) -> io::Result<()> {
+        let batch = match first {
+            First::Entry(index) => format!("{index:020}"),
+            First::Unrecorded(time) => format!("unrecorded-{}", time.0),
+        };
+        let path = self.dir.join(format!("{}-{batch}.ndjson", self.name));
         let text = lines.join("\n") + "\n";
         tokio::task::spawn_blocking(move || file::write(&path, text.as_bytes(), 0o640))
             .await
@@ -219,7 +223,7 @@ struct Syslog {
 
 #[async_trait::async_trait]
 impl Sink for Syslog {
-    async fn take(&mut self, _first: u64, lines: &[String]) -> io::Result<()> {
+    async fn take(&mut self, _first: First, lines: &[String]) -> io::Result<()> {
         let mut bytes = Vec::new();
         for line in lines {
             bytes.extend_from_slice(&octet_counted(line, self.framed));
@@ -252,7 +256,7 @@ fn signature(secret: &str, seconds: i64, body: &str) -> String {
 
 #[async_trait::async_trait]
 impl Sink for Post {
-    async fn take(&mut self, _first: u64, lines: &[String]) -> io::Result<()> {
+    async fn take(&mut self, _first: First, lines: &[String]) -> io::Result<()> {
         let body = lines.join("\n") + "\n";
         let mut request = self.http.post(&self.url).header("content-type", "application/x-ndjson");
         if let Some(secret) = &self.secret {

@@ -136,6 +136,14 @@ impl Auth {
         Ok(CreatedKey { id: row.id, secret, expires: row.expires })
     }
 
+    /// Whose a key is: for whoever is asked to approve of what is done with it.
+    ///
+    /// # Errors
+    /// There is no such key.
+    pub async fn owner_of_key(&self, key: &KeyId) -> Result<UserId, AuthError> {
+        Ok(self.0.store.key(key).await?.ok_or(AuthError::NotFound("key"))?.owner)
+    }
+
     /// Makes a key that may what this one may, in its place: anybody's, or with `own:credentials` one's own. The old one
     /// goes on for `overlap_ms`, so that programs can change over; the new one lasts as long as the old one was made for, or,
     /// made by its owner, until the old one would have ended: how long it may last was somebody else's to say.

@@ -7,7 +7,7 @@ mod provision;
 mod sessions;
 
 pub use keys::{CreatedKey, KeyInfo, NewKey};
-pub(crate) use people::Sessions;
+pub(crate) use people::Ends;
 pub use people::{CreatedUser, Enrolment, NewUser, UserInfo, UserState};
 pub use provision::{Change, Joiner, Provisioned};
 pub use sessions::SessionInfo;

@@ -85,6 +85,8 @@ pub struct UserInfo {
     pub username: Username,
     /// What they may.
     pub roles: Vec<RoleName>,
+    /// What they may for a while, and until when.
+    pub temporary: Vec<(RoleName, Timestamp)>,
     /// Whether they are let in.
     pub state: UserState,
     /// Whether they have a second factor.
@@ -141,13 +143,24 @@ impl Auth {
             let has_factor = user.totp.is_some();
             let recovery_codes = self.0.store.recovery_codes_left(&user.id).await?;
             let passkeys = self.0.store.passkeys(&user.id).await?.len();
+            let temporary = self.0.grants.held(&user.id, self.now());
             let UserRow { id, username, roles, created, .. } = user;
-            list.push(UserInfo { id, username, roles, state, has_factor, recovery_codes, passkeys, created });
+            list.push(UserInfo {
+                id,
+                username,
+                roles,
+                temporary,
+                state,
+                has_factor,
+                recovery_codes,
+                passkeys,
+                created,
+            });
         }
         Ok(list)
     }
 
-    /// Gives a person other roles. What they have running is cut.
+    /// Gives a person these roles and no others: what they held for a while ends. What they have running is cut.
     ///
     /// # Errors
     /// [`AuthError::LastAdmin`] when nobody would be left to administer.
@@ -159,15 +172,15 @@ impl Auth {
         log_index: u64,
     ) -> Result<(), AuthError> {
         let roles = self.known_roles(roles)?;
-        self.change(by, user, log_index, Sessions::Keep, |row| row.roles = roles).await.map(drop)
+        self.change(by, user, log_index, Ends::Grants, |row| row.roles = roles).await.map(drop)
     }
 
-    /// Shuts a person out: sessions end, keys of theirs are refused, what runs is cut.
+    /// Shuts a person out: sessions and what they held for a while end, keys of theirs are refused, what runs is cut.
     ///
     /// # Errors
     /// [`AuthError::LastAdmin`] when nobody would be left to administer.
     pub async fn disable_user(&self, by: &AdminPermit, user: &UserId, log_index: u64) -> Result<(), AuthError> {
-        self.change(by, user, log_index, Sessions::End, |row| (row.disabled, row.by_provider) = (true, false))
+        self.change(by, user, log_index, Ends::Sessions, |row| (row.disabled, row.by_provider) = (true, false))
             .await
             .map(drop)
     }
@@ -177,7 +190,7 @@ impl Auth {
     /// # Errors
     /// When there is no such person.
     pub async fn enable_user(&self, by: &AdminPermit, user: &UserId, log_index: u64) -> Result<(), AuthError> {
-        self.change(by, user, log_index, Sessions::Keep, |row| (row.disabled, row.by_provider) = (false, false))
+        self.change(by, user, log_index, Ends::Nothing, |row| (row.disabled, row.by_provider) = (false, false))
             .await
             .map(drop)
     }
@@ -190,7 +203,7 @@ impl Auth {
     pub async fn enrol_totp(&self, by: &AdminPermit, user: &UserId, log_index: u64) -> Result<Enrolment, AuthError> {
         let totp = TotpSecret::generate();
         let bytes = sealed_bytes(&totp);
-        let row = self.change(by, user, log_index, Sessions::EndWithPasskeys, |row| row.totp = Some(bytes)).await?;
+        let row = self.change(by, user, log_index, Ends::SessionsAndPasskeys, |row| row.totp = Some(bytes)).await?;
         self.lift(&row).await?;
         self.enrolment(&totp, &row).await
     }
@@ -228,7 +241,7 @@ impl Auth {
         self.usable(by, &[AdminAction::UsersManage])?;
         let name = self.existing(user).await?.username;
         let phc = self.new_hash(&name, password).await?;
-        let row = self.change(by, user, log_index, Sessions::End, |row| row.password_phc = phc).await?;
+        let row = self.change(by, user, log_index, Ends::Sessions, |row| row.password_phc = phc).await?;
         self.lift(&row).await
     }
 
@@ -242,18 +255,18 @@ impl Auth {
         self.hashed(move || password::hash(&password)).await.ok_or(AuthError::Interrupted)
     }
 
-    /// Changes a person's row, ends their sessions where that belongs to it, and cuts what runs:
+    /// Changes a person's row, ends what belongs to the change, and cuts what runs:
     /// all of it, even when the caller goes away meanwhile.
     async fn change(
         &self,
         by: &AdminPermit,
         user: &UserId,
         log_index: u64,
-        sessions: Sessions,
+        ends: Ends,
         edit: impl FnOnce(&mut UserRow) + Send + 'static,
     ) -> Result<UserRow, AuthError> {
         self.usable(by, &[AdminAction::UsersManage])?;
-        self.change_row(user, log_index, sessions, edit).await
+        self.change_row(user, log_index, ends, edit).await
     }
 
     /// The same for what the identity provider says.
@@ -261,7 +274,7 @@ impl Auth {
         &self,
         user: &UserId,
         log_index: u64,
-        sessions: Sessions,
+        ends: Ends,
         edit: impl FnOnce(&mut UserRow) + Send + 'static,
     ) -> Result<UserRow, AuthError> {
         let (auth, user) = (self.clone(), user.clone());
@@ -270,7 +283,8 @@ impl Auth {
             let mut row = auth.existing(&user).await?;
             let (administered, before) = (administers(&row), row.clone());
             edit(&mut row);
-            if row == before && matches!(sessions, Sessions::Keep) {
+            let grants = matches!(ends, Ends::Grants) && !auth.0.grants.held(&user, auth.now()).is_empty();
+            if row == before && !grants && matches!(ends, Ends::Nothing | Ends::Grants) {
                 // Nothing is different: nobody's work is cut for it.
                 return Ok(row);
             }
@@ -278,6 +292,11 @@ impl Auth {
             if administered && !administers(&row) && !auth.another_admin(&user).await? {
                 return Err(AuthError::LastAdmin);
             }
+            // First, so that a crash in between leaves them with less.
+            let ended = match grants || row.disabled || row.roles != before.roles {
+                true => auth.end_approvals_of(&user, log_index).await,
+                false => Ok(()),
+            };
             let written = auth.0.store.update_user(&row).await;
             // Even when the write failed: it may have been written all the same, and a person who
             // has to log in again is the lesser harm.
@@ -286,13 +305,14 @@ impl Auth {
             if !written? {
                 return Err(AuthError::NotFound("user"));
             }
-            if matches!(sessions, Sessions::EndWithPasskeys) {
+            ended?;
+            if matches!(ends, Ends::SessionsAndPasskeys) {
                 // Whoever is adding one waits for the lock, and then has no permit that holds.
                 auth.0.store.delete_passkeys(&user).await?;
             }
             // A crash here leaves sessions that a disabled person cannot use, and that somebody
             // with a new factor could until they idle out.
-            if !matches!(sessions, Sessions::Keep) {
+            if matches!(ends, Ends::Sessions | Ends::SessionsAndPasskeys) {
                 for s in auth.0.store.live_sessions(now).await?.into_iter().filter(|s| s.user == user) {
                     auth.cut_session(&s.id).await?;
                 }
@@ -307,11 +327,13 @@ impl Auth {
     }
 }
 
-/// What becomes of somebody's sessions when their row changes.
-pub(crate) enum Sessions {
-    Keep,
-    End,
-    EndWithPasskeys,
+/// What ends with a change of somebody's row. What they hold for a while ends with every change of roles as well, and
+/// when they are shut out.
+pub(crate) enum Ends {
+    Nothing,
+    Grants,
+    Sessions,
+    SessionsAndPasskeys,
 }
 
 fn administers(user: &UserRow) -> bool {

@@ -1,7 +1,7 @@
 //! Joiners and leavers, as an identity provider tells of them (SCIM). It reaches the people of single sign-on and nobody
 //! else: what somebody breaks into there shuts out no administrator of this server's own.
 
-use super::people::Sessions;
+use super::people::Ends;
 use super::taken;
 use crate::error::AuthError;
 use crate::permit::{AdminAction, AdminPermit};
@@ -112,7 +112,7 @@ impl Auth {
         self.usable(by, &[AdminAction::UsersProvision])?;
         let subject = self.0.store.identities(self.issuer()?).await?.remove(user).ok_or(AuthError::NotFound("user"))?;
         let change_enabled = change.enabled;
-        let sessions = if change.enabled == Some(false) { Sessions::End } else { Sessions::Keep };
+        let ends = if change.enabled == Some(false) { Ends::Sessions } else { Ends::Nothing };
         let edit = move |row: &mut UserRow| {
             row.username = change.username.unwrap_or_else(|| row.username.clone());
             match change.enabled {
@@ -122,7 +122,7 @@ impl Auth {
                 _ => {}
             }
         };
-        let changed = self.change_row(user, log_index, sessions, edit).await.map_err(|error| match error {
+        let changed = self.change_row(user, log_index, ends, edit).await.map_err(|error| match error {
             AuthError::Store(error) => taken("user")(error),
             other => other,
         })?;

@@ -46,7 +46,7 @@ pub(crate) use restore::StandIns;
 
 use std::fmt;
 
-use medlock_domain::{ClassCounts, PhiClass};
+use medlock_domain::{ClassCounts, PhiClass, PhiClasses};
 use zeroize::Zeroizing;
 
 use self::date::{Calendar, Day};
@@ -139,10 +139,11 @@ impl<'a, V: Vault> Deidentifier<'a, V> {
     pub fn text(&mut self, cue: Option<&str>, text: &str) -> Result<String, DeidError> {
         let mut found = find(self.detector, cue, text)?;
         for f in &found {
-            self.matcher.add(self.detector, f.class, f.confidence, &text[f.span.start..f.span.end]);
+            self.matcher.add(self.detector, f.class, f.read_as, f.confidence, &text[f.span.start..f.span.end]);
         }
         found.extend(self.matcher.find(text));
-        let found = merge(found);
+        let mut found = merge(found);
+        found.iter_mut().for_each(|f| f.class = self.profile.strictest(f.class, f.read_as));
         self.seen.read(text);
         for f in &found {
             let value = &text[f.span.start..f.span.end];
@@ -172,7 +173,7 @@ impl<'a, V: Vault> Deidentifier<'a, V> {
             return Ok(value.to_owned());
         }
         let start = value.len() - value.trim_start().len();
-        self.matcher.add(self.detector, class, 1.0, inner);
+        self.matcher.add(self.detector, class, PhiClasses::only(class), 1.0, inner);
         self.seen.read(inner);
         self.seen.value(inner);
         self.learn(class, inner);

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use medlock_domain::PhiClass;
+use medlock_domain::{PhiClass, PhiClasses};
 use toml::{Table, Value};
 
 use super::action::{Action, Scope};
@@ -189,6 +189,13 @@ impl Profile {
     /// What is done with a class.
     pub fn action(&self, class: PhiClass) -> Action {
         self.rules[class as usize].0
+    }
+
+    /// By which of the classes that a stretch of text was read as it is treated: by `class`, but what that one
+    /// would keep by another that is not kept.
+    pub(crate) fn strictest(&self, class: PhiClass, read_as: PhiClasses) -> PhiClass {
+        let kept = |c: PhiClass| self.action(c) == Action::Keep;
+        read_as.iter().find(|c| kept(class) && !kept(*c)).unwrap_or(class)
     }
 
     /// Where replacements of a class stay the same.

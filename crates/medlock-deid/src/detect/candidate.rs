@@ -1,6 +1,6 @@
 //! What a producer proposes.
 
-use medlock_domain::{Finding, PhiClass, Span};
+use medlock_domain::{Finding, PhiClass, PhiClasses, Span};
 
 use super::fold::Folded;
 use super::token::Tokens;
@@ -26,10 +26,25 @@ pub(super) struct Candidate {
     pub(super) start: usize,
     pub(super) end: usize,
     pub(super) class: PhiClass,
+    /// Every class that something in it was read as.
+    pub(super) read_as: PhiClasses,
     pub(super) rule: Rule,
 }
 
 impl Candidate {
+    pub(super) fn new(start: usize, end: usize, class: PhiClass, rule: Rule) -> Self {
+        Self { start, end, class, read_as: PhiClasses::only(class), rule }
+    }
+
+    /// Covers another as well, which says what both are if it is the one to be believed.
+    pub(super) fn take_in(&mut self, other: Self, believed: bool) {
+        if believed {
+            (self.class, self.rule) = (other.class, other.rule);
+        }
+        self.read_as = self.read_as.or(other.read_as);
+        self.end = self.end.max(other.end);
+    }
+
     pub(super) fn moved(self, by: usize) -> Self {
         Self { start: self.start + by, end: self.end + by, ..self }
     }
@@ -39,6 +54,7 @@ impl Candidate {
         Finding {
             span: Span { start: folded.original(self.start), end: folded.original(self.end) },
             class: self.class,
+            read_as: self.read_as,
             confidence: self.rule.confidence,
             detector: self.rule.name,
         }
@@ -65,7 +81,7 @@ impl<'a> Scan<'a> {
 
     pub(super) fn push_bytes(&mut self, start: usize, end: usize, class: PhiClass, rule: Rule) {
         if start < end {
-            self.candidates.push(Candidate { start, end, class, rule });
+            self.candidates.push(Candidate::new(start, end, class, rule));
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use medlock_domain::PhiClass;
+use medlock_domain::{PhiClass, PhiClasses};
 
 use super::candidate::{Candidate, Rule};
 use super::cue::Cues;
@@ -28,6 +28,7 @@ pub(super) struct Known {
 struct Value {
     lower: String,
     class: PhiClass,
+    read_as: PhiClasses,
     /// A plain word is only the same value when it is capitalised.
     capital: bool,
 }
@@ -54,20 +55,20 @@ impl Known {
             let text = &t.text[c.start..c.end];
             match c.class {
                 PhiClass::Name => {
-                    self.add(t, first, text, c.class, true);
-                    (first..at).for_each(|i| self.name_word(t, i));
+                    self.add(t, first, text, c.class, c.read_as, true);
+                    (first..at).for_each(|i| self.name_word(t, i, c.read_as));
                 }
                 PhiClass::Date | PhiClass::Age | PhiClass::Url | PhiClass::Email => {}
                 PhiClass::Location => {
                     let common = at - first == 1 && t.tags(first).any(Tags::COMMON.or_tags(Tags::MEDICAL));
                     if !common && text.len() >= 4 {
-                        self.add(t, first, text, c.class, true);
+                        self.add(t, first, text, c.class, c.read_as, true);
                     }
                 }
                 _ => {
                     let digits = text.bytes().filter(u8::is_ascii_digit).count();
                     if digits >= 4 && text.len() >= 5 {
-                        self.add(t, first, text, c.class, false);
+                        self.add(t, first, text, c.class, c.read_as, false);
                     }
                 }
             }
@@ -75,7 +76,7 @@ impl Known {
     }
 
     /// A word of a name is a name on its own, unless it says too little.
-    fn name_word(&mut self, t: &Tokens<'_>, i: usize) {
+    fn name_word(&mut self, t: &Tokens<'_>, i: usize, read_as: PhiClasses) {
         let Some(token) = t.get(i).filter(|x| x.kind == Kind::Word) else { return };
         let tags = t.tags(i);
         let safe = token.cues.any(
@@ -91,11 +92,11 @@ impl Known {
         let weak =
             tags.any(Tags::SMALL.or_tags(Tags::MEDICAL)) && !tags.any(Tags::TOP_FIRST.or_tags(Tags::TOP_SURNAME));
         if t.at(i).chars().count() >= 3 && !safe && !weak {
-            self.add(t, i, t.at(i), PhiClass::Name, true);
+            self.add(t, i, t.at(i), PhiClass::Name, read_as, true);
         }
     }
 
-    fn add(&mut self, t: &Tokens<'_>, first: usize, text: &str, class: PhiClass, capital: bool) {
+    fn add(&mut self, t: &Tokens<'_>, first: usize, text: &str, class: PhiClass, read_as: PhiClasses, capital: bool) {
         if text.len() > LONGEST {
             return;
         }
@@ -103,8 +104,10 @@ impl Known {
         let lower = text.to_lowercase();
         self.sieve[key as usize / 64 % 16] |= 1 << (key % 64);
         let values = self.values.entry(key).or_default();
-        if values.len() < PER_WORD && !values.iter().any(|v| v.lower == lower) {
-            values.push(Value { lower, class, capital });
+        if let Some(known) = values.iter_mut().find(|v| v.lower == lower) {
+            known.read_as = known.read_as.or(read_as);
+        } else if values.len() < PER_WORD {
+            values.push(Value { lower, class, read_as, capital });
         }
     }
 
@@ -129,7 +132,8 @@ impl Known {
                 if let Some(end) = same(&t.text[start..], &value.lower).map(|len| start + len)
                     && (!value.capital || several || !eponymous(t, i, value))
                 {
-                    out.push(Candidate { start, end, class: value.class, rule: AGAIN });
+                    let (class, read_as) = (value.class, value.read_as);
+                    out.push(Candidate { start, end, class, read_as, rule: AGAIN });
                 }
             }
         }

@@ -1,7 +1,7 @@
 //! Other people's recognizers beside the rules: what they guess is checked, and united with what the
 //! rules and the tagger found.
 
-use medlock_domain::{Finding, PhiClass, Span};
+use medlock_domain::{Finding, PhiClass, PhiClasses, Span};
 
 use super::candidate::{Candidate, Rule};
 use super::cue::Cues;
@@ -73,7 +73,7 @@ pub(super) fn hear(
             }
             if !left_in(tokens, start, end, class, value) {
                 let rule = Rule::new(name, PRIORITY, confidence.min(MOST));
-                out.push(Candidate { start, end, class, rule });
+                out.push(Candidate::new(start, end, class, rule));
             }
         }
     }
@@ -113,10 +113,7 @@ pub(super) fn unite(found: Vec<Candidate>, guesses: Vec<Candidate>) -> Vec<Candi
     for next in all {
         match out.last_mut() {
             Some(last) if next.start < last.end => {
-                if next.rule.confidence > last.rule.confidence {
-                    (last.class, last.rule) = (next.class, next.rule);
-                }
-                last.end = last.end.max(next.end);
+                last.take_in(next, next.rule.confidence > last.rule.confidence);
             }
             _ => out.push(next),
         }
@@ -128,5 +125,6 @@ pub(super) fn unite(found: Vec<Candidate>, guesses: Vec<Candidate>) -> Vec<Candi
 /// failed passes nothing on.
 pub(super) fn everything(text: &str, error: RecognizerError) -> Option<Finding> {
     let span = Span { start: 0, end: text.len() };
-    (!text.is_empty()).then_some(Finding { span, class: PhiClass::Id, confidence: 1.0, detector: error.name })
+    let (class, read_as) = (PhiClass::Id, PhiClasses::ALL);
+    (!text.is_empty()).then_some(Finding { span, class, read_as, confidence: 1.0, detector: error.name })
 }

@@ -13,11 +13,7 @@ pub(super) fn resolve(mut candidates: Vec<Candidate>) -> Vec<Candidate> {
                 // `last` starts first, or is the longer one: only a longer or a surer reading wins.
                 let same = next.start == last.start && next.end == last.end;
                 let reaches = next.end > last.end;
-                if (same || reaches) && next.rule.priority > last.rule.priority {
-                    last.class = next.class;
-                    last.rule = next.rule;
-                }
-                last.end = last.end.max(next.end);
+                last.take_in(next, (same || reaches) && next.rule.priority > last.rule.priority);
             }
             _ => out.push(next),
         }

@@ -3,9 +3,10 @@
 use super::*;
 use crate::tests::{counting, protect as protect_in, tokenize};
 use PhiClass::{Date, Mrn, Name, Phone, Ssn};
+use medlock_domain::PhiClasses;
 
 fn finding(start: usize, end: usize, class: PhiClass) -> Finding {
-    Finding { span: Span { start, end }, class, confidence: 1.0, detector: "test" }
+    Finding { span: Span { start, end }, class, read_as: PhiClasses::only(class), confidence: 1.0, detector: "test" }
 }
 
 #[track_caller]
@@ -24,7 +25,9 @@ fn overlapping_findings_become_one_and_adjacent_ones_stay() {
         finding(20, 24, Phone),
         finding(0, 4, Mrn),
     ]);
-    assert_eq!(merged, [finding(0, 4, Mrn), finding(4, 20, Name), finding(20, 24, Phone)]);
+    let read_as = [Name, Date, Ssn].into_iter().collect();
+    let several = Finding { read_as, ..finding(4, 20, Name) };
+    assert_eq!(merged, [finding(0, 4, Mrn), several, finding(20, 24, Phone)]);
     let mut issuer = Issuer::new(ProtectionMode::Tokenize.into(), HashSet::new());
     let got = replace("0123456789abcdefghijklmnop", &merged, &HashMap::new(), &mut issuer, &mut Own::default());
     assert_eq!(got, "[MRN-1][NAME-1][PHONE-1]op");

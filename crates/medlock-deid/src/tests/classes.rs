@@ -12,8 +12,18 @@ fn only(classes: &[PhiClass]) -> PhiClasses {
 
 /// What the model is given, and what the caller gets when it says `said`.
 fn through(protection: Protection, said: &str) -> (String, String) {
-    let given = protect_all(Detector::shared(), protection, vec![PhiText::new(NOTE).into()], &mut counting()).unwrap();
-    (given.texts[0].expose().to_owned(), answer(&given.surrogates, true, &[said]))
+    let (mut given, back) = all_through(protection, &[NOTE], said);
+    (given.remove(0), back)
+}
+
+fn all_through(protection: Protection, texts: &[&str], said: &str) -> (Vec<String>, String) {
+    let texts = texts.iter().map(|t| PhiText::new(*t).into()).collect();
+    let given = protect_all(Detector::shared(), protection, texts, &mut counting()).unwrap();
+    (given.texts.iter().map(|t| t.expose().to_owned()).collect(), answer(&given.surrogates, true, &[said]))
+}
+
+fn but(class: PhiClass) -> PhiClasses {
+    PhiClass::ALL.into_iter().filter(|c| *c != class).collect()
 }
 
 #[test]
@@ -41,4 +51,34 @@ fn only_some_classes_pass_as_they_are() {
     let (_, back) = through(Protection { restored: only(&[]), ..raw }, "[SSN-1], [NAME-1]");
     assert_eq!(back, "[SSN-1], [NAME-1]");
     assert_eq!(through(ProtectionMode::Identified.into(), "John Smith").0, NOTE);
+}
+
+#[test]
+fn what_lies_inside_a_finding_of_another_class_keeps_its_own_rule() {
+    let notes = ["See https://portal.example.org/p?name=x&ssn=219-09-9999 today."];
+    let raw = Protection { identified: but(PhiClass::Ssn), ..ProtectionMode::Identified.into() };
+    let (given, _) = all_through(raw, &notes, "");
+    assert_eq!(given, ["See [SSN-1] today."]);
+    assert_eq!(all_through(ProtectionMode::Identified.into(), &notes, "").0, notes);
+
+    for mode in [ProtectionMode::Tokenize, ProtectionMode::Surrogate, ProtectionMode::Identified] {
+        let kept = Protection { mode, identified: but(PhiClass::Ssn), restored: but(PhiClass::Ssn) };
+        let (given, back) = all_through(kept, &notes, "Go to [SSN-1] or [URL-1].");
+        assert_eq!(given, ["See [SSN-1] today."], "{mode}");
+        assert_eq!(back, "Go to [SSN-1] or [URL-1].", "{mode}");
+    }
+}
+
+#[test]
+fn a_value_read_as_two_classes_is_treated_by_the_stricter_rule_everywhere() {
+    let texts = ["MRN: 44719023", "Account number 44719023", "Filed under 44719023 before"];
+    for forbidden in [PhiClass::Mrn, PhiClass::Account] {
+        let raw = Protection { identified: but(forbidden), ..ProtectionMode::Identified.into() };
+        for texts in [texts, [texts[1], texts[0], texts[2]]] {
+            let (given, _) = all_through(raw, &texts, "");
+            assert!(given.iter().all(|t| t.contains(&format!("[{}-1]", forbidden.label()))), "{given:?}");
+            let (given, _) = all_through(raw, &[&texts.join(". ")], "");
+            assert!(!given[0].contains("44719023"), "{given:?}");
+        }
+    }
 }

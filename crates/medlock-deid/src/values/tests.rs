@@ -1,11 +1,12 @@
 use super::*;
 use PhiClass::{Age, Date, Email, Location, Mrn, Name, Phone, Ssn};
+use medlock_domain::PhiClasses;
 
 #[track_caller]
 fn check(values: &[(PhiClass, &str)], text: &str, expected: &[&str]) {
     let mut matcher = Matcher::default();
     for (class, value) in values {
-        matcher.add(Detector::shared(), *class, 1.0, value);
+        matcher.add(Detector::shared(), *class, PhiClasses::only(*class), 1.0, value);
     }
     let found: Vec<&str> = matcher.find(text).into_iter().map(|f| &text[f.span.start..f.span.end]).collect();
     assert_eq!(found, expected, "{text}");

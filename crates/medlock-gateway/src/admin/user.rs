@@ -25,6 +25,9 @@ pub(crate) async fn list(State(app): State<Arc<App>>, caller: Caller) -> Result<
                     "id": u.id.as_str(),
                     "username": u.username.as_str(),
                     "roles": u.roles.iter().map(RoleName::as_str).collect::<Vec<_>>(),
+                    "temporary_roles": u.temporary.iter().map(|(role, until)| json!({
+                        "role": role.as_str(), "until": until.rfc3339(),
+                    })).collect::<Vec<_>>(),
                     "state": state(u.state),
                     "factor": u.has_factor,
                     "recovery_codes": u.recovery_codes,

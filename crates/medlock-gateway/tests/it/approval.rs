@@ -183,13 +183,47 @@ async fn anybodys_key_is_revoked_alone_and_made_as_long_as_was_approved() {
     let theirs = server.person("security-officer").id.to_string();
     let id = wanted(&post(&server, "/admin/v1/keys", &admin, make(&theirs, 1)).await);
     assert_eq!(decide(&server, &officer, &id, "approve").await, 400);
+    let key = keys["data"].as_array().unwrap().iter().find(|key| key["owner"] == theirs.as_str()).unwrap();
+    let path = format!("/admin/v1/keys/{}/rotate", key["id"].as_str().unwrap());
+    let id = wanted(&post(&server, &path, &admin, json!({"overlap_hours": 1})).await);
+    assert_eq!(decide(&server, &officer, &id, "approve").await, 400, "nor of one that takes its place");
+}
+
+#[tokio::test]
+async fn a_role_for_a_while_ends_with_any_other_change_of_what_somebody_may() {
+    let server = Server::start().await;
+    let researcher = server.person("researcher").id.to_string();
+    let admin = server.session("admin").await;
+    let roles = json!({"roles": ["researcher"]});
+    for verb in ["roles", "disable"] {
+        let token = server.session("researcher").await;
+        let ask = json!({"role": "security-officer", "hours": 700, "reason": "review"});
+        let id = asked(&post(&server, PATH, &token, ask.clone()).await);
+        assert_eq!(decide(&server, &server.session("security-officer").await, &id, "approve").await, 204);
+        asked(&post(&server, PATH, &token, ask).await);
+        let token = server.session("researcher").await;
+        assert_eq!(server.get("/admin/v1/audit", &token).await.status, 200);
+        let listed = server.get("/admin/v1/users", &admin).await.json();
+        let of = listed["data"].as_array().unwrap().iter().find(|user| user["id"] == researcher.as_str()).unwrap();
+        assert_eq!(of["temporary_roles"][0]["role"], "security-officer", "{of}");
+
+        let path = format!("/admin/v1/users/{researcher}/{verb}");
+        let (method, body) = if verb == "roles" { ("PUT", &roles) } else { ("POST", &json!({})) };
+        assert_eq!(server.request(method, &path, &admin, &[], body.to_string().into()).await.status, 204, "{verb}");
+        let enable = format!("/admin/v1/users/{researcher}/enable");
+        assert_eq!(post(&server, &enable, &admin, json!({})).await.status, 204);
+        let token = server.session("researcher").await;
+        assert_eq!(server.get("/admin/v1/audit", &token).await.status, 403, "{verb}");
+        assert_eq!(server.get(PATH, &token).await.json()["data"], json!([]), "{verb}: what they asked for as well");
+    }
 }
 
 #[tokio::test]
 async fn what_cannot_be_seen_as_it_is_cannot_be_approved_of() {
     let server = two_persons().await;
     let admin = server.session("admin").await;
-    let long = set_roles(&server, &admin, &["researcher"; 40]).await;
+    let many: Vec<String> = (0..40).map(|n| format!("role-{n}")).collect();
+    let long = set_roles(&server, &admin, &many.iter().map(String::as_str).collect::<Vec<_>>()).await;
     assert_eq!(long.code(), "policy_denied", "{}", long.text);
     let owner = server.person("clinician").id.to_string();
     let key = json!({"name": "x\u{1b}[2Ay", "owner": owner, "roles": ["clinician"], "purposes": ["treatment"], "expires_in_days": 1});

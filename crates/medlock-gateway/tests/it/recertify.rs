@@ -65,7 +65,17 @@ async fn everybody_and_every_key_is_decided_about() {
     let item = now["items"].as_array().unwrap().iter().find(|item| item["id"] == id("clinician").as_str()).unwrap();
     assert_eq!(item["record"], kept.json()["record"], "the record that proves it");
 
-    // Who gets other roles afterwards was not decided about.
+    // Nor was it decided about a role that somebody has for a while, ...
+    let ask = json!({"role": "security-officer", "hours": 1, "reason": "review"});
+    let asked = post(&server, "/admin/v1/approvals", &server.session("clinician").await, ask).await.json();
+    let path = format!("/admin/v1/approvals/{}/approve", asked["id"].as_str().unwrap());
+    assert_eq!(post(&server, &path, &officer, json!({})).await.status, 204);
+    let now = status(&server, &admin).await;
+    assert_eq!(state(&now, &id("clinician")), "changed", "{now}");
+    server.clock().advance_ms(2 * 3600 * 1000);
+    let admin = server.session("admin").await;
+    assert_eq!(state(&status(&server, &admin).await, &id("clinician")), "kept", "what is less was decided about");
+    // ... nor about other roles afterwards.
     let body = json!({"roles": ["clinician", "researcher"]}).to_string();
     let path = format!("/admin/v1/users/{}/roles", id("clinician"));
     assert_eq!(server.request("PUT", &path, &admin, &[], body.into()).await.status, 204);

@@ -1,6 +1,7 @@
 //! Joiners and leavers, as an identity provider tells of them.
 
 use crate::sso::{log_in, says, who, with};
+use medlock_auth::{AdminAction, LocalOperator, PolicySource, PolicyText};
 use serde_json::{Value, json};
 use testkit::{Answer, Idp, Server};
 
@@ -64,6 +65,52 @@ async fn who_joins_is_there_before_they_log_in_and_who_leaves_is_out_at_once() {
     let anew = ask(&server, "POST", USERS, json!({"userName": "dr.grey", "externalId": "248289761001"})).await;
     assert_eq!(anew.status, 201, "the name is free: {}", anew.text);
     assert_ne!(anew.json()["id"], json!(id), "and an id is for life");
+}
+
+#[tokio::test]
+async fn where_nobody_joins_alone_leaving_waits_for_nobody() {
+    let idp = Idp::default();
+    let server = server(&idp).await;
+    let join = |name: &str| json!({"userName": name, "externalId": format!("of-{name}")});
+    // By hand: programs are never asked to wait for somebody.
+    let admin = server.session("admin").await;
+    let path = format!("/admin/v1/users/{}/roles", server.person("researcher").id);
+    let roles = json!({"roles": ["provisioner"]}).to_string();
+    assert_eq!(server.request("PUT", &path, &admin, &[], roles.into()).await.status, 204);
+    let token = server.session("researcher").await;
+    let ask = async |method: &str, path: &str, body: Value| {
+        let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
+        server.request(method, path, &token, &[], body).await
+    };
+    let by = LocalOperator::new().permit(AdminAction::PolicyReload);
+    let load = async |own: &str| {
+        let mut texts = PolicySource::Shipped.texts().await.unwrap();
+        texts.push(PolicyText { name: "own.cedar".into(), text: own.into() });
+        server.auth().reload_policy_from(&by, PolicySource::Texts(texts), 1).await.unwrap();
+    };
+    let people = r#"@id("people") permit (principal in Medlock::Role::"provisioner",
+        action == Medlock::Action::"users:provision", resource);"#;
+    load(people).await;
+    let made = ask("POST", USERS, join("grey")).await;
+    assert_eq!(made.status, 201, "{}", made.text);
+    let path = format!("{USERS}/{}", made.json()["id"].as_str().unwrap());
+    let two = r#"@id("two") forbid (principal, action == Medlock::Action::"users:provision", resource)
+        unless { context.approved };"#;
+    load(&format!("{people}{two}")).await;
+
+    for name in ["lee", "kim"] {
+        assert_eq!(ask("POST", USERS, join(name)).await.status, 403);
+    }
+    let active = |on: bool| patch(json!([{"op": "replace", "path": "active", "value": on}]));
+    let left = ask("PATCH", &path, active(false)).await;
+    assert_eq!(left.status, 200, "{}", left.text);
+    assert_eq!(ask("PATCH", &path, active(true)).await.status, 403);
+    assert_eq!(ask("DELETE", &path, json!(null)).await.status, 204);
+    let officer = server.session("security-officer").await;
+    let open = server.get("/admin/v1/approvals", &officer).await.json();
+    let details: Vec<&str> = open["data"].as_array().unwrap().iter().map(|a| a["detail"].as_str().unwrap()).collect();
+    assert_eq!(details.len(), 3, "two persons are two wishes: {details:?}");
+    assert!(details[0].contains("name=lee subject=of-lee"), "{details:?}");
 }
 
 /// A key of a person of single sign-on, made by an administrator.

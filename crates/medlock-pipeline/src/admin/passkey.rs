@@ -56,7 +56,9 @@ impl Admin {
         answer: &Attestation,
         name: &str,
     ) -> Result<PasskeyInfo, AdminError> {
-        let begun = self.begin(by, &[AdminAction::OwnCredentials], "add_passkey", |e| e).await?;
+        // Not the credential as well: the ceremony that made it is over long before somebody approves.
+        let further = vec![("name", name.to_owned())];
+        let begun = self.begin_all(by, &[AdminAction::OwnCredentials], "add_passkey", further, |e| e).await?;
         let made = self.auth.add_passkey(&begun.permit, ceremony, answer, name, begun.index).await;
         self.finish(by, begun, made, |e, added| e.word("passkey", added.id.as_str())).await
     }

@@ -1,7 +1,9 @@
 //! Joiners and leavers, as an identity provider tells of them (SCIM; 45 CFR 164.308(a)(3)(ii)(C), termination procedures).
 
+use super::approval::Consent;
 use super::{Admin, AdminError, By, refusal};
-use medlock_auth::{AdminAction, AdminPermit, Change, Joiner, Provisioned};
+use medlock_audit::Entry;
+use medlock_auth::{AdminAction, Change, Joiner, Provisioned};
 use medlock_domain::UserId;
 use std::time::Instant;
 
@@ -10,14 +12,18 @@ const ACTION: &[AdminAction] = &[AdminAction::UsersProvision];
 impl Admin {
     /// Everybody who comes from the identity provider.
     pub async fn provisioned(&self, by: By<'_>) -> Result<Vec<Provisioned>, AdminError> {
-        let permit: AdminPermit = self.look(by, ACTION, "list_provisioned").await?;
+        const VERB: &str = "list_provisioned";
+        // Whoever is to be shut out has to be found, and shutting out waits for nobody.
+        let permit = self.permit(by, ACTION, VERB, async { Ok(Consent::Less) }).await?;
+        let permit = self.looked(by, permit, VERB).await?;
         self.auth.provisioned(&permit).await.map_err(refusal)
     }
 
     /// Adds somebody.
     pub async fn join(&self, by: By<'_>, new: Joiner) -> Result<Provisioned, AdminError> {
         let enabled = i64::from(new.enabled);
-        let begun = self.begin(by, ACTION, "join", |e| e.int("enabled", enabled)).await?;
+        let further = vec![("name", new.username.to_string()), ("subject", new.subject.clone())];
+        let begun = self.begin_all(by, ACTION, "join", further, |e| e.int("enabled", enabled)).await?;
         let made = self.auth.join(&begun.permit, new, begun.index).await;
         self.finish(by, begun, made, |e, joined| e.word("user", joined.id.as_str())).await
     }
@@ -29,13 +35,19 @@ impl Admin {
         user: &UserId,
         change: Change,
     ) -> Result<Provisioned, AdminError> {
-        let (since, enabled, renamed) = (Instant::now(), change.enabled, change.username.is_some());
-        let begun = self
-            .begin(by, ACTION, "change_provisioned", |e| {
-                let e = e.word("user", user.as_str()).int("renamed", i64::from(renamed));
-                if let Some(enabled) = enabled { e.int("enabled", i64::from(enabled)) } else { e }
-            })
-            .await?;
+        const VERB: &str = "change_provisioned";
+        let (since, enabled, name) = (Instant::now(), change.enabled, change.username.clone());
+        let facts = |e: Entry| {
+            let e = e.word("user", user.as_str()).int("renamed", i64::from(name.is_some()));
+            if let Some(enabled) = enabled { e.int("enabled", i64::from(enabled)) } else { e }
+        };
+        let begun = match (enabled, &name) {
+            (Some(false), None) => self.begin_less(by, ACTION, VERB, facts).await?,
+            (_, name) => {
+                let further = name.iter().map(|name| ("name", name.to_string())).collect();
+                self.begin_all(by, ACTION, VERB, further, facts).await?
+            }
+        };
         let made = self.auth.change_provisioned(&begun.permit, user, change, begun.index).await;
         self.finish(by, begun, made, |e, _| {
             let e = e.word("user", user.as_str()).int("ms", since.elapsed().as_millis() as i64);
@@ -47,7 +59,7 @@ impl Admin {
     /// Somebody has left for good.
     pub async fn leave(&self, by: By<'_>, user: &UserId) -> Result<(), AdminError> {
         let since = Instant::now();
-        let begun = self.begin(by, ACTION, "leave", |e| e.word("user", user.as_str())).await?;
+        let begun = self.begin_less(by, ACTION, "leave", |e| e.word("user", user.as_str())).await?;
         let made = self.auth.leave(&begun.permit, user, begun.index).await;
         self.finish(by, begun, made, |e, ()| {
             e.word("user", user.as_str()).int("enabled", 0).int("ms", since.elapsed().as_millis() as i64)

@@ -11,6 +11,8 @@ use serde_json::{Value, json};
 use std::collections::HashMap;
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+/// After a role that somebody has for a while: no role is called so.
+const TEMPORARY: &str = ":temporary";
 /// Days that one may take.
 pub const LONGEST_DAYS: u32 = 180;
 
@@ -58,6 +60,11 @@ struct Item {
     roles: String,
     created: Timestamp,
     gone: bool,
+}
+
+/// Whether each of these roles is one of those.
+fn all_in(roles: &str, of: &str) -> bool {
+    roles.split(',').filter(|role| !role.is_empty()).all(|role| of.split(',').any(|o| o == role))
 }
 
 impl Admin {
@@ -113,8 +120,8 @@ impl Admin {
                 _ if item.gone && removed.is_some() => ("removed", removed),
                 // It was gone before.
                 _ if item.gone => continue,
-                Some((decision, roles)) if *roles == item.roles => ("kept", Some(decision)),
-                // Who decided did not decide about these.
+                Some((decision, roles)) if all_in(&item.roles, roles) => ("kept", Some(decision)),
+                // Who decided did not decide about all of these.
                 Some((decision, _)) => ("changed", Some(decision)),
                 // A key that was rotated is one that nobody has decided about.
                 None if item.created > campaign.since && matches!(item.holder, AccessOf::Person(_)) => ("new", None),
@@ -142,7 +149,10 @@ impl Admin {
         let now = self.auth.now();
         let of_people = people.into_iter().map(|user| Item {
             name: user.username.to_string(),
-            roles: super::join(&user.roles),
+            roles: {
+                let temporary = user.temporary.iter().map(|(role, _)| format!("{role}{TEMPORARY}"));
+                super::join(&user.roles.iter().map(ToString::to_string).chain(temporary).collect::<Vec<_>>())
+            },
             created: user.created,
             gone: user.state == UserState::Disabled,
             owner: user.id.clone(),

@@ -22,8 +22,10 @@ pub(super) fn line(exporter: &Exporter, seen: &Seen<'_>) -> String {
     put("rt", &entry.time.0.to_string());
     put("externalId", &entry.receipt_id());
     put("outcome", entry.outcome.as_str());
-    put("cn1Label", "index");
-    put("cn1", &entry.index.to_string());
+    if let Some(index) = entry.recorded_index() {
+        put("cn1Label", "index");
+        put("cn1", &index.to_string());
+    }
     for (key, value) in [("suid", &seen.user), ("duid", &seen.about), ("src", &seen.from)] {
         if let Some(value) = value {
             put(key, value);

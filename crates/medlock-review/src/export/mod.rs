@@ -80,7 +80,7 @@ impl Exporter {
     fn json(&self, seen: &Seen<'_>) -> Value {
         let entry = seen.entry;
         json!({
-            "schema": 1, "log": self.origin, "index": entry.index, "id": entry.receipt_id(),
+            "schema": 1, "log": self.origin, "index": entry.recorded_index(), "id": entry.receipt_id(),
             "time": entry.time.rfc3339(), "kind": entry.kind.as_str(), "outcome": entry.outcome.as_str(),
             "actor": seen.actor, "user": seen.user, "session": seen.session,
             "request": entry.request.as_ref().map(ToString::to_string), "facts": seen.facts,

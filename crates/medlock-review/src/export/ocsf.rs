@@ -63,9 +63,12 @@ pub(super) fn event(exporter: &Exporter, seen: &Seen<'_>) -> Value {
     set("status", entry.outcome.as_str().into());
     set("message", entry.kind.as_str().into());
     let mut metadata = json!({
-        "version": "1.8.0", "uid": entry.receipt_id(), "log_name": exporter.origin, "sequence": entry.index,
+        "version": "1.8.0", "uid": entry.receipt_id(), "log_name": exporter.origin,
         "product": { "name": "medlock", "vendor_name": "medlock", "version": exporter.version },
     });
+    if let Some(index) = entry.recorded_index() {
+        metadata["sequence"] = index.into();
+    }
     if let Some(request) = &entry.request {
         metadata["correlation_uid"] = request.as_str().into();
     }

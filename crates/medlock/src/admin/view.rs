@@ -26,6 +26,7 @@ pub(crate) struct UserView {
     pub(crate) id: String,
     pub(crate) username: String,
     pub(crate) roles: Vec<String>,
+    pub(crate) temporary_roles: Vec<TemporaryRole>,
     /// `enabled`, `disabled` or `locked`.
     pub(crate) state: String,
     pub(crate) factor: bool,
@@ -34,12 +35,30 @@ pub(crate) struct UserView {
     pub(crate) created: String,
 }
 
+/// A role that a person has for a while.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct TemporaryRole {
+    pub(crate) role: String,
+    pub(crate) until: String,
+}
+
 impl UserView {
+    /// All that they may now, for a table.
+    pub(crate) fn roles_now(&self) -> String {
+        let temporary = self.temporary_roles.iter().map(|t| format!("{} until {}", t.role, t.until));
+        self.roles.iter().cloned().chain(temporary).collect::<Vec<_>>().join(",")
+    }
+
     pub(super) fn of(u: &UserInfo) -> Self {
         Self {
             id: u.id.to_string(),
             username: u.username.to_string(),
             roles: strings(&u.roles),
+            temporary_roles: u
+                .temporary
+                .iter()
+                .map(|(role, until)| TemporaryRole { role: role.to_string(), until: until.rfc3339() })
+                .collect(),
             state: state(u.state).to_owned(),
             factor: u.has_factor,
             recovery_codes: u.recovery_codes,

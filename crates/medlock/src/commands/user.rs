@@ -62,7 +62,7 @@ async fn list(office: &Office, terminal: Terminal) -> Result<(), Failure> {
             (0, false, _) => "none".to_owned(),
             (passkeys, _, codes) => format!("{passkeys} passkeys, {codes} recovery codes"),
         };
-        vec![u.id.clone(), u.username.clone(), u.roles.join(","), u.state.clone(), factors, u.created.clone()]
+        vec![u.id.clone(), u.username.clone(), u.roles_now(), u.state.clone(), factors, u.created.clone()]
     };
     terminal.table(&["ID", "NAME", "ROLES", "STATE", "FACTORS", "CREATED"], &users.iter().map(row).collect::<Vec<_>>());
     Ok(())

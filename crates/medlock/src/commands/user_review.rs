@@ -219,7 +219,7 @@ fn show(
         terminal.json(json!({
             "since": since, "reviewed": SystemClock.now().rfc3339(),
             "people": people.iter().map(|p| json!({
-                "id": p.id, "username": p.username, "roles": p.roles, "state": p.state, "created": p.created,
+                "id": p.id, "username": p.username, "roles": p.roles, "temporary_roles": p.temporary_roles, "state": p.state, "created": p.created,
                 "last_login": login(&p.id), "did": acts(&p.id),
             })).collect::<Vec<_>>(),
             "keys": keys.iter().map(|k| json!({
@@ -234,7 +234,7 @@ fn show(
     let row = |p: &UserView| {
         vec![
             p.username.clone(),
-            p.roles.join(","),
+            p.roles_now(),
             p.state.clone(),
             login(&p.id).unwrap_or_else(|| "-".to_owned()),
             did(&p.id).map(|(_, n)| n).sum::<u64>().to_string(),
@@ -260,6 +260,7 @@ mod tests {
             id: "usr_1".into(),
             username: "lee".into(),
             roles: roles.iter().map(|r| (*r).into()).collect(),
+            temporary_roles: Vec::new(),
             state: "enabled".into(),
             factor: true,
             recovery_codes: 10,

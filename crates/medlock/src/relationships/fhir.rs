@@ -93,12 +93,28 @@ struct Bundle {
 #[derive(Deserialize)]
 struct Found {
     resource: Resource,
+    #[serde(default)]
+    search: Why,
+}
+
+/// Why it is in the answer: found (also when nothing is said), included beside, or a remark.
+#[derive(Deserialize, Default)]
+struct Why {
+    mode: Option<String>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Resource {
     resource_type: String,
+    /// What an OperationOutcome says.
+    #[serde(default)]
+    issue: Vec<Issue>,
+}
+
+#[derive(Deserialize)]
+struct Issue {
+    severity: String,
 }
 
 impl Server {
@@ -165,8 +181,14 @@ impl Server {
         if bundle.resource_type != "Bundle" || bundle.r#type != "searchset" {
             return Err("the FHIR server's answer is no result of a search".into());
         }
-        // What it remarks about the search is an entry as well.
-        Ok(bundle.entry.iter().any(|entry| entry.resource.resource_type == self.search.kind))
+        let mut issues = bundle.entry.iter().flat_map(|entry| &entry.resource.issue);
+        if issues.any(|issue| !matches!(issue.severity.as_str(), "information" | "success")) {
+            return Err("the FHIR server did not search as it was asked to".into());
+        }
+        Ok(bundle.entry.iter().any(|entry| {
+            entry.resource.resource_type == self.search.kind
+                && matches!(entry.search.mode.as_deref(), None | Some("match"))
+        }))
     }
 }
 
@@ -236,7 +258,16 @@ mod tests {
         let found = |answer: &str| server(5).found(answer.as_bytes());
         let bundle = |entry: &str| format!(r#"{{"resourceType":"Bundle","type":"searchset","entry":[{entry}]}}"#);
         assert_eq!(found(&bundle(r#"{"resource":{"resourceType":"Encounter","id":"1"}}"#)), Ok(true));
-        assert_eq!(found(&bundle(r#"{"resource":{"resourceType":"OperationOutcome"}}"#)), Ok(false));
+        let mode = |mode: &str| {
+            bundle(&format!(r#"{{"resource":{{"resourceType":"Encounter"}},"search":{{"mode":"{mode}"}}}}"#))
+        };
+        assert_eq!((found(&mode("match")), found(&mode("include"))), (Ok(true), Ok(false)));
+        let remark = |severity: &str| {
+            let outcome = format!(r#"{{"resourceType":"OperationOutcome","issue":[{{"severity":"{severity}"}}]}}"#);
+            bundle(&format!(r#"{{"resource":{{"resourceType":"Encounter"}}}},{{"resource":{outcome}}}"#))
+        };
+        assert_eq!(found(&remark("information")), Ok(true));
+        assert!(found(&remark("warning")).is_err(), "it may have passed over a part of the search");
         assert_eq!(found(r#"{"resourceType":"Bundle","type":"searchset","total":0}"#), Ok(false));
         for wrong in
             ["", "[]", r#"{"resourceType":"OperationOutcome"}"#, r#"{"resourceType":"Bundle","type":"history"}"#]

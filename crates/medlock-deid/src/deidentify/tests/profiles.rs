@@ -70,3 +70,13 @@ fn the_shipped_profiles_at_work() {
     }
     assert!(d.counts().total() >= 6, "{}", d.counts());
 }
+
+#[test]
+fn what_is_kept_takes_nothing_with_it_that_is_not() {
+    let link = "See https://portal.example.org/p?name=x&ssn=219-09-9999 today.";
+    let expert = Profile::safe_harbor().to_string().replace("safe-harbor", "expert:x");
+    let keeps = Profile::from_toml(&expert.replace("URL = \"redact\"", "URL = \"keep\"")).unwrap();
+    assert_eq!(deid(&keeps, 1).text(None, link).unwrap(), "See [SSN] today.");
+    let plain = "See https://portal.example.org/help today.";
+    assert_eq!(deid(&keeps, 1).text(None, plain).unwrap(), plain);
+}
