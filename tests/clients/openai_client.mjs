@@ -36,6 +36,24 @@ const helper = client.chat.completions.stream(base);
 assert.equal((await helper.finalChatCompletion()).choices[0].message.content, text);
 console.log("ok  stream helper");
 
+const triage = {
+  type: "object", additionalProperties: false, required: ["urgency"], properties: { urgency: { enum: ["low", "high"] } },
+};
+const json_schema = { name: "triage", strict: true, schema: triage };
+const held = await client.chat.completions.parse({
+  ...base, max_tokens: 100, response_format: { type: "json_schema", json_schema },
+});
+assert.ok(["low", "high"].includes(JSON.parse(held.choices[0].message.content).urgency));
+console.log("ok  JSON of a schema");
+
+const look = { name: "look_up_ward", parameters: { type: "object", properties: {}, additionalProperties: false } };
+const called = await client.chat.completions
+  .stream({ ...base, max_tokens: 100, tools: [{ type: "function", function: look }], tool_choice: "required" })
+  .finalChatCompletion();
+assert.equal(called.choices[0].finish_reason, "tool_calls");
+assert.deepEqual(called.choices[0].message.tool_calls[0].function, { name: "look_up_ward", arguments: "{}" });
+console.log("ok  tools, in a stream");
+
 const ids = [];
 for await (const m of client.models.list()) ids.push(m.id);
 assert.ok(ids.includes(MODEL));

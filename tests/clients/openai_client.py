@@ -3,6 +3,7 @@
 Environment: BASE_URL, API_KEY, CA (PEM file), MODEL. Exits non-zero at the first surprise.
 """
 
+import json
 import os
 import ssl
 
@@ -76,6 +77,47 @@ raw = c.chat.completions.with_raw_response.create(
 assert raw.headers["cache-control"] == "no-store" and raw.headers["x-medlock-audit"]
 assert "NAME" in raw.headers["x-medlock-findings"], raw.headers["x-medlock-findings"]
 print("ok  headers")
+
+schema = {
+    "type": "object", "additionalProperties": False, "required": ["urgency", "reasons"],
+    "properties": {
+        "urgency": {"type": "string", "enum": ["low", "high"]},
+        "reasons": {"type": "array", "items": {"$ref": "#/$defs/reason"}, "maxItems": 2},
+    },
+    "$defs": {"reason": {"type": "string", "maxLength": 30}},
+}
+wanted = {"type": "json_schema", "json_schema": {"name": "triage", "strict": True, "schema": schema}}
+held = ask(c, max_tokens=200, response_format=wanted)
+value = json.loads(held.choices[0].message.content)
+assert held.choices[0].finish_reason == "stop" and set(value) == {"urgency", "reasons"}, held
+assert value["urgency"] in ("low", "high") and all(len(r) <= 30 for r in value["reasons"]), value
+chunks = ask(c, max_tokens=200, response_format=wanted, stream=True)
+assert json.loads("".join(x.choices[0].delta.content or "" for x in chunks)) == value
+schema["properties"]["urgency"] = {"not": {"type": "null"}}
+e = expect(openai.BadRequestError, lambda: ask(c, response_format=wanted))
+assert e.code == "unsupported_value" and e.param == "response_format", (e.code, e.param, str(e))
+print("ok  JSON of a schema")
+
+weather = {"type": "function", "function": {"name": "look_up_ward", "description": "Where a ward is", "parameters": {
+    "type": "object", "required": ["ward"], "properties": {"ward": {"type": "string", "maxLength": 20}}}}}
+called = ask(c, tools=[weather], tool_choice="required", max_tokens=200)
+choice = called.choices[0]
+assert choice.finish_reason == "tool_calls" and choice.message.tool_calls[0].function.name == "look_up_ward", called
+assert "ward" in json.loads(choice.message.tool_calls[0].function.arguments), called
+history = [{"role": "user", "content": NOTE}, choice.message.model_dump(exclude_none=True),
+           {"role": "tool", "tool_call_id": choice.message.tool_calls[0].id, "content": "third floor"}]
+assert ask(c, tools=[weather], messages=history).choices[0].message, "the call and its result are part of the conversation"
+deltas = [x.choices[0].delta for x in ask(c, tools=[weather], tool_choice="required", max_tokens=200, stream=True)]
+arguments = "".join(t.function.arguments or "" for d in deltas for t in d.tool_calls or [])
+assert json.loads(arguments) == json.loads(choice.message.tool_calls[0].function.arguments), arguments
+e = expect(openai.BadRequestError, lambda: ask(c, tool_choice="required"))
+assert e.param == "tool_choice", (e.param, str(e))
+print("ok  tools")
+
+assert ask(c, logit_bias={"0": -100}).choices[0].message.content == answer.choices[0].message.content
+e = expect(openai.BadRequestError, lambda: ask(c, logit_bias={"4000000": 1}))
+assert e.param == "logit_bias", e.param
+print("ok  logit_bias")
 
 models = [m.id for m in c.models.list()]
 assert MODEL in models and c.models.retrieve(MODEL).id == MODEL

@@ -20,11 +20,13 @@ pub struct Input {
     pub cue: Option<PhiText>,
     /// The text.
     pub text: PhiText,
+    /// It names something in a program: `ward` and `parentCity` are then nobody's name, nor a place.
+    pub name: bool,
 }
 
 impl From<PhiText> for Input {
     fn from(text: PhiText) -> Self {
-        Self { cue: None, text }
+        Self { cue: None, text, name: false }
     }
 }
 
@@ -106,7 +108,11 @@ pub fn protect_all(
     let mut matcher = Matcher::default();
     let mut findings: Vec<Vec<Finding>> = Vec::with_capacity(inputs.len());
     for input in &inputs {
-        let found = find(detector, input.cue.as_ref().map(PhiText::expose), input.text.expose())?;
+        let text = input.text.expose();
+        let found = match input.name && is_plain(detector, text) {
+            true => Vec::new(),
+            false => find(detector, input.cue.as_ref().map(PhiText::expose), text)?,
+        };
         for f in &found {
             matcher.add(detector, f.class, f.read_as, f.confidence, slice(&input.text, f.span));
         }
@@ -213,6 +219,13 @@ fn key_before(text: &str) -> Option<&str> {
     let key = &text[text.rfind('"')? + 1..];
     let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
     ((1..=KEY).contains(&key.len()) && key.bytes().all(plain) && spoken(key).as_str() != key).then_some(key)
+}
+
+/// Whether a name in a program consists of ordinary words only.
+fn is_plain(detector: &Detector, name: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_alphabetic() || b"_-.$#/".contains(&b);
+    let ordinary = |word: &str| word.len() < 2 || detector.is_ordinary(&word.to_ascii_lowercase());
+    name.len() <= KEY && name.bytes().all(plain) && spoken(name).split([' ', '$', '#', '/']).all(ordinary)
 }
 
 /// `date_of_birth` and `dateOfBirth` as one says them.

@@ -45,6 +45,26 @@ pub struct Generate {
     pub messages: Vec<Message>,
     /// How to choose the answer's tokens.
     pub sampling: Sampling,
+    /// What the answer has to look like, if anything.
+    pub shape: Option<Shape>,
+}
+
+/// What an answer has to look like: tokens that do not fit are not chosen.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shape {
+    /// JSON schema of it.
+    pub schema: String,
+    /// A schema that says what cannot be enforced is refused; else that much of it is left to the model.
+    pub strict: bool,
+    /// Only of an answer that begins with this, and then of what comes after it.
+    pub after: Option<String>,
+}
+
+impl fmt::Debug for Shape {
+    /// Without the schema, which a caller wrote.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Shape({} bytes, after {:?})", self.schema.len(), self.after)
+    }
 }
 
 /// One message. `Debug` gives lengths, never text.
@@ -79,6 +99,8 @@ pub struct Sampling {
     pub presence_penalty: f32,
     /// Subtracted for each time that a token has occurred in the answer.
     pub frequency_penalty: f32,
+    /// Added to what the model gives these tokens.
+    pub bias: Vec<(u32, f32)>,
     /// The same seed, prompt and build give the same answer.
     pub seed: u64,
     /// The answer ends before the first of these texts.
@@ -95,6 +117,7 @@ impl Default for Sampling {
             min_p: 0.0,
             presence_penalty: 0.0,
             frequency_penalty: 0.0,
+            bias: Vec::new(),
             seed: 0,
             stop: Vec::new(),
         }
@@ -118,6 +141,8 @@ impl Sampling {
     pub const MAX_STOPS: usize = 16;
     /// … of at most this many bytes.
     pub const MAX_STOP_BYTES: usize = 512;
+    /// At most this many tokens with a bias.
+    pub const MAX_BIASED: usize = 1024;
 
     /// Whether every number is finite and in its range, and the stop texts are few and short.
     pub fn is_valid(&self) -> bool {
@@ -127,6 +152,8 @@ impl Sampling {
             && within(self.min_p, 0.0, 1.0)
             && within(self.presence_penalty, -10.0, 10.0)
             && within(self.frequency_penalty, -10.0, 10.0)
+            && self.bias.len() <= Self::MAX_BIASED
+            && self.bias.iter().all(|(_, by)| within(*by, -100.0, 100.0))
             && self.stop.len() <= Self::MAX_STOPS
             && self.stop.iter().all(|s| !s.is_empty() && s.len() <= Self::MAX_STOP_BYTES)
     }
@@ -237,6 +264,12 @@ pub enum ErrorCode {
     /// The model's chat template cannot express this conversation, or raised an exception itself.
     #[error("the model's chat template refused the conversation")]
     Template,
+    /// A bias for a token that the model does not have.
+    #[error("the model has no such token")]
+    UnknownToken,
+    /// The schema of the answer is none, cannot be met, or says what cannot be enforced.
+    #[error("the engine cannot hold the answer to that schema")]
+    Shape,
     /// The model computed nonsense or ran out of memory.
     #[error("the model failed to compute")]
     Compute,

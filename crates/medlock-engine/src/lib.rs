@@ -22,6 +22,8 @@ pub mod launcher;
 mod llama;
 pub mod lockdown;
 mod prompt;
+mod sampler;
+mod shape;
 mod stops;
 pub mod zero_on_free;
 

@@ -1,7 +1,6 @@
 //! A thin safe layer over the model code: just what one request at a time needs.
 #![allow(unsafe_code, reason = "calls into C++; each type owns its pointer and frees it once")]
 
-use crate::frame::Sampling;
 use crate::interrupt::{Watch, on_node};
 use llama_cpp_sys_2 as sys;
 use std::ffi::{CStr, c_char, c_void};
@@ -62,6 +61,12 @@ impl Model {
         unsafe { sys::llama_vocab_is_eog(self.vocab, token) }
     }
 
+    /// How many tokens there are.
+    pub(crate) fn vocabulary(&self) -> Token {
+        // SAFETY: the vocabulary lives as long as the model.
+        unsafe { sys::llama_vocab_n_tokens(self.vocab) }
+    }
+
     pub(crate) fn is_control(&self, token: Token) -> bool {
         // SAFETY: as above.
         let attributes = unsafe { sys::llama_vocab_get_attr(self.vocab, token) };
@@ -78,7 +83,7 @@ impl Model {
     pub(crate) fn boundary_texts(&self) -> (String, String) {
         // SAFETY: the vocabulary lives as long as the model; its texts are C strings of its own.
         let text = |token: Token| unsafe {
-            if token < 0 || token >= sys::llama_vocab_n_tokens(self.vocab) {
+            if token < 0 || token >= self.vocabulary() {
                 return String::new();
             }
             let text = sys::llama_vocab_get_text(self.vocab, token);
@@ -172,6 +177,19 @@ impl<'m> Context<'m> {
     }
 }
 
+impl Context<'_> {
+    /// What the model gives each token to come next, after a decode that succeeded.
+    pub(crate) fn logits(&mut self, model: &Model) -> Option<&mut [f32]> {
+        let len = usize::try_from(model.vocabulary()).ok()?;
+        // SAFETY: null, or one number for each token of the vocabulary, which the context owns until its next decode;
+        // the borrow keeps that away.
+        unsafe {
+            let logits = sys::llama_get_logits_ith(self.context.as_ptr(), -1);
+            (!logits.is_null()).then(|| std::slice::from_raw_parts_mut(logits, len))
+        }
+    }
+}
+
 impl Drop for Context<'_> {
     fn drop(&mut self) {
         // SAFETY: ours, and freed once. `data = true` is the only clearing that zeroes; what the
@@ -181,65 +199,6 @@ impl Drop for Context<'_> {
             sys::llama_memory_clear(sys::llama_get_memory(self.context.as_ptr()), true);
             sys::llama_free(self.context.as_ptr());
         }
-    }
-}
-
-/// Chooses tokens.
-pub(crate) struct Sampler(NonNull<sys::llama_sampler>);
-
-impl Sampler {
-    pub(crate) fn new(model: &Model, how: &Sampling) -> Option<Self> {
-        // SAFETY: the chain owns what is added to it; every parameter was checked to be finite and
-        // in its range by `Sampling::is_valid`.
-        unsafe {
-            let chain = NonNull::new(sys::llama_sampler_chain_init(sys::llama_sampler_chain_default_params()))?;
-            let add = |s| sys::llama_sampler_chain_add(chain.as_ptr(), s);
-            if how.presence_penalty != 0.0 || how.frequency_penalty != 0.0 {
-                let vocabulary = sys::llama_vocab_n_tokens(model.vocab);
-                let (frequency, presence) = (how.frequency_penalty, how.presence_penalty);
-                let window = i32::try_from(how.max_tokens.unwrap_or(8192).min(8192)).unwrap_or(0);
-                add(sys::llama_sampler_init_penalties(vocabulary, window, 1.0, frequency, presence));
-            }
-            if how.temperature == 0.0 {
-                add(sys::llama_sampler_init_greedy());
-                return Some(Self(chain));
-            }
-            if how.top_k > 0 {
-                add(sys::llama_sampler_init_top_k(i32::try_from(how.top_k).unwrap_or(i32::MAX)));
-            }
-            add(sys::llama_sampler_init_temp(how.temperature));
-            if how.top_p < 1.0 {
-                add(sys::llama_sampler_init_top_p(how.top_p, 1));
-            }
-            if how.min_p > 0.0 {
-                add(sys::llama_sampler_init_min_p(how.min_p, 1));
-            }
-            add(sys::llama_sampler_init_dist(fold_seed(how.seed)));
-            Some(Self(chain))
-        }
-    }
-
-    /// The next token, after the last one that was computed.
-    pub(crate) fn sample(&mut self, context: &Context<'_>) -> Token {
-        // SAFETY: both live; the last decode of the context succeeded, so that it has logits.
-        unsafe { sys::llama_sampler_sample(self.0.as_ptr(), context.context.as_ptr(), -1) }
-    }
-}
-
-impl Drop for Sampler {
-    fn drop(&mut self) {
-        // SAFETY: ours, and freed once.
-        unsafe { sys::llama_sampler_free(self.0.as_ptr()) }
-    }
-}
-
-/// 32 bits of the seed. The value that means "ask the system for a random one" is avoided: that
-/// system call ends the process.
-fn fold_seed(seed: u64) -> u32 {
-    const ASK_THE_SYSTEM: u32 = u32::MAX;
-    match (seed ^ (seed >> 32)) as u32 {
-        ASK_THE_SYSTEM => 0,
-        seed => seed,
     }
 }
 
@@ -256,12 +215,18 @@ pub(crate) fn start_backend(on_abort: Option<unsafe extern "C" fn(*const c_char)
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
     use super::*;
+    use crate::lockdown::ModelFile;
+    use std::ffi::CString;
 
-    #[test]
-    fn no_seed_means_ask_the_system() {
-        assert_eq!(fold_seed(u64::from(u32::MAX)), 0);
-        assert_eq!((fold_seed(7), fold_seed(7 << 32)), (7, 7));
+    /// The default model, not confined.
+    pub(crate) fn model() -> Model {
+        const HERE: &str = "/../../.cache/models/smollm2-135m-instruct/SmolLM2-135M-Instruct.Q4_1.gguf";
+        let default = env!("CARGO_MANIFEST_DIR").to_string() + HERE;
+        let path = std::env::var("MEDLOCK_TEST_MODEL").unwrap_or(default);
+        start_backend(None);
+        Model::load(ModelFile::open(&CString::new(path).unwrap()), false).unwrap()
     }
 }

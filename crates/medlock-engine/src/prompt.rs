@@ -89,16 +89,7 @@ fn plain_tokens(model: &Model, text: &str) -> Result<Vec<Token>, ErrorCode> {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
     use super::*;
-    use crate::lockdown::ModelFile;
-    use std::ffi::CString;
-
-    fn model() -> Model {
-        const HERE: &str = "/../../.cache/models/smollm2-135m-instruct/SmolLM2-135M-Instruct.Q4_1.gguf";
-        let default = env!("CARGO_MANIFEST_DIR").to_string() + HERE;
-        let path = std::env::var("MEDLOCK_TEST_MODEL").unwrap_or(default);
-        crate::llama::start_backend(None);
-        Model::load(ModelFile::open(&CString::new(path).unwrap()), false).unwrap()
-    }
+    use crate::llama::tests::model;
 
     fn say(role: &str, content: &str) -> Message {
         Message { role: role.into(), content: content.into() }

@@ -100,6 +100,12 @@ pub enum EngineError {
     /// The model's chat template cannot express this conversation.
     #[error("the model's chat template refused the conversation")]
     Template,
+    /// A bias for a token that the model does not have.
+    #[error("the model has no such token")]
+    UnknownToken,
+    /// The schema that the answer was to be held to is none, cannot be met, or says what cannot be enforced.
+    #[error("the answer cannot be held to that schema")]
+    Shape,
     /// Somebody cancelled it.
     #[error("cancelled")]
     Cancelled,

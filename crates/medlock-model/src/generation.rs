@@ -2,7 +2,7 @@
 
 use crate::EngineError;
 use medlock_domain::ModelText;
-use medlock_engine::frame;
+use medlock_engine::frame::{self, Shape};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,6 +13,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub struct ChatPrompt {
     /// In order.
     pub messages: Vec<PromptMessage>,
+    /// What the answer has to look like, if anything; protected as well.
+    pub shape: Option<Shape>,
 }
 
 /// One message of a [`ChatPrompt`]. `Debug` gives lengths, never text.
@@ -47,6 +49,8 @@ pub struct Sampling {
     pub presence_penalty: f32,
     /// Subtracted for each time that a token has occurred in the answer.
     pub frequency_penalty: f32,
+    /// Added to what the model gives these tokens.
+    pub bias: Vec<(u32, f32)>,
     /// The same seed, prompt and build give the same answer; none takes a fresh random one.
     pub seed: Option<u64>,
     /// The answer ends before the first of these texts.
@@ -63,6 +67,7 @@ impl Default for Sampling {
             min_p: 0.0,
             presence_penalty: 0.0,
             frequency_penalty: 0.0,
+            bias: Vec::new(),
             seed: None,
             stop: Vec::new(),
         }
@@ -90,6 +95,7 @@ impl Sampling {
             min_p: self.min_p,
             presence_penalty: self.presence_penalty,
             frequency_penalty: self.frequency_penalty,
+            bias: self.bias.clone(),
             seed: self.seed.unwrap_or_default(),
             stop: self.stop.clone(),
         }

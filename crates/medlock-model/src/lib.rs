@@ -19,7 +19,7 @@ pub use config::{EngineConfig, Launch};
 pub use error::{EngineError, GenerateError, ModelError};
 pub use generation::{CancelToken, ChatPrompt, Finish, GenEvent, PromptMessage, Sampling};
 pub use handle::{EngineHandle, EngineInfo};
-pub use medlock_engine::frame::Enforced;
+pub use medlock_engine::frame::{Enforced, Shape};
 pub use medlock_engine::launcher::Launcher;
 pub use registry::{
     BadValue, Brought, Listed, Manifest, ModelSeal, Progress, PullOptions, Quiet, Registry, State, VerifiedModel,

@@ -102,7 +102,7 @@ mod tests {
 
     fn job(id: u64) -> (Job, mpsc::Receiver<GenEvent>) {
         let (events, receiver) = mpsc::channel(4);
-        let prompt = ChatPrompt { messages: Vec::new() };
+        let prompt = ChatPrompt { messages: Vec::new(), shape: None };
         (Job { id, prompt, sampling: Sampling::default(), cancel: CancelToken::new(), events }, receiver)
     }
 

@@ -221,7 +221,8 @@ impl Engine {
         }
         let messages = std::mem::take(&mut job.prompt.messages);
         let messages = messages.into_iter().map(|m| frame::Message { role: m.role.into(), content: m.content });
-        let mut request = frame::Generate { id: job.id, messages: messages.collect(), sampling };
+        let shape = job.prompt.shape.take();
+        let mut request = frame::Generate { id: job.id, messages: messages.collect(), sampling, shape };
         let wrapped = Request::Generate(request);
         let sent = self.sender.send(&wrapped);
         request = match wrapped {
@@ -314,6 +315,8 @@ fn error(code: ErrorCode) -> EngineError {
         }
         ErrorCode::BadRequest => EngineError::BadRequest,
         ErrorCode::Template => EngineError::Template,
+        ErrorCode::Shape => EngineError::Shape,
+        ErrorCode::UnknownToken => EngineError::UnknownToken,
         other => EngineError::Engine(other),
     }
 }

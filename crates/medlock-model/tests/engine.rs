@@ -65,7 +65,7 @@ async fn direct() -> EngineConfig {
 
 fn ask(text: &str) -> ChatPrompt {
     let message = |role, content: &str| PromptMessage { role, content: content.into() };
-    ChatPrompt { messages: vec![message("system", "Be brief."), message("user", text)] }
+    ChatPrompt { messages: vec![message("system", "Be brief."), message("user", text)], shape: None }
 }
 
 fn greedy(max_tokens: u32) -> Sampling {
@@ -116,7 +116,7 @@ async fn answers_through_the_sandbox() {
 
     let (_, last) = generate(&engine, ask(&"word ".repeat(3000)), greedy(1)).await;
     let GenEvent::Failed(EngineError::ContextLengthExceeded { context: 2048, .. }) = last else { panic!("{last:?}") };
-    let (_, last) = generate(&engine, ChatPrompt { messages: Vec::new() }, greedy(1)).await;
+    let (_, last) = generate(&engine, ChatPrompt { messages: Vec::new(), shape: None }, greedy(1)).await;
     assert!(matches!(last, GenEvent::Failed(EngineError::BadRequest)), "{last:?}");
 
     let pids = engine.process_ids();

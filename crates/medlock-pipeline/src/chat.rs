@@ -13,7 +13,7 @@ pub struct Chat<T> {
     pub messages: Vec<Message<T>>,
     /// Functions that the model may ask for.
     pub tools: Vec<Tool<T>>,
-    /// `tool_choice`, when it is more than "auto" or "none".
+    /// `tool_choice`, when it is more than "auto".
     pub tool_choice: Option<Json<T>>,
     /// `response_format`, when it is more than plain text.
     pub response_format: Option<Json<T>>,
@@ -88,6 +88,8 @@ pub struct Tool<T> {
     pub description: Option<T>,
     /// JSON schema of its arguments.
     pub parameters: Option<Json<T>>,
+    /// A schema that cannot be enforced in whole is refused.
+    pub strict: bool,
 }
 
 /// JSON whose strings, numbers and object keys are texts: a record number is an identifier
@@ -119,6 +121,8 @@ pub struct Sampling {
     pub presence_penalty: f32,
     /// -2 to 2.
     pub frequency_penalty: f32,
+    /// Added to what the model gives these tokens of its vocabulary; -100 to 100.
+    pub logit_bias: Vec<(u32, f32)>,
     /// How many answers.
     pub n: u32,
 }
@@ -132,6 +136,7 @@ impl Default for Sampling {
             seed: None,
             presence_penalty: 0.0,
             frequency_penalty: 0.0,
+            logit_bias: Vec::new(),
             n: 1,
         }
     }
@@ -190,6 +195,37 @@ impl Position {
     }
 }
 
+/// Where the walk is.
+struct Spot<'a, T> {
+    position: Position,
+    key: Option<&'a T>,
+    name: bool,
+}
+
+// Whatever the texts are: `derive` would want them copied as well.
+impl<T> Copy for Spot<'_, T> {}
+
+impl<T> Clone for Spot<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<'a, T> Spot<'a, T> {
+    fn of(position: Position) -> Self {
+        let name = matches!(position, Position::ToolDefinition | Position::ToolChoice | Position::ResponseFormat);
+        Self { position, key: None, name }
+    }
+
+    fn name(self) -> Self {
+        Self { key: None, name: true, ..self }
+    }
+
+    fn under(self, key: &'a T) -> Self {
+        Self { key: Some(key), ..self }
+    }
+}
+
 /// One text with where it stands and, inside JSON, the key that it stands under (a cue for the
 /// detector: `"mrn": 4411023`).
 #[derive(Debug)]
@@ -198,6 +234,8 @@ pub struct Placed<T> {
     pub position: Position,
     /// The nearest object key above it, when it is a JSON value.
     pub key: Option<T>,
+    /// It names something in a program: a tool, a key of JSON, or what a schema has of words.
+    pub name: bool,
     /// The text.
     pub text: T,
 }
@@ -207,10 +245,11 @@ impl<T: Clone> Chat<T> {
     /// them back.
     pub fn texts(&self) -> Vec<Placed<T>> {
         let mut out = Vec::new();
-        let walked: Result<Chat<()>, std::convert::Infallible> = self.walk(&mut |position, key, text| {
-            out.push(Placed { position, key: key.cloned(), text: text.clone() });
-            Ok(())
-        });
+        let walked: Result<Chat<()>, std::convert::Infallible> =
+            self.walk(&mut |Spot { position, key, name }, text| {
+                out.push(Placed { position, key: key.cloned(), name, text: text.clone() });
+                Ok(())
+            });
         match walked {
             Ok(_) => out,
         }
@@ -220,23 +259,23 @@ impl<T: Clone> Chat<T> {
     /// exactly as many.
     pub fn rebuild<U>(&self, texts: Vec<U>) -> Option<Chat<U>> {
         let mut texts = texts.into_iter();
-        let chat = self.walk(&mut |_, _, _| texts.next().ok_or(())).ok()?;
+        let chat = self.walk(&mut |_, _| texts.next().ok_or(())).ok()?;
         texts.next().is_none().then_some(chat)
     }
 
     /// The one walk over all positions. A field that is added to [`Chat`] and forgotten here does
     /// not compile, because every struct is taken apart without `..`.
-    fn walk<U, E>(&self, f: &mut impl FnMut(Position, Option<&T>, &T) -> Result<U, E>) -> Result<Chat<U>, E> {
+    fn walk<U, E>(&self, f: &mut impl FnMut(Spot<'_, T>, &T) -> Result<U, E>) -> Result<Chat<U>, E> {
         let Chat { model, messages, tools, tool_choice, response_format, stop, user, metadata, sampling } = self;
         Ok(Chat {
             model: model.clone(),
             messages: messages.iter().map(|m| m.walk(f)).collect::<Result<_, _>>()?,
             tools: tools.iter().map(|t| t.walk(f)).collect::<Result<_, _>>()?,
-            tool_choice: opt(tool_choice, |j| j.walk(Position::ToolChoice, None, f))?,
-            response_format: opt(response_format, |j| j.walk(Position::ResponseFormat, None, f))?,
-            stop: stop.iter().map(|s| f(Position::Stop, None, s)).collect::<Result<_, _>>()?,
-            user: opt(user, |u| f(Position::EndUser, None, u))?,
-            metadata: opt(metadata, |j| j.walk(Position::Metadata, None, f))?,
+            tool_choice: opt(tool_choice, |j| j.walk(Spot::of(Position::ToolChoice), f))?,
+            response_format: opt(response_format, |j| j.walk(Spot::of(Position::ResponseFormat), f))?,
+            stop: stop.iter().map(|s| f(Spot::of(Position::Stop), s)).collect::<Result<_, _>>()?,
+            user: opt(user, |u| f(Spot::of(Position::EndUser), u))?,
+            metadata: opt(metadata, |j| j.walk(Spot::of(Position::Metadata), f))?,
             sampling: sampling.clone(),
         })
     }
@@ -247,7 +286,7 @@ fn opt<A, B, E>(value: &Option<A>, f: impl FnOnce(&A) -> Result<B, E>) -> Result
 }
 
 impl<T> Message<T> {
-    fn walk<U, E>(&self, f: &mut impl FnMut(Position, Option<&T>, &T) -> Result<U, E>) -> Result<Message<U>, E> {
+    fn walk<U, E>(&self, f: &mut impl FnMut(Spot<'_, T>, &T) -> Result<U, E>) -> Result<Message<U>, E> {
         let Message { role, content, refusal, name, tool_calls, tool_call_id } = self;
         let position = match role {
             Role::System => Position::System,
@@ -258,54 +297,48 @@ impl<T> Message<T> {
         };
         Ok(Message {
             role: *role,
-            content: content.iter().map(|t| f(position, None, t)).collect::<Result<_, _>>()?,
-            refusal: opt(refusal, |t| f(Position::Refusal, None, t))?,
-            name: opt(name, |t| f(Position::SpeakerName, None, t))?,
+            content: content.iter().map(|t| f(Spot::of(position), t)).collect::<Result<_, _>>()?,
+            refusal: opt(refusal, |t| f(Spot::of(Position::Refusal), t))?,
+            name: opt(name, |t| f(Spot::of(Position::SpeakerName), t))?,
             tool_calls: tool_calls
                 .iter()
                 .map(|ToolCall { id, name, arguments }| {
                     Ok(ToolCall {
-                        id: f(Position::ToolCallId, None, id)?,
-                        name: f(Position::ToolCall, None, name)?,
-                        arguments: arguments.walk(Position::ToolCall, None, f)?,
+                        id: f(Spot::of(Position::ToolCallId), id)?,
+                        name: f(Spot::of(Position::ToolCall).name(), name)?,
+                        arguments: arguments.walk(Spot::of(Position::ToolCall), f)?,
                     })
                 })
                 .collect::<Result<_, _>>()?,
-            tool_call_id: opt(tool_call_id, |t| f(Position::ToolCallId, None, t))?,
+            tool_call_id: opt(tool_call_id, |t| f(Spot::of(Position::ToolCallId), t))?,
         })
     }
 }
 
 impl<T> Tool<T> {
-    fn walk<U, E>(&self, f: &mut impl FnMut(Position, Option<&T>, &T) -> Result<U, E>) -> Result<Tool<U>, E> {
-        let Tool { name, description, parameters } = self;
+    fn walk<U, E>(&self, f: &mut impl FnMut(Spot<'_, T>, &T) -> Result<U, E>) -> Result<Tool<U>, E> {
+        let Tool { name, description, parameters, strict } = self;
         Ok(Tool {
-            name: f(Position::ToolDefinition, None, name)?,
-            description: opt(description, |t| f(Position::ToolDefinition, None, t))?,
-            parameters: opt(parameters, |j| j.walk(Position::ToolDefinition, None, f))?,
+            name: f(Spot::of(Position::ToolDefinition), name)?,
+            description: opt(description, |t| f(Spot::of(Position::ToolDefinition), t))?,
+            parameters: opt(parameters, |j| j.walk(Spot::of(Position::ToolDefinition), f))?,
+            strict: *strict,
         })
     }
 }
 
 impl<T> Json<T> {
-    fn walk<U, E>(
-        &self,
-        position: Position,
-        key: Option<&T>,
-        f: &mut impl FnMut(Position, Option<&T>, &T) -> Result<U, E>,
-    ) -> Result<Json<U>, E> {
+    fn walk<U, E>(&self, at: Spot<'_, T>, f: &mut impl FnMut(Spot<'_, T>, &T) -> Result<U, E>) -> Result<Json<U>, E> {
         Ok(match self {
             Json::Null => Json::Null,
             Json::Bool(b) => Json::Bool(*b),
-            Json::Number(t) => Json::Number(f(position, key, t)?),
-            Json::String(t) => Json::String(f(position, key, t)?),
-            Json::Array(items) => {
-                Json::Array(items.iter().map(|i| i.walk(position, key, f)).collect::<Result<_, _>>()?)
-            }
+            Json::Number(t) => Json::Number(f(at, t)?),
+            Json::String(t) => Json::String(f(at, t)?),
+            Json::Array(items) => Json::Array(items.iter().map(|i| i.walk(at, f)).collect::<Result<_, _>>()?),
             Json::Object(fields) => Json::Object(
                 fields
                     .iter()
-                    .map(|(k, v)| Ok((f(position, None, k)?, v.walk(position, Some(k), f)?)))
+                    .map(|(k, v)| Ok((f(at.name(), k)?, v.walk(at.under(k), f)?)))
                     .collect::<Result<_, _>>()?,
             ),
         })
@@ -313,7 +346,7 @@ impl<T> Json<T> {
 
     /// The same JSON with every text (leaves and keys) replaced by what `f` makes of it.
     pub fn try_map<U, E>(&self, f: &mut impl FnMut(&T) -> Result<U, E>) -> Result<Json<U>, E> {
-        self.walk(Position::ToolCall, None, &mut |_, _, text| f(text))
+        self.walk(Spot::of(Position::ToolCall), &mut |_, text| f(text))
     }
 
     /// Takes parsed JSON over, texts wrapped by `wrap`.
@@ -370,6 +403,7 @@ mod tests {
                 name: s("i"),
                 description: Some(s("j")),
                 parameters: Some(json(serde_json::json!({"k": ["l", null, true]}))),
+                strict: true,
             }],
             tool_choice: Some(json(serde_json::json!("m"))),
             response_format: Some(json(serde_json::json!({"n": "o"}))),

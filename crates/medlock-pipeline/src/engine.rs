@@ -2,9 +2,10 @@
 
 use crate::chat::{Chat, Message, Role};
 use crate::generate::{Finish, GenerateError, Generator, ModelCard, Piece, Usage};
+use crate::tools::{self, Calling, Heard, Hearing};
 use async_trait::async_trait;
 use medlock_deid::ProtectedText;
-use medlock_domain::ModelName;
+use medlock_domain::{ModelName, ModelText};
 use medlock_model::{CancelToken, ChatPrompt, EngineError, EngineHandle, GenEvent, PromptMessage, Sampling};
 use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::mpsc;
@@ -47,10 +48,8 @@ impl Generator for EngineGenerator {
         if chat.model != self.name {
             return Err(GenerateError::NoSuchModel);
         }
-        if chat.tool_choice.is_some() {
-            return Err(GenerateError::Unsupported("tool_choice")); // it cannot be made to call a tool
-        }
-        let prompt = prompt(&chat);
+        let (shape, calling) = tools::shape(&chat)?;
+        let prompt = ChatPrompt { messages: messages(&chat, calling), shape };
         let sampling = sampling(&chat);
         let (tx, rx) = mpsc::channel(32);
         // The first choice is admitted here, so that "busy" is an answer and not a broken stream.
@@ -71,7 +70,7 @@ impl Generator for EngineGenerator {
                         }
                     };
                 }
-                if !forward(choice, &mut events, &tx).await {
+                if !forward(choice, &mut events, &tx, calling).await {
                     return;
                 }
             }
@@ -82,7 +81,13 @@ impl Generator for EngineGenerator {
 
 /// Passes one choice on; false when nobody listens any more or it failed. Dropping the engine's
 /// receiver stops the engine.
-async fn forward(choice: u32, events: &mut mpsc::Receiver<GenEvent>, tx: &mpsc::Sender<Piece>) -> bool {
+async fn forward(
+    choice: u32,
+    events: &mut mpsc::Receiver<GenEvent>,
+    tx: &mpsc::Sender<Piece>,
+    calling: Calling,
+) -> bool {
+    let mut hearing = Hearing::new(calling);
     loop {
         let event = tokio::select! {
             biased;
@@ -90,21 +95,44 @@ async fn forward(choice: u32, events: &mut mpsc::Receiver<GenEvent>, tx: &mpsc::
             event = events.recv() => event,
         };
         let (piece, more) = match event {
-            Some(GenEvent::Text(text)) => (Piece::Text { choice, text }, true),
+            Some(GenEvent::Text(text)) => match hearing.push(text) {
+                Some(text) => (Piece::Text { choice, text }, true),
+                None => continue,
+            },
             Some(GenEvent::Done { finish, prompt_tokens, completion_tokens }) => {
-                let finish = match finish {
-                    medlock_model::Finish::Stop => Finish::Stop,
-                    medlock_model::Finish::Length => Finish::Length,
+                let (last, finish) = match (hearing.finish(), finish) {
+                    (Heard::Call(name, arguments), _) => {
+                        let (name, arguments) = (ModelText::new(name), ModelText::new(arguments));
+                        (Some(Piece::ToolCall { choice, name, arguments }), Finish::ToolCalls)
+                    }
+                    (Heard::Text(rest), finish) => {
+                        let rest = (!rest.is_empty()).then(|| Piece::Text { choice, text: ModelText::new(rest) });
+                        (rest, ended(finish))
+                    }
+                    // A call that a stop string or the context cut off is none.
+                    (Heard::Broken, _) => (None, Finish::Length),
                 };
+                if let Some(last) = last
+                    && tx.send(last).await.is_err()
+                {
+                    return false;
+                }
                 let done = Piece::Done { choice, finish, usage: Usage { prompt_tokens, completion_tokens } };
                 return tx.send(done).await.is_ok();
             }
-            Some(GenEvent::Failed(e)) => (Piece::Failed(error(e)), false),
+            Some(GenEvent::Failed(e)) => (Piece::Failed(error(e, calling)), false),
             None => (Piece::Failed(GenerateError::Down), false),
         };
         if tx.send(piece).await.is_err() || !more {
             return false;
         }
+    }
+}
+
+fn ended(finish: medlock_model::Finish) -> Finish {
+    match finish {
+        medlock_model::Finish::Stop => Finish::Stop,
+        medlock_model::Finish::Length => Finish::Length,
     }
 }
 
@@ -117,8 +145,13 @@ fn refused(e: medlock_model::GenerateError) -> GenerateError {
     }
 }
 
-fn error(e: EngineError) -> GenerateError {
+fn error(e: EngineError, calling: Calling) -> GenerateError {
+    const SCHEMA: &str = "its schema is none, cannot be met, or says what cannot be enforced (without strict, as much of it is \
+                          held to as can be)";
     match e {
+        EngineError::Shape if calling == Calling::Never => GenerateError::Dishonoured("response_format", SCHEMA),
+        EngineError::Shape => GenerateError::Dishonoured("tools", SCHEMA),
+        EngineError::UnknownToken => GenerateError::Dishonoured("logit_bias", "the model has no such token"),
         EngineError::ContextLengthExceeded { prompt_tokens, context } => {
             GenerateError::ContextLength { prompt: prompt_tokens, context }
         }
@@ -137,6 +170,7 @@ fn sampling(chat: &Chat<ProtectedText>) -> Sampling {
         seed: s.seed,
         presence_penalty: s.presence_penalty,
         frequency_penalty: s.frequency_penalty,
+        bias: s.logit_bias.clone(),
         stop: chat.stop.iter().map(|t| t.expose().to_string()).collect(),
         ..Sampling::default()
     }
@@ -144,28 +178,10 @@ fn sampling(chat: &Chat<ProtectedText>) -> Sampling {
 
 /// Chat templates know roles and text, so everything else is put into words. Only protected text
 /// can get here.
-fn prompt(chat: &Chat<ProtectedText>) -> ChatPrompt {
-    let read = |t: &ProtectedText| t.expose().to_string();
-    let mut system = Vec::new();
-    for tool in &chat.tools {
-        let mut line = format!("You may ask for the tool {}", tool.name.expose());
-        if let Some(d) = &tool.description {
-            line += &format!(" ({})", d.expose());
-        }
-        if let Some(p) = &tool.parameters {
-            line += &format!(" with the arguments {}", p.to_value(&read));
-        }
-        system.push(line);
-    }
-    if let Some(format) = &chat.response_format {
-        system.push(format!("Answer with JSON of this format: {}", format.to_value(&read)));
-    }
-    let mut messages = Vec::new();
-    if !system.is_empty() {
-        messages.push(PromptMessage { role: "system", content: system.join("\n") });
-    }
-    messages.extend(chat.messages.iter().map(|m| PromptMessage { role: template_role(m.role), content: words(m) }));
-    ChatPrompt { messages }
+fn messages(chat: &Chat<ProtectedText>, calling: Calling) -> Vec<PromptMessage> {
+    let instructions = tools::instructions(chat, calling).map(|content| PromptMessage { role: "system", content });
+    let said = chat.messages.iter().map(|m| PromptMessage { role: template_role(m.role), content: words(m) });
+    instructions.into_iter().chain(said).collect()
 }
 
 fn template_role(role: Role) -> &'static str {
@@ -185,6 +201,6 @@ fn words(message: &Message<ProtectedText>) -> String {
     }
     parts.extend(message.content.iter().map(read));
     parts.extend(message.refusal.iter().map(read));
-    parts.extend(message.tool_calls.iter().map(|c| format!("{}({})", c.name.expose(), c.arguments.to_value(&read))));
+    parts.extend(message.tool_calls.iter().map(|c| tools::written(&c.name, &c.arguments)));
     parts.join("\n")
 }

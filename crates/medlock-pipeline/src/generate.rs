@@ -116,6 +116,9 @@ pub enum GenerateError {
     /// A parameter that this model cannot honour.
     #[error("{0} is not supported by this model")]
     Unsupported(&'static str),
+    /// The same, as it was given, and why not.
+    #[error("{0} cannot be honoured: {1}")]
+    Dishonoured(&'static str, &'static str),
     /// Too much is waiting; try again after so many seconds.
     #[error("the model is busy; try again in {0} s")]
     Busy(u32),

@@ -194,7 +194,7 @@ impl Inner {
         let (permit, card) = self.permit(&arrival, &mut way.recorder, &chat).await?;
         let declared = arrival.patient.clone();
         drop(arrival);
-        let sampling_n = chat.sampling.n;
+        let (sampling_n, json) = (chat.sampling.n, chat.response_format.is_some());
         let guarded = protect(self.detector, chat, &permit).await?;
         let patients = Patients::of(declared, guarded.patients, &self.keys, self.auth.now()).await.map_err(|e| {
             tracing::error!(error = %e, "no id for a patient");
@@ -223,7 +223,7 @@ impl Inner {
         };
         let pieces = pieces.map_err(|e| generate_refusal(&e))?;
         let outlet =
-            Outlet::new(self.detector, &guarded.surrogates, self.safe.on_leak, permit.may_restore(), sampling_n);
+            Outlet::new(self.detector, &guarded.surrogates, self.safe.on_leak, permit.may_restore(), json, sampling_n);
         let head = Head {
             receipt: way.recorder.receipt().to_string(),
             findings: guarded.report.counts,
@@ -324,8 +324,10 @@ async fn protect(detector: &'static Detector, chat: Chat<PhiText>, permit: &Perm
     let large = texts.iter().map(|t| t.text.expose().len()).sum::<usize>() > LARGE;
     let work = move || {
         let positions: Vec<Position> = texts.iter().map(|placed| placed.position).collect();
-        let inputs =
-            texts.into_iter().map(|placed| medlock_deid::Input { cue: placed.key, text: placed.text }).collect();
+        let inputs = texts
+            .into_iter()
+            .map(|placed| medlock_deid::Input { cue: placed.key, text: placed.text, name: placed.name })
+            .collect();
         let protected =
             protect_all(detector, protection, inputs, &mut medlock_keys::random::fill).map_err(|e| match e {
                 NotProtected::Blocked(counts) => Refusal::new(
@@ -540,7 +542,7 @@ fn generate_refusal(error: &GenerateError) -> Refusal {
     let code = match error {
         GenerateError::NoSuchModel => RefusalCode::ModelNotFound,
         GenerateError::ContextLength { .. } => RefusalCode::ContextLengthExceeded,
-        GenerateError::Unsupported(param) => {
+        GenerateError::Unsupported(param) | GenerateError::Dishonoured(param, _) => {
             return Refusal::new(RefusalCode::UnsupportedValue, error.to_string()).param(*param);
         }
         GenerateError::Busy(s) => RefusalCode::Capacity { retry_after_s: *s },

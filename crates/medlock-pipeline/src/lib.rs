@@ -25,6 +25,7 @@ mod patients;
 mod record;
 mod relationships;
 mod release;
+mod tools;
 
 pub use content_keys::ContentKeys;
 pub use engine::EngineGenerator;

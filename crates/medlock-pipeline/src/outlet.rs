@@ -12,6 +12,8 @@ pub(crate) struct Outlet {
     surrogates: Surrogates,
     on_leak: OnLeak,
     restore: bool,
+    /// The answers are JSON: each waits until it is whole, and then goes out value by value.
+    json: bool,
     choices: Vec<Choice>,
     said: Zeroizing<Vec<u8>>,
     removed: ClassCounts,
@@ -20,6 +22,8 @@ pub(crate) struct Outlet {
 struct Choice {
     /// Gone once the choice has ended.
     live: Option<(OutputFilter, Restorer)>,
+    /// What was said so far of an answer in JSON.
+    held: Zeroizing<String>,
     window: Window,
 }
 
@@ -29,11 +33,13 @@ impl Outlet {
         surrogates: &Surrogates,
         on_leak: OnLeak,
         restore: bool,
+        json: bool,
         choices: u32,
     ) -> Self {
         let choices = (0..choices)
             .map(|_| Choice {
                 live: Some((OutputFilter::new(detector, surrogates, on_leak), Restorer::new(surrogates, restore))),
+                held: Zeroizing::default(),
                 window: Window::default(),
             })
             .collect();
@@ -42,6 +48,7 @@ impl Outlet {
             surrogates: surrogates.clone(),
             on_leak,
             restore,
+            json,
             choices,
             said: Zeroizing::default(),
             removed: ClassCounts::default(),
@@ -52,9 +59,14 @@ impl Outlet {
     /// exist, or has ended, is not heard.
     pub(crate) fn push(&mut self, choice: u32, text: ModelText) -> Result<(), BlockedOutput> {
         self.said.extend_from_slice(text.expose_unfiltered().as_bytes());
-        let Some(Choice { live: Some((filter, restorer)), window }) = self.choices.get_mut(choice as usize) else {
+        let Some(Choice { live: Some((filter, restorer)), held, window }) = self.choices.get_mut(choice as usize)
+        else {
             return Ok(());
         };
+        if self.json {
+            held.push_str(text.expose_unfiltered());
+            return Ok(());
+        }
         for releasable in filter.push(text)? {
             window.push(restorer.push(releasable));
         }
@@ -64,8 +76,22 @@ impl Outlet {
     /// The choice has ended: what was held back comes out.
     pub(crate) fn finish(&mut self, choice: u32) -> Result<(), BlockedOutput> {
         self.said.extend_from_slice(b"\n");
-        let Some(Choice { live, window }) = self.choices.get_mut(choice as usize) else { return Ok(()) };
-        let Some((filter, mut restorer)) = live.take() else { return Ok(()) };
+        let Some(Choice { live, held, window }) = self.choices.get_mut(choice as usize) else { return Ok(()) };
+        let Some((mut filter, mut restorer)) = live.take() else { return Ok(()) };
+        let held = std::mem::take(held);
+        if self.json
+            && let Ok(value) = serde_json::from_str(&held)
+        {
+            let json = self.by_value(value, self.restore)?;
+            if let Some(choice) = self.choices.get_mut(choice as usize) {
+                choice.window.push_json(json);
+            }
+            return Ok(());
+        }
+        // It broke off, or is not JSON after all.
+        for releasable in filter.push(ModelText::new(held.as_str()))? {
+            window.push(restorer.push(releasable));
+        }
         let (tail, removed) = filter.finish()?;
         self.removed.merge(&removed);
         for releasable in tail {
@@ -85,6 +111,7 @@ impl Outlet {
     /// A tool's name, never restored.
     pub(crate) fn tool_name(&mut self, name: &ModelText) -> Result<Window, BlockedOutput> {
         let mut window = Window::default();
+        self.hear(name);
         window.push(self.whole(name.expose_unfiltered(), false)?);
         Ok(window)
     }
@@ -93,22 +120,22 @@ impl Outlet {
     /// tool. What is not JSON is filtered as one text and never restored.
     pub(crate) fn tool_arguments(&mut self, arguments: &ModelText, named: bool) -> Result<Window, BlockedOutput> {
         let mut window = Window::default();
+        self.hear(arguments);
         match serde_json::from_str(arguments.expose_unfiltered()) {
-            Ok(value) => {
-                let json = Json::from_value(value, &Zeroizing::new);
-                let filtered = json.try_map(&mut |text: &Zeroizing<String>| self.whole(text, named))?;
-                window.push_json(filtered);
-            }
+            Ok(value) => window.push_json(self.by_value(value, self.restore && named)?),
             Err(_) => window.push(self.whole(arguments.expose_unfiltered(), false)?),
         }
         Ok(window)
     }
 
-    fn whole(&mut self, text: &str, named: bool) -> Result<Vec<RestoredText>, BlockedOutput> {
-        self.said.extend_from_slice(text.as_bytes());
-        self.said.push(b'\n');
+    /// Every key and value of some JSON by itself, so that none breaks out of its place.
+    fn by_value(&mut self, value: serde_json::Value, restore: bool) -> Result<Json<Vec<RestoredText>>, BlockedOutput> {
+        Json::from_value(value, &Zeroizing::new).try_map(&mut |text: &Zeroizing<String>| self.whole(text, restore))
+    }
+
+    fn whole(&mut self, text: &str, restore: bool) -> Result<Vec<RestoredText>, BlockedOutput> {
         let mut filter = OutputFilter::new(self.detector, &self.surrogates, self.on_leak);
-        let mut restorer = Restorer::new(&self.surrogates, self.restore && named);
+        let mut restorer = Restorer::new(&self.surrogates, restore);
         let mut out = Vec::new();
         for releasable in filter.push(ModelText::new(text))? {
             out.extend(restorer.push(releasable));
@@ -120,6 +147,11 @@ impl Outlet {
         }
         out.extend(restorer.finish());
         Ok(out)
+    }
+
+    fn hear(&mut self, said: &ModelText) {
+        self.said.extend_from_slice(said.expose_unfiltered().as_bytes());
+        self.said.push(b'\n');
     }
 
     /// What is ready to be recorded of this choice.

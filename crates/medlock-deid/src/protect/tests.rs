@@ -63,14 +63,14 @@ fn what_the_caller_typed_is_never_issued() {
     let got = crate::tests::answer(&protected.surrogates, true, &["[NAME-1] <name_2> [name 3] [NAME-4]"]);
     assert_eq!(got, "[NAME-1] <name_2> [name 3] Maria Gonzalez");
     // Also where the shape stands in a JSON key.
-    let input = Input { cue: Some(PhiText::new("[NAME-1]")), text: PhiText::new("Dr. Maria Gonzalez") };
+    let input = Input { cue: Some(PhiText::new("[NAME-1]")), text: PhiText::new("Dr. Maria Gonzalez"), name: false };
     let protected = protect_all(Detector::shared(), ProtectionMode::Tokenize, vec![input], &mut counting()).unwrap();
     assert_eq!(protected.texts[0].expose(), "Dr. [NAME-2]");
 }
 
 #[test]
 fn a_key_says_what_a_value_is() {
-    let under = |key: &str, text: &str| Input { cue: Some(PhiText::new(key)), text: PhiText::new(text) };
+    let under = |key: &str, text: &str| Input { cue: Some(PhiText::new(key)), text: PhiText::new(text), name: false };
     let inputs = vec![under("mrn", "44102233"), under("dateOfBirth", "1962-03-04"), under("dose", "44")];
     let protected = protect_all(Detector::shared(), ProtectionMode::Tokenize, inputs, &mut counting()).unwrap();
     let got: Vec<&str> = protected.texts.iter().map(ProtectedText::expose).collect();
@@ -119,4 +119,22 @@ fn a_key_in_a_text_says_what_its_value_is_however_it_is_spelled() {
             r#"{"postal_code": [LOCATION-1], "bedNumber": "", "isNew": true, "": 1, "x:y": 2}"#,
         ],
     );
+}
+
+#[test]
+fn the_words_of_programs_are_nobodys_until_a_text_says_whose_they_are() {
+    let name = |text: &str| Input { name: true, ..PhiText::new(text).into() };
+    let given = |inputs: Vec<Input>| {
+        let mode = ProtectionMode::Tokenize;
+        let protected = protect_all(crate::Detector::shared(), mode, inputs, &mut counting()).unwrap();
+        protected.texts.iter().map(|t| t.expose().to_owned()).collect::<Vec<_>>()
+    };
+    for plain in ["ward", "parentCity", "last_visit", "#/$defs/reason", "type"] {
+        assert_eq!(given(vec![name(plain)]), [plain]);
+    }
+    for told in ["Okonkwo", "Maria Gonzalez", "mrn 44719023", "219-09-9999"] {
+        assert_ne!(given(vec![name(told)]), [told]);
+    }
+    let both = given(vec![name("Ward"), name("ward"), PhiText::new("Patient: John Ward, MRN 44719023").into()]);
+    assert_eq!(both[..2], ["[NAME-1]", "ward"], "{both:?}");
 }

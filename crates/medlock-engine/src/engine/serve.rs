@@ -3,9 +3,11 @@
 use crate::channel::Sender;
 use crate::frame::{ErrorCode, Finish, Generate, Reply};
 use crate::interrupt::{Interrupt, Watch};
-use crate::llama::{Context, DecodeError, Model, Sampler, Token};
+use crate::llama::{Context, DecodeError, Model, Token};
 use crate::lockdown::SOCKET_FD;
 use crate::prompt::Prompter;
+use crate::sampler::Sampler;
+use crate::shape::Shaper;
 use crate::stops::Stops;
 use zeroize::Zeroize;
 
@@ -16,6 +18,7 @@ pub(super) struct Gone;
 pub(super) struct Server<'m> {
     model: &'m Model,
     prompter: &'m Prompter,
+    shaper: Shaper<'m>,
     sender: &'m Sender,
     size: u32,
     batch: u32,
@@ -53,7 +56,8 @@ impl<'m> Server<'m> {
     ) -> Result<Self, ErrorCode> {
         let context = Context::new(model, size, batch).ok_or(ErrorCode::ModelRefused)?;
         let context_size = context.size();
-        Ok(Self { model, prompter, sender, size, batch, context: Some(context), context_size })
+        let shaper = Shaper::new(model);
+        Ok(Self { model, prompter, shaper, sender, size, batch, context: Some(context), context_size })
     }
 
     pub(super) fn context_size(&self) -> u32 {
@@ -90,6 +94,10 @@ impl<'m> Server<'m> {
         if !request.sampling.is_valid() {
             return Err(ErrorCode::BadRequest.into());
         }
+        let vocabulary = u32::try_from(self.model.vocabulary()).unwrap_or(0);
+        if request.sampling.bias.iter().any(|(token, _)| *token >= vocabulary) {
+            return Err(ErrorCode::UnknownToken.into());
+        }
         let mut tokens = self.prompter.tokens(self.model, &request.messages)?;
         let result = self.generate(request, &mut tokens);
         tokens.zeroize();
@@ -105,7 +113,8 @@ impl<'m> Server<'m> {
         }
         let room = self.context_size - prompt_tokens;
         let most = request.sampling.max_tokens.unwrap_or(room).min(room);
-        let mut sampler = Sampler::new(self.model, &request.sampling).ok_or(ErrorCode::Compute)?;
+        let mut sampler = Sampler::new(&request.sampling);
+        let mut shaped = request.shape.take().map(|shape| self.shaper.shape(&shape)).transpose()?;
         let mut stops = Stops::new(std::mem::take(&mut request.sampling.stop));
         let mut done = Outcome { finish: Finish::Length, prompt_tokens, completion_tokens: 0 };
 
@@ -120,7 +129,12 @@ impl<'m> Server<'m> {
                 done.finish = Finish::Cancelled;
                 break;
             }
-            let token = sampler.sample(&context);
+            if let Some(shaped) = &mut shaped {
+                shaped.look()?;
+            }
+            let logits = context.logits(self.model).ok_or(ErrorCode::Compute)?;
+            let token = sampler.sample(logits, |token| shaped.as_ref().is_none_or(|shaped| shaped.allows(token)));
+            let token = token.ok_or(ErrorCode::Compute)?;
             done.completion_tokens += 1;
             if self.model.ends_answer(token) {
                 done.finish = Finish::Stop;
@@ -128,8 +142,12 @@ impl<'m> Server<'m> {
             }
             piece.clear();
             self.model.append_piece(token, &mut piece);
+            let complete = match &mut shaped {
+                Some(shaped) => shaped.take(token, &piece)?,
+                None => false,
+            };
             self.say(request.id, stops.push(&piece))?;
-            if stops.stopped() {
+            if complete || stops.stopped() {
                 done.finish = Finish::Stop;
                 break;
             }

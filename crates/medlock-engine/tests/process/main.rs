@@ -3,6 +3,7 @@
 
 mod attacks;
 mod memory;
+mod shapes;
 mod talk;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -18,7 +19,7 @@ fn main() -> ExitCode {
     if let Some(code) = attacks::run_if_attacker(arguments.first()) {
         return code;
     }
-    let tests: Vec<Test> = [attacks::TESTS, talk::TESTS, memory::TESTS].concat();
+    let tests: Vec<Test> = [attacks::TESTS, talk::TESTS, shapes::TESTS, memory::TESTS].concat();
     if arguments.iter().any(|a| a == "--list") {
         tests.iter().for_each(|(name, _)| println!("{name}: test"));
         return ExitCode::SUCCESS;

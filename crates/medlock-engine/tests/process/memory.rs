@@ -3,6 +3,7 @@
 
 use crate::Test;
 use crate::talk::{Engine, greedy};
+use medlock_engine::frame::Shape;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 
@@ -66,6 +67,12 @@ fn nothing_of_a_request_is_left() {
         }
     };
     left("done");
+    // Nor of a schema, which the answer was held to.
+    let schema = format!(r#"{{"type":"object","required":["who"],"properties":{{"who":{{"const":"{name}"}}}}}}"#);
+    engine.shape = Some(Shape { schema, strict: true, after: None });
+    let held = engine.user("Who?", greedy(60));
+    assert!(held.text.contains(&name), "{}", held.text);
+    left("after an answer that was held to a schema");
     let second = engine.capital();
     assert!(second.text.contains("Paris"), "{}", second.text);
     left("after the next request");

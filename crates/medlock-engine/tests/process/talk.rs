@@ -2,7 +2,7 @@
 
 use crate::Test;
 use medlock_engine::channel::{self, ChannelError, Receiver, Sender};
-use medlock_engine::frame::{ErrorCode, Finish, Generate, Message, Ready, Reply, Request, Sampling, Start};
+use medlock_engine::frame::{ErrorCode, Finish, Generate, Message, Ready, Reply, Request, Sampling, Shape, Start};
 use medlock_engine::gguf;
 use medlock_engine::launch::{self, Ended, Process, Running, SealedModel};
 use medlock_engine::launcher::Launcher;
@@ -43,6 +43,8 @@ pub(crate) struct Engine {
     pub(crate) process: Process,
     pub(crate) ready: Ready,
     next: u64,
+    /// Of the next request.
+    pub(crate) shape: Option<Shape>,
 }
 
 /// What came back.
@@ -60,7 +62,7 @@ impl Engine {
         let (sender, mut receiver) = channel::split(running.end);
         sender.send(&Request::Start(Start { context, ..Start::default() })).unwrap();
         match receiver.receive().unwrap() {
-            Reply::Ready(ready) => Self { sender, receiver, process: running.process, ready, next: 1 },
+            Reply::Ready(ready) => Self { sender, receiver, process: running.process, ready, next: 1, shape: None },
             other => panic!("{other:?}"),
         }
     }
@@ -69,7 +71,9 @@ impl Engine {
         self.next += 1;
         let message = |(role, content): &(&str, &str)| Message { role: (*role).into(), content: (*content).into() };
         let messages = messages.iter().map(message).collect();
-        self.sender.send(&Request::Generate(Generate { id: self.next, messages, sampling })).unwrap();
+        self.sender
+            .send(&Request::Generate(Generate { id: self.next, messages, sampling, shape: self.shape.take() }))
+            .unwrap();
         self.next
     }
 
@@ -100,7 +104,7 @@ pub(crate) fn greedy(max_tokens: u32) -> Sampling {
 }
 
 #[track_caller]
-fn finish(reply: &Reply) -> (Finish, u32, u32) {
+pub(crate) fn finish(reply: &Reply) -> (Finish, u32, u32) {
     match reply {
         Reply::Done { finish, prompt_tokens, completion_tokens, .. } => (*finish, *prompt_tokens, *completion_tokens),
         other => panic!("{other:?}"),

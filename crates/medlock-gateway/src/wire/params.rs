@@ -8,6 +8,8 @@ use serde_json::{Number, Value};
 
 /// Most strings in `stop`.
 const MAX_STOP: usize = 4;
+/// Most tokens with a bias.
+const MAX_BIASED: usize = 300;
 /// Most answers to one request.
 const MAX_N: u32 = 8;
 
@@ -18,8 +20,8 @@ type IsDefault = fn(&Value) -> bool;
 const AT_DEFAULT: &[(&str, IsDefault)] = &[
     ("logprobs", |v| v == false),
     ("top_logprobs", |v| v == 0),
-    ("logit_bias", |v| v.as_object().is_some_and(serde_json::Map::is_empty)),
-    ("parallel_tool_calls", |v| v == true),
+    // An answer calls one tool at most, so that either is kept.
+    ("parallel_tool_calls", Value::is_boolean),
     ("store", |v| v == false),
     ("service_tier", |v| v == "auto" || v == "default"),
     ("modalities", |v| v.as_array().is_some_and(|m| m.len() == 1 && m[0] == "text")),
@@ -49,10 +51,27 @@ pub(crate) fn sampling(fields: &mut Fields) -> Result<Sampling, Refusal> {
         seed: fields.number("seed", "an integer of 64 bits", seed)?,
         presence_penalty: ranged(fields, "presence_penalty", -2.0, 2.0)?.unwrap_or(usual.presence_penalty),
         frequency_penalty: ranged(fields, "frequency_penalty", -2.0, 2.0)?.unwrap_or(usual.frequency_penalty),
+        logit_bias: logit_bias(fields)?,
         n: fields
             .number("n", "an integer from 1 to 8", |n| u32_of(n).filter(|n| (1..=MAX_N).contains(n)))?
             .unwrap_or(usual.n),
     })
+}
+
+/// Takes `logit_bias`: tokens of the model's own vocabulary, by number.
+fn logit_bias(fields: &mut Fields) -> Result<Vec<(u32, f32)>, Refusal> {
+    let at = fields.at("logit_bias");
+    let wrong = || at.invalid("an object of at most 300 token numbers, each with a number from -100 to 100");
+    let Some(given) = fields.take("logit_bias") else { return Ok(Vec::new()) };
+    let Value::Object(given) = given else { return Err(wrong()) };
+    if given.len() > MAX_BIASED {
+        return Err(wrong());
+    }
+    let read = |(token, by): (String, Value)| {
+        let by = by.as_f64().filter(|by| (-100.0..=100.0).contains(by))?;
+        Some((token.parse().ok()?, by as f32))
+    };
+    given.into_iter().map(|pair| read(pair).ok_or_else(wrong)).collect()
 }
 
 /// The old name and the new one mean the same.

@@ -166,6 +166,22 @@ fn seeds_may_be_negative_and_stop_may_be_one_string() {
 }
 
 #[test]
+fn what_an_answer_is_held_to_is_read() {
+    let tool = |strict| json!({"type": "function", "function": {"name": "f", "strict": strict}});
+    let (chat, _) = read(&with(json!({
+        "tools": [tool(true), tool(false)], "tool_choice": "none", "parallel_tool_calls": false,
+        "logit_bias": {"7": -100, "8": 1.5},
+        "response_format": {"type": "json_schema", "json_schema": {"name": "n", "strict": true}},
+    })))
+    .unwrap();
+    assert_eq!(chat.tools.iter().map(|tool| tool.strict).collect::<Vec<_>>(), [true, false]);
+    assert_eq!(chat.tool_choice, Some(Json::String(PhiText::new("none"))));
+    assert_eq!(chat.sampling.logit_bias, [(7, -100.0), (8, 1.5)]);
+    let format = chat.response_format.unwrap().to_value(&|text: &PhiText| text.expose().to_owned());
+    assert_eq!(format["json_schema"]["strict"], true);
+}
+
+#[test]
 fn an_unknown_field_is_refused_by_name_wherever_it_stands() {
     let f = RefusalCode::UnsupportedField;
     refused(&with(json!({"surprise": 1})), f, Some("surprise"));
@@ -238,6 +254,13 @@ fn values_out_of_range_are_refused_by_name() {
             "messages[0].tool_calls[0].function",
         ),
         (json!({"model": 4}), "model"),
+        (json!({"logit_bias": {"5": 101}}), "logit_bias"),
+        (json!({"logit_bias": {"hello": 1}}), "logit_bias"),
+        (json!({"logit_bias": [5]}), "logit_bias"),
+        (
+            json!({"tools": [{"type": "function", "function": {"name": "f", "strict": "yes"}}]}),
+            "tools[0].function.strict",
+        ),
     ] {
         refused(&with(extra), RefusalCode::InvalidValue, Some(param));
     }
@@ -248,18 +271,12 @@ fn what_is_known_but_not_supported_is_refused_by_name() {
     let image = json!([{"type": "image_url", "image_url": {"url": "https://x"}}]);
     for (extra, param) in [
         (json!({"logprobs": true}), "logprobs"),
-        (json!({"logit_bias": {"50256": -100}}), "logit_bias"),
-        (json!({"parallel_tool_calls": false}), "parallel_tool_calls"),
         (json!({"store": true}), "store"),
         (json!({"service_tier": "flex"}), "service_tier"),
         (json!({"reasoning_effort": "high"}), "reasoning_effort"),
         (json!({"modalities": ["text", "audio"]}), "modalities"),
         (json!({"safety_identifier": "x"}), "safety_identifier"),
         (json!({"tools": [{"type": "custom"}]}), "tools[0].type"),
-        (
-            json!({"tools": [{"type": "function", "function": {"name": "f", "strict": true}}]}),
-            "tools[0].function.strict",
-        ),
         (json!({"response_format": {"type": "grammar"}}), "response_format.type"),
         (json!({"messages": [{"role": "user", "content": image}]}), "messages[0].content[0].type"),
     ] {

@@ -60,8 +60,8 @@ fn function(value: Value, at: Place) -> Result<Tool<PhiText>, Refusal> {
         name: fields.need_text("name")?,
         description: fields.text("description")?,
         parameters: object(&mut fields, "parameters")?.map(json),
+        strict: fields.bool("strict")?.unwrap_or(false),
     };
-    fields.only_default("strict", |v| v == false)?;
     fields.finish()?;
     Ok(tool)
 }
@@ -74,13 +74,15 @@ fn object(fields: &mut Fields, name: &str) -> Result<Option<Value>, Refusal> {
     }
 }
 
-/// Takes `tool_choice`, or `function_call` as it was called before. "auto" and "none" say nothing
-/// that a model has to be told.
+/// Takes `tool_choice`, or `function_call` as it was called before. "auto" says nothing that has to be known.
 pub(crate) fn choice(fields: &mut Fields) -> Result<Option<Json<PhiText>>, Refusal> {
     let (new_at, old_at) = (fields.at("tool_choice"), fields.at("function_call"));
     match (fields.take("tool_choice"), fields.take("function_call")) {
         (Some(_), Some(_)) => Err(old_at.invalid("left out when tool_choice is given")),
-        (Some(Value::String(s)), None) | (None, Some(Value::String(s))) if s == "auto" || s == "none" => Ok(None),
+        (Some(Value::String(s)), None) | (None, Some(Value::String(s))) if s == "auto" => Ok(None),
+        (Some(Value::String(s)), None) | (None, Some(Value::String(s))) if s == "none" => {
+            Ok(Some(json(Value::String(s))))
+        }
         (Some(Value::String(s)), None) if s == "required" => Ok(Some(json(Value::String(s)))),
         (Some(v @ Value::Object(_)), None) => {
             let mut choice = Fields::of(v, new_at)?;
@@ -125,7 +127,7 @@ pub(crate) fn response_format(fields: &mut Fields) -> Result<Option<Json<PhiText
             let _kept_in_whole = schema.need_text("name")?;
             let _kept_in_whole = schema.text("description")?;
             let _kept_in_whole = object(&mut schema, "schema")?;
-            schema.only_default("strict", |v| v == false)?;
+            let _kept_in_whole = schema.bool("strict")?;
             schema.finish()?;
             Some(json(whole))
         }

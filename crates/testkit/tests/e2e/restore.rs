@@ -162,3 +162,28 @@ async fn roles_that_may_not_restore_get_none_of_it() {
         VALUES.iter().for_each(|v| assert!(!answer.text.contains(v), "{v} in {}", answer.text));
     }
 }
+
+#[tokio::test]
+async fn an_answer_in_json_stays_json_whatever_comes_back_into_it() {
+    let server = Server::start().await;
+    let note = "Patient Margaret \"Peg\" Okonkwo, MRN 48213377, called.";
+    let said = r#" {"who": "[NAME-1]", "mrn": "[MRN-1]", "made_up": {"ssn": 219099934, "n": [1, "SSN 219-09-9934"]}} "#;
+    let format = json!({"type": "json_object"});
+    for stream in [false, true] {
+        let mut body = if stream { streamed(ask(note)) } else { ask(note) };
+        body["response_format"] = format.clone();
+        server.script().say(Say::cut(said, 3));
+        let text = content(&server.chat(&body).await);
+        let answer: serde_json::Value = serde_json::from_str(&text).unwrap_or_else(|e| panic!("{e}: {text}"));
+        assert_eq!(
+            (&answer["who"], &answer["mrn"]),
+            (&json!("Margaret \"Peg\" Okonkwo"), &json!("48213377")),
+            "{text}"
+        );
+        assert!(!text.contains("219-09-9934"), "{text}");
+        // Cut off, it is no JSON, and filtered all the same.
+        server.script().say(Say::cut(&said[..said.len() - 6], 3));
+        let broken = content(&server.chat(&body).await);
+        assert!(broken.contains("Okonkwo") && !broken.contains("219-09-9934"), "{broken}");
+    }
+}
