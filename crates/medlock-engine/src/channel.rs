@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::sync::Arc;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 /// Bytes of a packet, its mark included: below the 64 KiB that a socket with small buffers takes.
 const PACKET: usize = 60 << 10;
@@ -91,29 +91,47 @@ impl Sender {
 impl Receiver {
     /// Waits for one frame.
     pub fn receive<T: DeserializeOwned>(&mut self) -> Result<T, ChannelError> {
-        self.frame.clear();
         loop {
             let n = read_packet(self.socket.as_raw_fd(), &mut self.packet)?;
-            let (mark, piece) = self.packet[..n].split_first().ok_or(ChannelError::Closed)?;
-            if self.frame.len() + piece.len() > MAX_FRAME {
-                return Err(ChannelError::Malformed);
-            }
-            self.frame.extend_from_slice(piece);
-            match *mark {
-                MORE => {}
-                LAST => return serde_json::from_slice(&self.frame).map_err(|_| ChannelError::Malformed),
-                _ => return Err(ChannelError::Malformed),
+            if let Some(frame) = self.take(n)? {
+                return Ok(frame);
             }
         }
     }
 
-    /// Overwrites what the last frames left in the buffers.
-    pub fn wipe(&mut self) {
-        bytes::wipe(&mut self.frame);
-        bytes::wipe(&mut self.packet);
-        self.packet.resize(PACKET, 0);
-        if self.frame.capacity() > PACKET {
-            self.frame = Vec::new(); // one long prompt does not keep its megabytes for ever
+    /// One frame, if it is there already.
+    pub(crate) fn poll<T: DeserializeOwned>(&mut self) -> Result<Option<T>, ChannelError> {
+        while let Some(n) = poll_packet(self.socket.as_raw_fd(), &mut self.packet)? {
+            if let Some(frame) = self.take(n)? {
+                return Ok(Some(frame));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Takes a packet of `n` bytes in; gives the frame that ends with it. No byte of either stays in the buffers.
+    fn take<T: DeserializeOwned>(&mut self, n: usize) -> Result<Option<T>, ChannelError> {
+        let packet = self.packet.get_mut(..n).ok_or(ChannelError::Malformed)?;
+        let (mark, piece) = packet.split_first().ok_or(ChannelError::Closed)?;
+        let (mark, fits) = (*mark, self.frame.len() + piece.len() <= MAX_FRAME);
+        if fits {
+            self.frame.extend_from_slice(piece);
+        }
+        packet.zeroize();
+        match mark {
+            MORE if fits => Ok(None),
+            LAST if fits => {
+                let parsed = serde_json::from_slice(&self.frame).map_err(|_| ChannelError::Malformed);
+                bytes::wipe(&mut self.frame);
+                if self.frame.capacity() > PACKET {
+                    self.frame = Vec::new(); // one long prompt does not keep its megabytes for ever
+                }
+                parsed.map(Some)
+            }
+            _ => {
+                bytes::wipe(&mut self.frame);
+                Err(ChannelError::Malformed)
+            }
         }
     }
 }
@@ -218,7 +236,6 @@ mod tests {
         let (sender, mut receiver, _end) = ends();
         sender.send(&"John Smith").unwrap();
         receiver.receive::<String>().unwrap();
-        receiver.wipe();
         assert!(receiver.packet.iter().all(|b| *b == 0) && receiver.frame.is_empty());
     }
 

@@ -1,8 +1,10 @@
 //! What the engine process runs: lock down, load, then one request at a time until the server goes.
 
+pub(crate) mod inbox;
+mod sequence;
 mod serve;
 
-use crate::channel::{ChannelError, Receiver, Sender, split};
+use crate::channel::{Receiver, Sender, split};
 use crate::frame::{ErrorCode, Ready, Reply, Request, Start};
 use crate::llama::Model;
 use crate::lockdown::{self, Locked, SOCKET_FD};
@@ -18,8 +20,8 @@ pub fn engine_main() -> ExitCode {
     // A message could quote what was being worked on; descriptor 2 is /dev/null, but then nobody
     // needs it either.
     std::panic::set_hook(Box::new(|_| {}));
-    let (sender, mut receiver) = split(socket());
-    let code = match run(&sender, &mut receiver) {
+    let (sender, receiver) = split(socket());
+    let code = match run(&sender, receiver) {
         Ok(()) => ExitCode::SUCCESS,
         Err(code) => {
             let _ = sender.send(&Reply::Error { id: None, code });
@@ -27,7 +29,7 @@ pub fn engine_main() -> ExitCode {
         }
     };
     // Closing the socket is not on the list of system calls; the kernel does it in a moment.
-    std::mem::forget((sender, receiver));
+    std::mem::forget(sender);
     code
 }
 
@@ -38,7 +40,7 @@ fn socket() -> OwnedFd {
     unsafe { OwnedFd::from_raw_fd(SOCKET_FD) }
 }
 
-fn run(sender: &Sender, receiver: &mut Receiver) -> Result<(), ErrorCode> {
+fn run(sender: &Sender, mut receiver: Receiver) -> Result<(), ErrorCode> {
     let locked = lockdown::lock_down().map_err(ErrorCode::Confinement)?;
     let start = match receiver.receive() {
         Ok(Request::Start(start)) => start,
@@ -48,7 +50,7 @@ fn run(sender: &Sender, receiver: &mut Receiver) -> Result<(), ErrorCode> {
     load_and_serve(locked, start, sender, receiver)
 }
 
-fn load_and_serve(locked: Locked, start: Start, sender: &Sender, receiver: &mut Receiver) -> Result<(), ErrorCode> {
+fn load_and_serve(locked: Locked, mut start: Start, sender: &Sender, receiver: Receiver) -> Result<(), ErrorCode> {
     let began = Instant::now();
     let Locked { model, landlock, memory_locked, took_us } = locked;
     let model = Model::load(model, start.read_weights).ok_or(ErrorCode::ModelRefused)?;
@@ -56,7 +58,9 @@ fn load_and_serve(locked: Locked, start: Start, sender: &Sender, receiver: &mut 
     let load_ms = u32::try_from(began.elapsed().as_millis()).unwrap_or(u32::MAX);
     let trained = model.trained_context().max(1);
     let size = if start.context == 0 { trained } else { start.context.min(trained) };
-    let mut server = serve::Server::new(&model, &prompter, size, start.batch.clamp(32, 2048), sender)?;
+    start.batch = start.batch.clamp(128, 2048);
+    start.together = start.together.clamp(1, 64);
+    let mut server = serve::Server::new(&model, &prompter, size, start, sender, inbox::Inbox::new(receiver))?;
     let ready = Ready {
         architecture: model.metadata(c"general.architecture").unwrap_or_default(),
         context: server.context_size(),
@@ -68,19 +72,5 @@ fn load_and_serve(locked: Locked, start: Start, sender: &Sender, receiver: &mut 
     if sender.send(&Reply::Ready(ready)).is_err() {
         return Ok(());
     }
-    loop {
-        let request = receiver.receive();
-        receiver.wipe(); // the frame is parsed; the text lives on in the request alone
-        match request {
-            Ok(Request::Generate(generate)) => match server.answer(generate) {
-                Ok(()) => {}
-                Err(serve::Gone) => return Ok(()),
-            },
-            Ok(Request::Cancel { .. }) => {} // its request has ended
-            Ok(Request::Start(_)) => return Err(ErrorCode::BadRequest),
-            Err(ChannelError::Closed) => return Ok(()),
-            Err(_) => return Err(ErrorCode::BadRequest),
-        }
-        server.prepare()?;
-    }
+    server.run()
 }

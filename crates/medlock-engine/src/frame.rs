@@ -8,8 +8,8 @@ use std::fmt;
 pub enum Request {
     /// The first frame, exactly once: load the model.
     Start(Start),
-    /// Answer a conversation. The next one may follow when this one's [`Reply::Done`] or
-    /// [`Reply::Error`] has come.
+    /// Answer a conversation. Another one may follow before this one's [`Reply::Done`] or [`Reply::Error`] has come where
+    /// both are of one scope.
     Generate(Generate),
     /// Stop working on this request. One that has ended already is ignored.
     Cancel {
@@ -25,6 +25,8 @@ pub struct Start {
     pub context: u32,
     /// Tokens that are computed in one go while reading a prompt.
     pub batch: u32,
+    /// Requests that are answered at once at most; they share the context's tokens.
+    pub together: u32,
     /// Read the weights instead of mapping them: for formats that are repacked at load, where a
     /// mapping would keep both copies.
     pub read_weights: bool,
@@ -32,7 +34,7 @@ pub struct Start {
 
 impl Default for Start {
     fn default() -> Self {
-        Self { context: 4096, batch: 256, read_weights: false }
+        Self { context: 4096, batch: 256, together: 4, read_weights: false }
     }
 }
 
@@ -41,6 +43,9 @@ impl Default for Start {
 pub struct Generate {
     /// Names this request in replies and in [`Request::Cancel`].
     pub id: u64,
+    /// Requests of one scope may be answered together, in one context; one without is answered alone. Another scope is
+    /// sent only when all of the one before have ended.
+    pub scope: Option<u64>,
     /// The conversation so far.
     pub messages: Vec<Message>,
     /// How to choose the answer's tokens.
@@ -171,7 +176,8 @@ pub enum Reply {
         /// The piece.
         text: String,
     },
-    /// The request has ended and is wiped: nothing of it is left in the engine's memory.
+    /// The request has ended. When the last one of its scope has, all of them are wiped: nothing of them is left in the
+    /// engine's memory.
     Done {
         /// Which request.
         id: u64,
@@ -182,7 +188,7 @@ pub enum Reply {
         /// Tokens that were generated, one that ended the answer included.
         completion_tokens: u32,
     },
-    /// The request was refused or failed and is wiped; without an id the engine itself gives up.
+    /// The request was refused or failed, and is wiped as with `Done`; without an id the engine itself gives up.
     Error {
         /// Which request.
         id: Option<u64>,

@@ -16,7 +16,6 @@ pub mod confine;
 mod engine;
 pub mod frame;
 pub mod gguf;
-mod interrupt;
 pub mod launch;
 pub mod launcher;
 mod llama;

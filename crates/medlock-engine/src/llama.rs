@@ -1,11 +1,12 @@
 //! A thin safe layer over the model code: just what one request at a time needs.
 #![allow(unsafe_code, reason = "calls into C++; each type owns its pointer and frees it once")]
 
-use crate::interrupt::{Watch, on_node};
+use crate::engine::inbox::{Inbox, on_node};
 use llama_cpp_sys_2 as sys;
 use std::ffi::{CStr, c_char, c_void};
 use std::marker::PhantomData;
 use std::ptr::NonNull;
+use zeroize::Zeroize;
 
 pub(crate) type Token = sys::llama_token;
 
@@ -120,10 +121,64 @@ impl Drop for Model {
     }
 }
 
-/// One request's memory: keys, values, logits and buffers. Made for it, freed with it.
+/// The memory of requests that are answered together: keys, values, logits and buffers. Made for them, freed with them.
 pub(crate) struct Context<'m> {
     context: NonNull<sys::llama_context>,
     model: PhantomData<&'m Model>,
+}
+
+/// Tokens to be computed in one go, of one request or several.
+pub(crate) struct Batch {
+    tokens: Vec<Token>,
+    positions: Vec<i32>,
+    /// Of how many requests each token is: one.
+    counts: Vec<i32>,
+    places: Vec<i32>,
+    /// To each of `places`.
+    pointers: Vec<*mut i32>,
+    /// Whether it is asked what comes after the token.
+    wanted: Vec<i8>,
+}
+
+impl Batch {
+    /// Room for so many tokens; more leave copies behind.
+    pub(crate) fn new(size: usize) -> Self {
+        let (tokens, positions, places) =
+            (Vec::with_capacity(size), Vec::with_capacity(size), Vec::with_capacity(size));
+        Self { tokens, positions, places, counts: Vec::new(), pointers: Vec::new(), wanted: Vec::new() }
+    }
+
+    /// Adds a token at `position` of the request at `place`. Gives its index.
+    pub(crate) fn push(&mut self, token: Token, position: usize, place: u32, wanted: bool) -> i32 {
+        self.tokens.push(token);
+        self.positions.push(i32::try_from(position).unwrap_or(i32::MAX));
+        self.places.push(i32::try_from(place).unwrap_or(i32::MAX));
+        self.counts.push(1);
+        self.wanted.push(i8::from(wanted));
+        self.tokens.len() as i32 - 1
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.tokens.is_empty()
+    }
+
+    pub(crate) fn clear(&mut self) {
+        for numbers in [&mut self.tokens, &mut self.positions, &mut self.counts, &mut self.places] {
+            numbers.clear();
+        }
+        self.wanted.clear();
+    }
+
+    /// Overwrites what the last batches left.
+    pub(crate) fn wipe(&mut self) {
+        self.clear();
+        self.tokens.zeroize();
+    }
+
+    fn point(&mut self) {
+        self.pointers.clear();
+        self.pointers.extend(self.places.iter_mut().map(std::ptr::from_mut));
+    }
 }
 
 /// Why a computation ended without a result.
@@ -136,7 +191,8 @@ pub(crate) enum DecodeError {
 }
 
 impl<'m> Context<'m> {
-    pub(crate) fn new(model: &'m Model, size: u32, batch: u32) -> Option<Self> {
+    /// For `together` requests at once at most, which share `size` tokens.
+    pub(crate) fn new(model: &'m Model, size: u32, batch: u32, together: u32) -> Option<Self> {
         // SAFETY: default parameters with sizes of ours; the model outlives the context ('m). One
         // thread: the lock-down forbids more.
         unsafe {
@@ -144,6 +200,8 @@ impl<'m> Context<'m> {
             params.n_ctx = size;
             params.n_batch = batch;
             params.n_ubatch = batch;
+            params.n_seq_max = together;
+            params.kv_unified = true;
             params.n_threads = 1;
             params.n_threads_batch = 1;
             params.no_perf = true;
@@ -158,14 +216,23 @@ impl<'m> Context<'m> {
         unsafe { sys::llama_n_ctx(self.context.as_ptr()) }
     }
 
-    /// Computes these tokens after those that came before; `watch` may stop it.
-    pub(crate) fn decode(&mut self, tokens: &mut [Token], watch: &Watch) -> Result<(), DecodeError> {
-        // SAFETY: the batch points at `tokens` for the duration of the call. The callback has
-        // `watch` for the same duration and is taken away again.
+    /// Computes the batch, after what came before it; `inbox` may stop it.
+    pub(crate) fn decode(&mut self, batch: &mut Batch, inbox: &Inbox) -> Result<(), DecodeError> {
+        batch.point();
+        // SAFETY: the pointers are those of vectors of the same length, which the batch owns and which stay as they are
+        // during the call. The callback has `inbox` for the same duration and is taken away again.
         let code = unsafe {
-            sys::llama_set_abort_callback(self.context.as_ptr(), Some(on_node), watch.as_data());
-            let batch = sys::llama_batch_get_one(tokens.as_mut_ptr(), tokens.len() as i32);
-            let code = sys::llama_decode(self.context.as_ptr(), batch);
+            sys::llama_set_abort_callback(self.context.as_ptr(), Some(on_node), inbox.as_data());
+            let given = sys::llama_batch {
+                n_tokens: batch.tokens.len() as i32,
+                token: batch.tokens.as_mut_ptr(),
+                embd: std::ptr::null_mut(),
+                pos: batch.positions.as_mut_ptr(),
+                n_seq_id: batch.counts.as_mut_ptr(),
+                seq_id: batch.pointers.as_mut_ptr(),
+                logits: batch.wanted.as_mut_ptr(),
+            };
+            let code = sys::llama_decode(self.context.as_ptr(), given);
             sys::llama_set_abort_callback(self.context.as_ptr(), Some(on_node), std::ptr::null_mut());
             code
         };
@@ -178,13 +245,19 @@ impl<'m> Context<'m> {
 }
 
 impl Context<'_> {
-    /// What the model gives each token to come next, after a decode that succeeded.
-    pub(crate) fn logits(&mut self, model: &Model) -> Option<&mut [f32]> {
+    /// Frees the place of a request: what was there is gone with the context.
+    pub(crate) fn forget(&mut self, place: u32) {
+        // SAFETY: the context lives. Removing a whole sequence always succeeds.
+        unsafe { sys::llama_memory_seq_rm(sys::llama_get_memory(self.context.as_ptr()), place as i32, -1, -1) };
+    }
+
+    /// What the model gives each token to come after the one at `index` of the batch that was computed last.
+    pub(crate) fn logits(&mut self, model: &Model, index: i32) -> Option<&mut [f32]> {
         let len = usize::try_from(model.vocabulary()).ok()?;
         // SAFETY: null, or one number for each token of the vocabulary, which the context owns until its next decode;
         // the borrow keeps that away.
         unsafe {
-            let logits = sys::llama_get_logits_ith(self.context.as_ptr(), -1);
+            let logits = sys::llama_get_logits_ith(self.context.as_ptr(), index);
             (!logits.is_null()).then(|| std::slice::from_raw_parts_mut(logits, len))
         }
     }

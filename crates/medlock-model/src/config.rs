@@ -23,6 +23,9 @@ pub struct EngineConfig {
     pub model: VerifiedModel,
     /// How many processes. Each computes on one thread, so at most one per core.
     pub engines: usize,
+    /// How many requests of one asker a process answers at once, in one context whose tokens they share; 1 gives each a
+    /// context of its own.
+    pub together: u32,
     /// Tokens of prompt and answer together; 0 takes what the model was trained with.
     pub context: u32,
     /// How many requests may wait for an engine before others are told to come back.
@@ -32,6 +35,6 @@ pub struct EngineConfig {
 impl EngineConfig {
     /// One engine, 4096 tokens, 16 waiting.
     pub fn new(launch: Launch, model: VerifiedModel) -> Self {
-        Self { launch, model, engines: 1, context: 4096, queue: 16 }
+        Self { launch, model, engines: 1, together: 4, context: 4096, queue: 16 }
     }
 }

@@ -1,6 +1,6 @@
 //! The client of the engine processes.
 
-use crate::queue::{Job, Queue};
+use crate::queue::{Asker, Job, Queue};
 use crate::supervisor::{self, Event};
 use crate::{
     CancelToken, ChatPrompt, EngineConfig, EngineError, GenEvent, GenerateError, Launch, Sampling, VerifiedModel,
@@ -73,8 +73,13 @@ impl EngineHandle {
         let shared = Arc::new(Shared {
             launch: config.launch,
             model: sealed,
-            start: Start { context: config.context, read_weights: header.repacked, ..Start::default() },
-            queue: Queue::new(engines, config.queue),
+            start: Start {
+                context: config.context,
+                together: config.together.max(1),
+                read_weights: header.repacked,
+                ..Start::default()
+            },
+            queue: Queue::new(engines * config.together.max(1) as usize, config.queue),
             stopping: AtomicBool::new(false),
             ready: AtomicUsize::new(0),
             pids: (0..engines).map(|_| AtomicU64::new(0)).collect(),
@@ -115,8 +120,11 @@ impl EngineHandle {
 
     /// Starts a generation. The receiver gives its events as they come; dropping it, or the token,
     /// stops it within a token.
+    ///
+    /// A seed is only worth something where nothing else is computed beside: such a request is answered alone.
     pub async fn generate(
         &self,
+        asker: Asker,
         prompt: ChatPrompt,
         params: Sampling,
         cancel: CancelToken,
@@ -129,7 +137,9 @@ impl EngineHandle {
         // and the bound is the context's.
         let (events, receiver) = mpsc::channel(owner.info.context as usize + 8);
         let id = owner.next_id.fetch_add(1, Ordering::Relaxed);
-        owner.shared.queue.admit(Job { id, prompt, sampling: params, cancel, events })?;
+        let alone = params.seed.is_some() || owner.shared.start.together == 1;
+        let asker = Asker { scope: asker.scope.filter(|_| !alone), ..asker };
+        owner.shared.queue.admit(Job { id, asker, prompt, sampling: params, cancel, events })?;
         owner.wake();
         Ok(receiver)
     }

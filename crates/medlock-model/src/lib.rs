@@ -21,6 +21,7 @@ pub use generation::{CancelToken, ChatPrompt, Finish, GenEvent, PromptMessage, S
 pub use handle::{EngineHandle, EngineInfo};
 pub use medlock_engine::frame::{Enforced, Shape};
 pub use medlock_engine::launcher::Launcher;
+pub use queue::Asker;
 pub use registry::{
     BadValue, Brought, Listed, Manifest, ModelSeal, Progress, PullOptions, Quiet, Registry, State, VerifiedModel,
     Version,

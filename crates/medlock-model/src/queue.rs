@@ -1,14 +1,25 @@
 //! Admission: who is served next, and when to say that the house is full.
 
 use crate::{CancelToken, ChatPrompt, EngineError, GenEvent, GenerateError, Sampling};
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc;
 
+/// On whose behalf something is generated: made by the server from who asks and whom it is about, never from what a
+/// client sends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Asker {
+    /// Who asks. Each gets as much of the engines as the others.
+    pub owner: u64,
+    /// Requests of one owner and scope may be answered in one context; those without are answered alone.
+    pub scope: Option<u64>,
+}
+
 /// A generation that waits or runs.
 pub(crate) struct Job {
     pub(crate) id: u64,
+    pub(crate) asker: Asker,
     pub(crate) prompt: ChatPrompt,
     pub(crate) sampling: Sampling,
     pub(crate) cancel: CancelToken,
@@ -30,31 +41,61 @@ impl Job {
 /// The queue in front of all engines of a model.
 pub(crate) struct Queue {
     state: Mutex<State>,
-    engines: usize,
+    /// How many may be answered at once by all engines.
+    places: usize,
     waiting: usize,
 }
 
 #[derive(Default)]
 struct State {
     jobs: VecDeque<Job>,
-    running: usize,
+    /// How many of each owner's are being answered.
+    running: HashMap<u64, usize>,
+    /// Engines that have nothing to do.
+    idle: usize,
     /// How long a generation takes, averaged over the recent ones.
     usual: Duration,
 }
 
-impl Queue {
-    pub(crate) fn new(engines: usize, waiting: usize) -> Self {
-        let state = State { usual: Duration::from_secs(2), ..State::default() };
-        Self { state: Mutex::new(state), engines, waiting }
+impl State {
+    fn running(&self) -> usize {
+        self.running.values().sum()
     }
 
-    /// Takes a job in, or says when to come again.
+    fn begin(&mut self, at: usize) -> Option<Job> {
+        let job = self.jobs.remove(at)?;
+        *self.running.entry(job.asker.owner).or_default() += 1;
+        Some(job)
+    }
+
+    /// Lets go of what nobody wants any more.
+    fn clear_abandoned(&mut self) {
+        self.jobs.retain(|job| {
+            let abandoned = job.is_abandoned();
+            if abandoned {
+                job.tell(GenEvent::Failed(EngineError::Cancelled));
+            }
+            !abandoned
+        });
+    }
+}
+
+impl Queue {
+    pub(crate) fn new(places: usize, waiting: usize) -> Self {
+        let state = State { usual: Duration::from_secs(2), ..State::default() };
+        Self { state: Mutex::new(state), places, waiting }
+    }
+
+    /// Takes a job in, or says when to come again. Of what may wait, one owner has half at most: the rest is for others.
     pub(crate) fn admit(&self, job: Job) -> Result<(), GenerateError> {
         let mut state = self.lock();
-        state.jobs.retain(|j| !j.is_abandoned());
-        let ahead = state.jobs.len() + state.running;
-        if ahead >= self.engines + self.waiting {
-            let wait = state.usual * u32::try_from(ahead / self.engines).unwrap_or(u32::MAX);
+        state.clear_abandoned();
+        let ahead = state.jobs.len() + state.running();
+        let owner = job.asker.owner;
+        let own = state.jobs.iter().filter(|j| j.asker.owner == owner).count()
+            + state.running.get(&owner).copied().unwrap_or_default();
+        if ahead >= self.places + self.waiting || own >= self.places + self.waiting.div_ceil(2) {
+            let wait = state.usual * u32::try_from(ahead / self.places).unwrap_or(u32::MAX);
             let retry_after = wait.clamp(Duration::from_secs(1), Duration::from_secs(60));
             return Err(GenerateError::Busy { retry_after });
         }
@@ -62,24 +103,42 @@ impl Queue {
         Ok(())
     }
 
-    /// The next job that somebody still wants; it counts as running until [`Queue::ended`].
+    /// The next job that somebody still wants: of the owner who has least running, the one that has waited longest. It
+    /// counts as running until [`Queue::ended`].
     pub(crate) fn take(&self) -> Option<Job> {
         let mut state = self.lock();
-        while let Some(job) = state.jobs.pop_front() {
-            if job.is_abandoned() {
-                job.tell(GenEvent::Failed(EngineError::Cancelled));
-                continue;
-            }
-            state.running += 1;
-            return Some(job);
+        state.clear_abandoned();
+        let busy = |job: &Job| state.running.get(&job.asker.owner).copied().unwrap_or_default();
+        let at = state.jobs.iter().enumerate().min_by_key(|(at, job)| (busy(job), *at))?.0;
+        state.begin(at)
+    }
+
+    /// Waits with `wait` for something to do: meanwhile nothing joins the others, since two engines do more than one.
+    pub(crate) fn idle<T>(&self, wait: impl FnOnce() -> T) -> T {
+        self.lock().idle += 1;
+        let got = wait();
+        self.lock().idle -= 1;
+        got
+    }
+
+    /// A job that may join those of this asker that run, unless somebody else waits, or an engine could take it.
+    pub(crate) fn join(&self, asker: Asker) -> Option<Job> {
+        let mut state = self.lock();
+        state.clear_abandoned();
+        if state.idle > 0 || state.jobs.iter().any(|job| job.asker.owner != asker.owner) {
+            return None;
         }
-        None
+        let at = state.jobs.iter().position(|job| job.asker.scope.is_some() && job.asker == asker)?;
+        state.begin(at)
     }
 
     /// A job that was taken has ended after so long.
-    pub(crate) fn ended(&self, took: Duration) {
+    pub(crate) fn ended(&self, asker: Asker, took: Duration) {
         let mut state = self.lock();
-        state.running -= 1;
+        if let Some(running) = state.running.get_mut(&asker.owner) {
+            *running = running.saturating_sub(1);
+        }
+        state.running.retain(|_, running| *running > 0);
         state.usual = (state.usual * 7 + took) / 8;
     }
 
@@ -100,43 +159,79 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
     use super::*;
 
-    fn job(id: u64) -> (Job, mpsc::Receiver<GenEvent>) {
+    fn job(id: u64, owner: u64) -> (Job, mpsc::Receiver<GenEvent>) {
         let (events, receiver) = mpsc::channel(4);
         let prompt = ChatPrompt { messages: Vec::new(), shape: None };
-        (Job { id, prompt, sampling: Sampling::default(), cancel: CancelToken::new(), events }, receiver)
+        let asker = Asker { owner, scope: Some(7) };
+        (Job { id, asker, prompt, sampling: Sampling::default(), cancel: CancelToken::new(), events }, receiver)
+    }
+
+    fn admit(queue: &Queue, jobs: &[(u64, u64)]) -> Vec<mpsc::Receiver<GenEvent>> {
+        let admitted = jobs.iter().map(|(id, owner)| {
+            let (job, receiver) = job(*id, *owner);
+            queue.admit(job).unwrap();
+            receiver
+        });
+        admitted.collect()
     }
 
     #[test]
     fn a_full_house_says_when_to_come_again() {
         let queue = Queue::new(2, 1);
-        let mut kept = Vec::new();
-        for id in 0..3 {
-            let (job, receiver) = job(id);
-            queue.admit(job).unwrap();
-            kept.push(receiver);
-        }
-        let GenerateError::Busy { retry_after } = queue.admit(job(3).0).unwrap_err() else { panic!() };
+        let _kept = admit(&queue, &[(0, 0), (1, 1), (2, 2)]);
+        let GenerateError::Busy { retry_after } = queue.admit(job(3, 3).0).unwrap_err() else { panic!() };
         assert!(retry_after >= Duration::from_secs(1), "{retry_after:?}");
-        assert_eq!(queue.take().unwrap().id, 0);
+        let first = queue.take().unwrap();
+        assert_eq!(first.id, 0);
         // Running jobs count too.
-        assert!(queue.admit(job(4).0).is_err());
-        queue.ended(Duration::from_secs(1));
-        assert!(queue.admit(job(5).0).is_ok());
+        assert!(queue.admit(job(4, 4).0).is_err());
+        queue.ended(first.asker, Duration::from_secs(1));
+        assert!(queue.admit(job(5, 5).0).is_ok());
     }
 
     #[test]
     fn abandoned_jobs_take_no_place_and_no_turn() {
         let queue = Queue::new(1, 1);
-        let (first, receiver) = job(1);
+        let (first, receiver) = job(1, 1);
         queue.admit(first).unwrap();
         drop(receiver);
-        let (second, mut receiver) = job(2);
+        let (second, mut receiver) = job(2, 2);
         let token = second.cancel.clone();
         queue.admit(second).unwrap();
-        let (third, _kept) = job(3);
+        let (third, _kept) = job(3, 3);
         queue.admit(third).unwrap();
         token.cancel();
         assert_eq!(queue.take().unwrap().id, 3);
         assert!(matches!(receiver.try_recv(), Ok(GenEvent::Failed(EngineError::Cancelled))));
+    }
+
+    #[test]
+    fn everybody_gets_their_turn_whoever_has_more_to_ask() {
+        let queue = Queue::new(2, 20);
+        let _kept = admit(&queue, &[(1, 1), (2, 1), (3, 1), (4, 2), (5, 1), (6, 3)]);
+        let order: Vec<u64> = std::iter::from_fn(|| queue.take()).map(|job| job.id).collect();
+        assert_eq!(order, [1, 4, 6, 2, 3, 5]);
+    }
+
+    #[test]
+    fn one_owner_leaves_room_for_others_to_wait() {
+        let queue = Queue::new(1, 4);
+        let _kept = admit(&queue, &[(1, 1), (2, 1), (3, 1)]);
+        assert!(queue.admit(job(4, 1).0).is_err());
+        assert!(queue.admit(job(5, 2).0).is_ok());
+    }
+
+    #[test]
+    fn only_ones_own_join_and_only_while_nobody_else_waits() {
+        let queue = Queue::new(1, 9);
+        let _kept = admit(&queue, &[(1, 1), (2, 1)]);
+        let first = queue.take().unwrap();
+        assert!(queue.join(Asker { scope: Some(8), ..first.asker }).is_none());
+        assert!(queue.join(Asker { owner: 2, ..first.asker }).is_none());
+        assert!(queue.join(Asker { scope: None, ..first.asker }).is_none());
+        assert!(queue.idle(|| queue.join(first.asker)).is_none(), "another engine takes it");
+        assert_eq!(queue.join(first.asker).unwrap().id, 2);
+        let _more = admit(&queue, &[(3, 1), (4, 2)]);
+        assert!(queue.join(first.asker).is_none(), "somebody else waits");
     }
 }

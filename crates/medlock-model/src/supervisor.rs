@@ -23,6 +23,9 @@ const LOAD: Duration = Duration::from_secs(180);
 const NOTICE: Duration = Duration::from_secs(10);
 /// How long an engine may say nothing at all while it works: longer than any prompt takes to read.
 const SILENCE: Duration = Duration::from_secs(600);
+/// How long others of the same asker may join those that are being answered: their context is wiped when the last one has
+/// ended.
+const OPEN: Duration = Duration::from_secs(30);
 /// Between two attempts to start an engine: at first, and at most.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
@@ -86,13 +89,16 @@ struct Engine {
     sender: Sender,
     /// Where an assertion failed, if it said so.
     fault: Option<String>,
+    /// When what it works on was begun, after it had been idle.
+    opened: Instant,
+    /// When it said something last.
+    heard: Instant,
 }
 
-/// The generation that an engine works on.
+/// A generation that an engine works on.
 struct Current {
     job: Job,
     began: Instant,
-    heard: Instant,
     cancelled: Option<Instant>,
 }
 
@@ -119,7 +125,8 @@ impl Engine {
         let running = running.map_err(|e| EngineError::Start(e.to_string()))?;
         let (sender, receiver) = channel::split(running.end);
         listen(incarnation, receiver, own.clone());
-        let mut engine = Self { incarnation, process: running.process, sender, fault: None };
+        let now = Instant::now();
+        let mut engine = Self { incarnation, process: running.process, sender, fault: None, opened: now, heard: now };
         let until = Instant::now() + LOAD;
         let told = engine.sender.send(&Request::Start(shared.start));
         let outcome = match told {
@@ -162,11 +169,11 @@ impl Engine {
         }
     }
 
-    /// Gives it one job after another until it ends or the handle is gone; then it is ended.
+    /// Gives it jobs until it ends or the handle is gone; then it is ended.
     fn serve(mut self, shared: &Shared, inbox: &Receiver<Event>) {
-        let mut current = None;
+        let mut jobs = Vec::new();
         let over = loop {
-            if let Err(over) = self.step(shared, inbox, &mut current) {
+            if let Err(over) = self.step(shared, inbox, &mut jobs) {
                 break over;
             }
         };
@@ -178,26 +185,26 @@ impl Engine {
         let how = self.end();
         let how = why.map_or(how, str::to_string);
         if !stopping {
-            tracing::warn!(how, working = current.is_some(), "an engine ended and is started again");
+            tracing::warn!(how, working = jobs.len(), "an engine ended and is started again");
         }
-        if let Some(Current { job, began, .. }) = current {
-            shared.queue.ended(began.elapsed());
-            let error = if stopping { EngineError::Stopping } else { EngineError::Crashed(how) };
+        for Current { job, began, .. } in jobs {
+            shared.queue.ended(job.asker, began.elapsed());
+            let error = if stopping { EngineError::Stopping } else { EngineError::Crashed(how.clone()) };
             job.tell(GenEvent::Failed(error));
         }
     }
 
-    fn step(&mut self, shared: &Shared, inbox: &Receiver<Event>, current: &mut Option<Current>) -> Result<(), Over> {
+    fn step(&mut self, shared: &Shared, inbox: &Receiver<Event>, jobs: &mut Vec<Current>) -> Result<(), Over> {
         if shared.stopping.load(Ordering::Acquire) {
             return Err(Over::Stopping);
         }
-        if current.is_none() {
-            *current = self.next(shared)?;
+        while let Some(job) = self.next(shared, jobs) {
+            self.hand_over(shared, job, jobs)?;
         }
-        let event = match current {
-            None => inbox.recv().map_err(|_| Over::Stopping)?,
-            Some(current) => {
-                self.cancel_if_abandoned(current)?;
+        let event = match jobs.is_empty() {
+            true => shared.queue.idle(|| inbox.recv()).map_err(|_| Over::Stopping)?,
+            false => {
+                self.cancel_abandoned(jobs)?;
                 match inbox.recv_timeout(LOOK) {
                     Ok(event) => event,
                     Err(RecvTimeoutError::Timeout) => return Ok(()),
@@ -206,23 +213,32 @@ impl Engine {
             }
         };
         match event {
-            Event::Reply(n, reply) if n == self.incarnation => self.heard(shared, reply, current),
+            Event::Reply(n, reply) if n == self.incarnation => self.heard(shared, reply, jobs),
             Event::Gone(n) if n == self.incarnation => Err(Over::Broken(None)),
             _ => Ok(()), // a wake-up, or an earlier process' last words
         }
     }
 
-    /// Takes the next job from the queue and hands it to the engine.
-    fn next(&self, shared: &Shared) -> Result<Option<Current>, Over> {
-        let Some(mut job) = shared.queue.take() else { return Ok(None) };
+    /// What it may begin now: anything while it is idle; else what may be answered with what it works on, until the
+    /// context that they share has been open for long enough.
+    fn next(&mut self, shared: &Shared, jobs: &[Current]) -> Option<Job> {
+        let Some(Current { job: first, .. }) = jobs.first() else {
+            self.opened = Instant::now();
+            return shared.queue.take();
+        };
+        let open = jobs.len() < shared.start.together as usize && self.opened.elapsed() < OPEN;
+        if open { shared.queue.join(first.asker) } else { None }
+    }
+
+    fn hand_over(&mut self, shared: &Shared, mut job: Job, jobs: &mut Vec<Current>) -> Result<(), Over> {
         let mut sampling = job.sampling.to_frame();
         if job.sampling.seed.is_none() {
             sampling.seed = u64::from_le_bytes(medlock_keys::random::bytes());
         }
         let messages = std::mem::take(&mut job.prompt.messages);
         let messages = messages.into_iter().map(|m| frame::Message { role: m.role.into(), content: m.content });
-        let shape = job.prompt.shape.take();
-        let mut request = frame::Generate { id: job.id, messages: messages.collect(), sampling, shape };
+        let (id, scope, shape) = (job.id, job.asker.scope, job.prompt.shape.take());
+        let mut request = frame::Generate { id, scope, messages: messages.collect(), sampling, shape };
         let wrapped = Request::Generate(request);
         let sent = self.sender.send(&wrapped);
         request = match wrapped {
@@ -231,66 +247,80 @@ impl Engine {
         };
         request.messages.iter_mut().for_each(|m| m.content.zeroize());
         let now = Instant::now();
+        let failed = |job: Job, error| {
+            shared.queue.ended(job.asker, Duration::ZERO);
+            job.tell(GenEvent::Failed(error));
+        };
         match sent {
-            Ok(()) => Ok(Some(Current { job, began: now, heard: now, cancelled: None })),
+            Ok(()) => {
+                if jobs.is_empty() {
+                    self.heard = now;
+                }
+                jobs.push(Current { job, began: now, cancelled: None });
+                Ok(())
+            }
             Err(channel::ChannelError::TooLarge) => {
-                shared.queue.ended(Duration::ZERO);
-                job.tell(GenEvent::Failed(EngineError::BadRequest));
-                Ok(None)
+                failed(job, EngineError::BadRequest);
+                Ok(())
             }
             Err(_) => {
-                shared.queue.ended(Duration::ZERO);
-                job.tell(GenEvent::Failed(EngineError::Crashed("it took no request".into())));
+                failed(job, EngineError::Crashed("it took no request".into()));
                 Err(Over::Broken(None))
             }
         }
     }
 
-    fn cancel_if_abandoned(&self, current: &mut Current) -> Result<(), Over> {
-        match current.cancelled {
-            None if current.job.is_abandoned() => {
-                current.cancelled = Some(Instant::now());
-                let told = self.sender.send(&Request::Cancel { id: current.job.id });
-                told.map_err(|_| Over::Broken(None))
+    fn cancel_abandoned(&self, jobs: &mut [Current]) -> Result<(), Over> {
+        for current in jobs {
+            match current.cancelled {
+                None if current.job.is_abandoned() => {
+                    current.cancelled = Some(Instant::now());
+                    let told = self.sender.send(&Request::Cancel { id: current.job.id });
+                    told.map_err(|_| Over::Broken(None))?;
+                }
+                Some(since) if since.elapsed() > NOTICE => {
+                    return Err(Over::Broken(Some("it did not stop when told to")));
+                }
+                _ => {}
             }
-            Some(since) if since.elapsed() > NOTICE => Err(Over::Broken(Some("it did not stop when told to"))),
-            None if current.heard.elapsed() > SILENCE => Err(Over::Broken(Some("it said nothing for too long"))),
-            _ => Ok(()),
+        }
+        match self.heard.elapsed() > SILENCE {
+            true => Err(Over::Broken(Some("it said nothing for too long"))),
+            false => Ok(()),
         }
     }
 
     /// Acts on what the engine said. It is not trusted: whatever is out of turn ends it.
-    fn heard(&mut self, shared: &Shared, reply: Reply, current: &mut Option<Current>) -> Result<(), Over> {
-        if let Reply::Fault { place } = reply {
-            self.fault = Some(place);
-            return Ok(());
-        }
-        let out_of_turn = Err(Over::Broken(Some("it spoke out of turn")));
-        let Some(mut now) = current.take() else { return out_of_turn };
-        now.heard = Instant::now();
-        let last = match reply {
-            Reply::Text { id, text } if id == now.job.id => {
-                let text = ModelText::new(text);
-                // Nobody listens, or more came than a context holds: the next look cancels it.
-                if !now.job.tell(GenEvent::Text(text)) {
-                    now.job.cancel.cancel();
-                }
-                *current = Some(now);
+    fn heard(&mut self, shared: &Shared, reply: Reply, jobs: &mut Vec<Current>) -> Result<(), Over> {
+        self.heard = Instant::now();
+        let (id, event, last) = match reply {
+            Reply::Fault { place } => {
+                self.fault = Some(place);
                 return Ok(());
             }
-            Reply::Done { id, finish, prompt_tokens, completion_tokens } if id == now.job.id => match finish {
-                frame::Finish::Stop => done(Finish::Stop, prompt_tokens, completion_tokens),
-                frame::Finish::Length => done(Finish::Length, prompt_tokens, completion_tokens),
-                frame::Finish::Cancelled => GenEvent::Failed(EngineError::Cancelled),
-            },
-            Reply::Error { id: Some(id), code } if id == now.job.id => GenEvent::Failed(error(code)),
-            _ => {
-                *current = Some(now); // it fails with the engine
-                return out_of_turn;
+            Reply::Text { id, text } => (id, GenEvent::Text(ModelText::new(text)), false),
+            Reply::Done { id, finish, prompt_tokens, completion_tokens } => {
+                let event = match finish {
+                    frame::Finish::Stop => done(Finish::Stop, prompt_tokens, completion_tokens),
+                    frame::Finish::Length => done(Finish::Length, prompt_tokens, completion_tokens),
+                    frame::Finish::Cancelled => GenEvent::Failed(EngineError::Cancelled),
+                };
+                (id, event, true)
             }
+            Reply::Error { id: Some(id), code } => (id, GenEvent::Failed(error(code)), true),
+            _ => return Err(Over::Broken(Some("it spoke out of turn"))),
         };
-        shared.queue.ended(now.began.elapsed());
-        now.job.tell(last);
+        let Some(at) = jobs.iter().position(|current| current.job.id == id) else {
+            return Err(Over::Broken(Some("it spoke out of turn")));
+        };
+        if last {
+            let Current { job, began, .. } = jobs.remove(at);
+            shared.queue.ended(job.asker, began.elapsed());
+            job.tell(event);
+        } else if !jobs[at].job.tell(event) {
+            // Nobody listens, or more came than a context holds: the next look cancels it.
+            jobs[at].job.cancel.cancel();
+        }
         Ok(())
     }
 
@@ -325,12 +355,8 @@ fn error(code: ErrorCode) -> EngineError {
 fn listen(incarnation: u64, mut receiver: channel::Receiver, events: mpsc::Sender<Event>) {
     let work = move || {
         while let Ok(reply) = receiver.receive() {
-            let last = matches!(reply, Reply::Done { .. } | Reply::Error { .. });
             if events.send(Event::Reply(incarnation, reply)).is_err() {
                 return;
-            }
-            if last {
-                receiver.wipe();
             }
         }
         let _ = events.send(Event::Gone(incarnation));

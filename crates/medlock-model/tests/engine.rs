@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests with a main of their own")]
 
 use medlock_model::{
-    CancelToken, ChatPrompt, EngineConfig, EngineError, EngineHandle, Finish, GenEvent, GenerateError, Launch,
+    Asker, CancelToken, ChatPrompt, EngineConfig, EngineError, EngineHandle, Finish, GenEvent, GenerateError, Launch,
     Launcher, PromptMessage, Registry, Sampling, VerifiedModel,
 };
 use std::future::Future;
@@ -10,6 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::process::{Command, ExitCode};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
@@ -22,6 +23,7 @@ const TESTS: &[Test] = &[
         Box::pin(a_crash_fails_what_runs_and_the_engine_comes_back())
     }),
     ("cancelling_frees_the_engine", || Box::pin(cancelling_frees_the_engine())),
+    ("only_ones_own_requests_are_answered_together", || Box::pin(only_ones_own_requests_are_answered_together())),
     ("a_full_queue_is_busy", || Box::pin(a_full_queue_is_busy())),
     ("a_changed_or_broken_model_does_not_start", || Box::pin(a_changed_or_broken_model_does_not_start())),
 ];
@@ -63,6 +65,8 @@ async fn direct() -> EngineConfig {
     EngineConfig { context: 2048, ..EngineConfig::new(Launch::Direct(exe), model().await) }
 }
 
+const ME: Asker = Asker { owner: 1, scope: Some(1) };
+
 fn ask(text: &str) -> ChatPrompt {
     let message = |role, content: &str| PromptMessage { role, content: content.into() };
     ChatPrompt { messages: vec![message("system", "Be brief."), message("user", text)], shape: None }
@@ -73,7 +77,7 @@ fn greedy(max_tokens: u32) -> Sampling {
 }
 
 async fn generate(engine: &EngineHandle, prompt: ChatPrompt, how: Sampling) -> (String, GenEvent) {
-    hear(engine.generate(prompt, how, CancelToken::new()).await.unwrap()).await
+    hear(engine.generate(ME, prompt, how, CancelToken::new()).await.unwrap()).await
 }
 
 async fn hear(mut events: mpsc::Receiver<GenEvent>) -> (String, GenEvent) {
@@ -122,7 +126,7 @@ async fn answers_through_the_sandbox() {
     let pids = engine.process_ids();
     engine.shut_down().await;
     assert!(!engine.ready() && !pids.into_iter().any(running));
-    let refused = engine.generate(ask("x"), greedy(1), CancelToken::new()).await;
+    let refused = engine.generate(ME, ask("x"), greedy(1), CancelToken::new()).await;
     assert_eq!(refused.unwrap_err(), GenerateError::Down);
 }
 
@@ -131,8 +135,8 @@ async fn the_launcher_serves_too() {
     let config = EngineConfig { launch: Launch::Launcher(launcher), engines: 2, ..direct().await };
     let engine = EngineHandle::start(config).await.unwrap();
     assert_eq!(engine.process_ids().len(), 2);
-    let one = engine.generate(ask("What is the capital of France?"), greedy(24), CancelToken::new()).await.unwrap();
-    let two = engine.generate(ask("What is the capital of France?"), greedy(24), CancelToken::new()).await.unwrap();
+    let one = engine.generate(ME, ask("What is the capital of France?"), greedy(24), CancelToken::new()).await.unwrap();
+    let two = engine.generate(ME, ask("What is the capital of France?"), greedy(24), CancelToken::new()).await.unwrap();
     let (one, two) = tokio::join!(hear(one), hear(two));
     assert!(one.0.contains("Paris") && one.0 == two.0, "{} {}", one.0, two.0);
     // The last handle takes the engines with it.
@@ -152,7 +156,7 @@ async fn a_crash_fails_what_runs_and_the_engine_comes_back() {
         let mut events = None;
         if working {
             let mut running =
-                engine.generate(ask("Tell me a long story."), greedy(900), CancelToken::new()).await.unwrap();
+                engine.generate(ME, ask("Tell me a long story."), greedy(900), CancelToken::new()).await.unwrap();
             assert!(matches!(running.recv().await, Some(GenEvent::Text(_))));
             events = Some(running);
         }
@@ -177,7 +181,7 @@ async fn a_crash_fails_what_runs_and_the_engine_comes_back() {
 async fn cancelling_frees_the_engine() {
     let engine = EngineHandle::start(direct().await).await.unwrap();
     let token = CancelToken::new();
-    let mut events = engine.generate(ask("Tell me a long story."), greedy(1500), token.clone()).await.unwrap();
+    let mut events = engine.generate(ME, ask("Tell me a long story."), greedy(1500), token.clone()).await.unwrap();
     assert!(matches!(events.recv().await, Some(GenEvent::Text(_))));
     let began = Instant::now();
     token.cancel();
@@ -185,7 +189,7 @@ async fn cancelling_frees_the_engine() {
     assert!(matches!(last, GenEvent::Failed(EngineError::Cancelled)), "{last:?}");
     println!("  by token: {:.0?}", began.elapsed());
 
-    let mut events = engine.generate(ask("Tell me a long story."), greedy(1500), CancelToken::new()).await.unwrap();
+    let mut events = engine.generate(ME, ask("Tell me a long story."), greedy(1500), CancelToken::new()).await.unwrap();
     assert!(matches!(events.recv().await, Some(GenEvent::Text(_))));
     drop(events);
     let began = Instant::now();
@@ -197,12 +201,12 @@ async fn cancelling_frees_the_engine() {
 }
 
 async fn a_full_queue_is_busy() {
-    let config = EngineConfig { queue: 1, ..direct().await };
+    let config = EngineConfig { queue: 1, together: 1, ..direct().await };
     let engine = EngineHandle::start(config).await.unwrap();
     let token = CancelToken::new();
-    let first = engine.generate(ask("Tell me a long story."), greedy(900), token.clone()).await.unwrap();
-    let second = engine.generate(ask("Tell me another."), greedy(900), token.clone()).await.unwrap();
-    let third = engine.generate(ask("And another."), greedy(900), token.clone()).await;
+    let first = engine.generate(ME, ask("Tell me a long story."), greedy(900), token.clone()).await.unwrap();
+    let second = engine.generate(ME, ask("Tell me another."), greedy(900), token.clone()).await.unwrap();
+    let third = engine.generate(ME, ask("And another."), greedy(900), token.clone()).await;
     assert!(matches!(third, Err(GenerateError::Busy { retry_after }) if retry_after >= Duration::from_secs(1)));
     token.cancel();
     for events in [first, second] {
@@ -227,4 +231,51 @@ async fn a_changed_or_broken_model_does_not_start() {
         let error = EngineHandle::start(EngineConfig { model: tiny, ..direct().await }).await.unwrap_err();
         assert!(matches!(&error, EngineError::Start(why) if why.contains(said)), "{error}");
     }
+}
+
+async fn only_ones_own_requests_are_answered_together() {
+    let engine = EngineHandle::start(direct().await).await.unwrap();
+    let other = Asker { owner: 2, scope: Some(2) };
+    let about_another = Asker { scope: Some(3), ..ME };
+    let story = |asker: Asker, seed| {
+        let how = Sampling { seed, ..greedy(60) };
+        let engine = engine.clone();
+        async move { engine.generate(asker, ask("Tell me a long story."), how, CancelToken::new()).await.unwrap() }
+    };
+    // Who is answered when: each piece by the number of its request.
+    let order = Arc::new(Mutex::new(Vec::new()));
+    let mut all = tokio::task::JoinSet::new();
+    let mut listen = |n: usize, mut events: mpsc::Receiver<GenEvent>| {
+        let order = order.clone();
+        all.spawn(async move {
+            while let Some(event) = events.recv().await {
+                assert!(!matches!(event, GenEvent::Failed(_)), "{event:?}");
+                order.lock().unwrap().push(n);
+            }
+        });
+    };
+    for n in 0..3 {
+        listen(n, story(ME, None).await);
+    }
+    while (0..3).any(|n| !order.lock().unwrap().contains(&n)) {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    for (n, asker, seed) in [(3, other, None), (4, about_another, None), (5, ME, Some(7)), (6, ME, None)] {
+        listen(n, story(asker, seed).await);
+    }
+    all.join_all().await;
+    let order = order.lock().unwrap();
+    let at = |n| (order.iter().position(|m| *m == n).unwrap(), order.iter().rposition(|m| *m == n).unwrap());
+    let meet = |a, b| {
+        let ((a0, a1), (b0, b1)) = (at(a), at(b));
+        a0 < b1 && b0 < a1
+    };
+    assert!(meet(0, 1) && meet(0, 2), "one's own, about the same: {order:?}");
+    for n in [0, 1, 2] {
+        assert!(!meet(n, 3), "somebody else's: {order:?}");
+        assert!(!meet(n, 4), "about another patient: {order:?}");
+        assert!(!meet(n, 5), "one with a seed is answered alone: {order:?}");
+        assert!(!meet(n, 6), "nobody joins while somebody else waits: {order:?}");
+    }
+    assert!(at(3).0 < at(6).0, "whoever has nothing running is next: {order:?}");
 }

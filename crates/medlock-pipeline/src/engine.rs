@@ -6,7 +6,7 @@ use crate::tools::{self, Calling, Heard, Hearing};
 use async_trait::async_trait;
 use medlock_deid::ProtectedText;
 use medlock_domain::{ModelName, ModelText};
-use medlock_model::{CancelToken, ChatPrompt, EngineError, EngineHandle, GenEvent, PromptMessage, Sampling};
+use medlock_model::{Asker, CancelToken, ChatPrompt, EngineError, EngineHandle, GenEvent, PromptMessage, Sampling};
 use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::mpsc;
 
@@ -44,7 +44,7 @@ impl Generator for EngineGenerator {
         self.engine().ready()
     }
 
-    async fn generate(&self, chat: Chat<ProtectedText>) -> Result<mpsc::Receiver<Piece>, GenerateError> {
+    async fn generate(&self, chat: Chat<ProtectedText>, asker: Asker) -> Result<mpsc::Receiver<Piece>, GenerateError> {
         if chat.model != self.name {
             return Err(GenerateError::NoSuchModel);
         }
@@ -54,7 +54,8 @@ impl Generator for EngineGenerator {
         let (tx, rx) = mpsc::channel(32);
         // The first choice is admitted here, so that "busy" is an answer and not a broken stream.
         let engine = self.engine();
-        let first = engine.generate(prompt.clone(), sampling.clone(), CancelToken::new()).await.map_err(refused)?;
+        let first =
+            engine.generate(asker, prompt.clone(), sampling.clone(), CancelToken::new()).await.map_err(refused)?;
         let n = chat.sampling.n;
         tokio::spawn(async move {
             let mut events = first;
@@ -62,7 +63,7 @@ impl Generator for EngineGenerator {
                 if choice > 0 {
                     let mut own = sampling.clone();
                     own.seed = own.seed.map(|s| s.wrapping_add(u64::from(choice)));
-                    events = match engine.generate(prompt.clone(), own, CancelToken::new()).await {
+                    events = match engine.generate(asker, prompt.clone(), own, CancelToken::new()).await {
                         Ok(events) => events,
                         Err(e) => {
                             let _gone = tx.send(Piece::Failed(refused(e))).await;

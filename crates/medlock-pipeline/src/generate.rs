@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use medlock_deid::ProtectedText;
 use medlock_domain::{ModelName, ModelText};
 use medlock_keys::digest::Digest;
+use medlock_model::Asker;
 use tokio::sync::mpsc;
 
 /// Makes text from protected chats.
@@ -19,7 +20,7 @@ pub trait Generator: Send + Sync + 'static {
 
     /// Starts to generate. The pieces of all choices come through the receiver, which ends after
     /// the last [`Piece::Done`]; dropping it stops the work within a token.
-    async fn generate(&self, chat: Chat<ProtectedText>) -> Result<mpsc::Receiver<Piece>, GenerateError>;
+    async fn generate(&self, chat: Chat<ProtectedText>, asker: Asker) -> Result<mpsc::Receiver<Piece>, GenerateError>;
 }
 
 /// What is known of a model.

@@ -14,7 +14,8 @@ use medlock_audit::Log;
 use medlock_auth::{Ask, Auth, ChatAction, DenyCode, Permit, Principal};
 use medlock_deid::{BlockedOutput, Detector, NotProtected, OnLeak, ProtectedText, Searched, Surrogates, protect_all};
 use medlock_domain::{ClassCounts, PatientRef, PhiClass, PhiText};
-use medlock_keys::digest::{Digest, sha256};
+use medlock_keys::digest::{Digest, hmac_sha256, sha256};
+use medlock_model::Asker;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -40,6 +41,8 @@ struct Inner {
     keys: ContentKeys,
     relationships: Option<Arc<dyn Relationships>>,
     safe: Rules,
+    /// What askers are told apart by; of this process alone.
+    askers: [u8; 32],
     /// Requests under way.
     running: watch::Sender<usize>,
 }
@@ -74,7 +77,8 @@ impl Guard {
         safe: Rules,
     ) -> Self {
         let (rules, running) = (OnceLock::new(), watch::Sender::new(0));
-        Self(Arc::new(Inner { auth, log, generator, detector, rules, keys, relationships, safe, running }))
+        let askers = medlock_keys::random::bytes();
+        Self(Arc::new(Inner { auth, log, generator, detector, rules, keys, relationships, safe, askers, running }))
     }
 
     /// Whether requests can be served.
@@ -193,6 +197,7 @@ impl Inner {
         let Parsed { chat, stream } = parse(&arrival.body)?;
         let (permit, card) = self.permit(&arrival, &mut way.recorder, &chat).await?;
         let declared = arrival.patient.clone();
+        let asker = self.asker(&arrival);
         drop(arrival);
         let (sampling_n, json) = (chat.sampling.n, chat.response_format.is_some());
         let guarded = protect(self.detector, chat, &permit).await?;
@@ -214,12 +219,12 @@ impl Inner {
         let pieces = if card.local {
             // The record is ahead of everything that can be released, in the same queue: waiting
             // for it here would only add a commit to the time to first token.
-            let (recorded, pieces) = tokio::join!(recorded, self.generator.generate(guarded.safe));
+            let (recorded, pieces) = tokio::join!(recorded, self.generator.generate(guarded.safe, asker));
             recorded.map_err(|_| audit_unavailable())?;
             pieces
         } else {
             recorded.await.map_err(|_| audit_unavailable())?;
-            self.generator.generate(guarded.safe).await
+            self.generator.generate(guarded.safe, asker).await
         };
         let pieces = pieces.map_err(|e| generate_refusal(&e))?;
         let outlet =
@@ -232,6 +237,19 @@ impl Inner {
             emergency: permit.emergency().map(|id| (id.clone(), permit.deadline())),
         };
         Answer { inner: self, way, permit, outlet, stream, usage: Usage::default(), head: Some(head) }.run(pieces).await
+    }
+
+    /// On whose behalf it is generated: requests of one principal about one patient (or about nobody in particular) may share
+    /// a context, and no others. From what was authenticated and declared, never from a text.
+    fn asker(&self, arrival: &Arrival) -> Asker {
+        let number = |what: &[u8], of: &str| {
+            let mac = hmac_sha256(&self.askers, &[what, &(of.len() as u64).to_be_bytes(), of.as_bytes()]);
+            u64::from_be_bytes(std::array::from_fn(|i| mac[i]))
+        };
+        let who = arrival.principal.actor().to_string();
+        let patient = arrival.patient.as_ref().map(PatientRef::canonical).unwrap_or_default();
+        let scope = number(b"scope", &format!("{who} {patient}"));
+        Asker { owner: number(b"owner", &who), scope: Some(scope) }
     }
 
     async fn permit(

@@ -226,6 +226,7 @@ pub(crate) async fn start_engine(
         engines: wanted.engines,
         context: wanted.context,
         queue: wanted.queue,
+        together: wanted.together,
         ..EngineConfig::new(Launch::Launcher(launcher), model)
     };
     EngineHandle::start(config).await.doing("starting the model")

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use medlock_deid::ProtectedText;
 use medlock_domain::{ModelName, ModelText};
 use medlock_pipeline::chat::{Chat, Position, Role};
-use medlock_pipeline::{Finish, GenerateError, Generator, ModelCard, Piece, Usage};
+use medlock_pipeline::{Asker, Finish, GenerateError, Generator, ModelCard, Piece, Usage};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -137,7 +137,7 @@ impl Generator for Script {
         self.0.ready.load(Ordering::SeqCst)
     }
 
-    async fn generate(&self, chat: Chat<ProtectedText>) -> Result<mpsc::Receiver<Piece>, GenerateError> {
+    async fn generate(&self, chat: Chat<ProtectedText>, _asker: Asker) -> Result<mpsc::Receiver<Piece>, GenerateError> {
         let given = chat.texts().into_iter();
         let given = given.map(|p| Given { position: p.position, text: p.text.expose().to_string() }).collect();
         lock(&self.0.given).push(given);

@@ -1,49 +1,45 @@
-//! One request: prompt, answer, wipe.
+//! Several requests of one scope at a time: prompts in chunks, an answer's tokens one by one, all in one batch. When the
+//! last of them has ended, what they shared is wiped, before that is said.
 
+use super::inbox::{Inbox, Over};
+use super::sequence::{Sequence, Step};
 use crate::channel::Sender;
-use crate::frame::{ErrorCode, Finish, Generate, Reply};
-use crate::interrupt::{Interrupt, Watch};
-use crate::llama::{Context, DecodeError, Model, Token};
-use crate::lockdown::SOCKET_FD;
+use crate::frame::{ErrorCode, Finish, Generate, Reply, Start};
+use crate::llama::{Batch, Context, DecodeError, Model};
 use crate::prompt::Prompter;
-use crate::sampler::Sampler;
 use crate::shape::Shaper;
-use crate::stops::Stops;
 use zeroize::Zeroize;
 
-/// The server has gone: nothing is left to do.
-pub(super) struct Gone;
+/// Tokens of prompts in one batch while answers are being made: a long prompt delays their next tokens by no more.
+const BESIDE: usize = 64;
+/// Room beyond its prompt without which a request waits for others to end.
+const HEADROOM: usize = 32;
 
-/// Answers one request after another. No context outlives its request.
+/// Nothing is left to do.
+enum Stop {
+    /// The server has gone.
+    Gone,
+    /// It sent what may not be answered together.
+    Unruly,
+}
+
+/// Answers requests. No context outlives the requests that it was made for.
 pub(super) struct Server<'m> {
     model: &'m Model,
     prompter: &'m Prompter,
     shaper: Shaper<'m>,
     sender: &'m Sender,
+    inbox: Inbox,
     size: u32,
-    batch: u32,
-    /// Fresh: nobody's text has been in it.
+    start: Start,
+    /// Fresh while nobody is answered: nobody's text has been in it.
     context: Option<Context<'m>>,
-    context_size: u32,
-}
-
-/// How a request ended, before it is wiped.
-struct Outcome {
-    finish: Finish,
-    prompt_tokens: u32,
-    completion_tokens: u32,
-}
-
-/// Why a request has no outcome.
-enum Stop {
-    Failed(ErrorCode),
-    Gone,
-}
-
-impl From<ErrorCode> for Stop {
-    fn from(code: ErrorCode) -> Self {
-        Stop::Failed(code)
-    }
+    context_size: usize,
+    batch: Batch,
+    /// Those that are answered together, in the order in which they came.
+    active: Vec<Sequence>,
+    /// Whose they are.
+    scope: Option<u64>,
 }
 
 impl<'m> Server<'m> {
@@ -51,116 +47,197 @@ impl<'m> Server<'m> {
         model: &'m Model,
         prompter: &'m Prompter,
         size: u32,
-        batch: u32,
+        start: Start,
         sender: &'m Sender,
+        inbox: Inbox,
     ) -> Result<Self, ErrorCode> {
-        let context = Context::new(model, size, batch).ok_or(ErrorCode::ModelRefused)?;
-        let context_size = context.size();
-        let shaper = Shaper::new(model);
-        Ok(Self { model, prompter, shaper, sender, size, batch, context: Some(context), context_size })
+        let context = Context::new(model, size, start.batch, start.together).ok_or(ErrorCode::ModelRefused)?;
+        let context_size = context.size() as usize;
+        let batch = Batch::new(start.batch as usize);
+        let (shaper, context) = (Shaper::new(model), Some(context));
+        let (active, scope) = (Vec::new(), None);
+        Ok(Self { model, prompter, shaper, sender, inbox, size, start, context, context_size, batch, active, scope })
     }
 
     pub(super) fn context_size(&self) -> u32 {
-        self.context_size
+        self.context_size as u32
     }
 
-    /// Makes the next request's context, while nobody waits for it.
-    pub(super) fn prepare(&mut self) -> Result<(), ErrorCode> {
+    /// Answers until the server goes.
+    ///
+    /// # Errors
+    /// It speaks out of turn, or there is no memory.
+    pub(super) fn run(&mut self) -> Result<(), ErrorCode> {
+        loop {
+            self.prepare()?;
+            if self.active.is_empty() {
+                self.inbox.wait();
+            } else {
+                self.inbox.look();
+            }
+            match (self.inbox.over(), self.take_in().and_then(|()| self.end_cancelled()).and_then(|()| self.step())) {
+                (None, Ok(())) => {}
+                (Some(Over::Unruly), _) | (_, Err(Stop::Unruly)) => return Err(ErrorCode::BadRequest),
+                (Some(Over::Gone), _) | (_, Err(Stop::Gone)) => return Ok(()),
+            }
+        }
+    }
+
+    /// Makes the next requests' context, while nobody waits for it.
+    fn prepare(&mut self) -> Result<(), ErrorCode> {
         if self.context.is_none() {
-            self.context = Some(Context::new(self.model, self.size, self.batch).ok_or(ErrorCode::Compute)?);
+            let context = Context::new(self.model, self.size, self.start.batch, self.start.together);
+            self.context = Some(context.ok_or(ErrorCode::Compute)?);
         }
         Ok(())
     }
 
-    /// Answers, wipes, and only then says that it is done.
-    pub(super) fn answer(&mut self, mut request: Generate) -> Result<(), Gone> {
-        let id = request.id;
-        let result = self.work(&mut request);
-        self.context = None;
-        for message in &mut request.messages {
-            message.content.zeroize();
-        }
-        let reply = match result {
-            Ok(Outcome { finish, prompt_tokens, completion_tokens }) => {
-                Reply::Done { id, finish, prompt_tokens, completion_tokens }
+    /// Takes in what has arrived. The server sends only what may be answered together.
+    fn take_in(&mut self) -> Result<(), Stop> {
+        while let Some(mut request) = self.inbox.next() {
+            let alone = self.active.is_empty();
+            if !alone && (request.scope.is_none() || request.scope != self.scope) {
+                return Err(Stop::Unruly);
             }
-            Err(Stop::Failed(code)) => Reply::Error { id: Some(id), code },
-            Err(Stop::Gone) => return Err(Gone),
-        };
-        self.sender.send(&reply).map_err(|_| Gone)
+            self.scope = request.scope;
+            let id = request.id;
+            let sequence = self.sequence(&mut request);
+            request.messages.iter_mut().for_each(|message| message.content.zeroize());
+            drop(request);
+            match sequence {
+                Ok(sequence) => {
+                    self.inbox.watch(id);
+                    self.active.push(sequence);
+                }
+                Err(code) => self.send(&Reply::Error { id: Some(id), code })?,
+            }
+        }
+        Ok(())
     }
 
-    fn work(&mut self, request: &mut Generate) -> Result<Outcome, Stop> {
+    fn sequence(&self, request: &mut Generate) -> Result<Sequence, ErrorCode> {
         if !request.sampling.is_valid() {
-            return Err(ErrorCode::BadRequest.into());
+            return Err(ErrorCode::BadRequest);
         }
         let vocabulary = u32::try_from(self.model.vocabulary()).unwrap_or(0);
         if request.sampling.bias.iter().any(|(token, _)| *token >= vocabulary) {
-            return Err(ErrorCode::UnknownToken.into());
+            return Err(ErrorCode::UnknownToken);
         }
-        let mut tokens = self.prompter.tokens(self.model, &request.messages)?;
-        let result = self.generate(request, &mut tokens);
-        tokens.zeroize();
-        result
+        let tokens = self.prompter.tokens(self.model, &request.messages)?;
+        if tokens.len() >= self.context_size {
+            let prompt_tokens = u32::try_from(tokens.len()).unwrap_or(u32::MAX);
+            return Err(ErrorCode::ContextLengthExceeded { prompt_tokens, context: self.context_size() });
+        }
+        let shaped = request.shape.take().map(|shape| self.shaper.shape(&shape)).transpose()?;
+        Ok(Sequence::new(request, tokens, self.context_size, shaped))
     }
 
-    fn generate(&mut self, request: &mut Generate, prompt: &mut [Token]) -> Result<Outcome, Stop> {
-        let mut context = self.context.take().ok_or(ErrorCode::Compute)?;
-        let watch = Watch::new(SOCKET_FD, request.id);
-        let prompt_tokens = u32::try_from(prompt.len()).unwrap_or(u32::MAX);
-        if prompt_tokens >= self.context_size {
-            return Err(ErrorCode::ContextLengthExceeded { prompt_tokens, context: self.context_size }.into());
+    fn end_cancelled(&mut self) -> Result<(), Stop> {
+        while let Some(at) = self.active.iter().position(|sequence| self.inbox.is_cancelled(sequence.id)) {
+            self.end(at, Ok(Finish::Cancelled))?;
         }
-        let room = self.context_size - prompt_tokens;
-        let most = request.sampling.max_tokens.unwrap_or(room).min(room);
-        let mut sampler = Sampler::new(&request.sampling);
-        let mut shaped = request.shape.take().map(|shape| self.shaper.shape(&shape)).transpose()?;
-        let mut stops = Stops::new(std::mem::take(&mut request.sampling.stop));
-        let mut done = Outcome { finish: Finish::Length, prompt_tokens, completion_tokens: 0 };
+        Ok(())
+    }
 
-        for chunk in prompt.chunks_mut(self.batch as usize) {
-            if interrupted(context.decode(chunk, &watch), &watch)? {
-                return Ok(Outcome { finish: Finish::Cancelled, ..done });
+    /// Computes one batch, and takes what came of it.
+    fn step(&mut self) -> Result<(), Stop> {
+        if let Some(at) = self.active.iter().position(Sequence::is_full) {
+            return self.end(at, Ok(Finish::Length));
+        }
+        self.plan();
+        let Some(context) = self.context.as_mut().filter(|_| !self.batch.is_empty()) else { return Ok(()) };
+        match context.decode(&mut self.batch, &self.inbox) {
+            Ok(()) => {}
+            // All of them were cancelled, or the server is gone.
+            Err(DecodeError::Interrupted) => return Ok(()),
+            Err(DecodeError::Failed) => {
+                while !self.active.is_empty() {
+                    self.end(0, Err(ErrorCode::Compute))?;
+                }
+                return Ok(());
             }
         }
-        let mut piece = Vec::with_capacity(256);
-        while done.completion_tokens < most {
-            if interrupted(Ok(()), &watch)? {
-                done.finish = Finish::Cancelled;
-                break;
-            }
-            if let Some(shaped) = &mut shaped {
-                shaped.look()?;
-            }
-            let logits = context.logits(self.model).ok_or(ErrorCode::Compute)?;
-            let token = sampler.sample(logits, |token| shaped.as_ref().is_none_or(|shaped| shaped.allows(token)));
-            let token = token.ok_or(ErrorCode::Compute)?;
-            done.completion_tokens += 1;
-            if self.model.ends_answer(token) {
-                done.finish = Finish::Stop;
-                break;
-            }
-            piece.clear();
-            self.model.append_piece(token, &mut piece);
-            let complete = match &mut shaped {
-                Some(shaped) => shaped.take(token, &piece)?,
-                None => false,
-            };
-            self.say(request.id, stops.push(&piece))?;
-            if complete || stops.stopped() {
-                done.finish = Finish::Stop;
-                break;
-            }
-            if done.completion_tokens < most && interrupted(context.decode(&mut [token], &watch), &watch)? {
-                done.finish = Finish::Cancelled;
-                break;
+        let mut at = 0;
+        while at < self.active.len() {
+            let Some(context) = &mut self.context else { break };
+            match self.active[at].advance(self.model, context) {
+                Ok(Step::More(text)) => {
+                    self.say(self.active[at].id, text)?;
+                    at += 1;
+                }
+                Ok(Step::End(text, finish)) => {
+                    self.say(self.active[at].id, text)?;
+                    self.end(at, Ok(finish))?;
+                }
+                Err(code) => self.end(at, Err(code))?,
             }
         }
-        piece.zeroize();
-        if done.finish != Finish::Cancelled {
-            self.say(request.id, stops.finish())?;
+        Ok(())
+    }
+
+    /// Puts the next batch together: a token of each answer, and what there is room for of the prompts.
+    fn plan(&mut self) {
+        self.batch.clear();
+        self.place();
+        let size = self.start.batch as usize;
+        let answering = self.active.iter().filter(|s| s.place.is_some() && s.left() == 1).count();
+        let mut room = size.saturating_sub(answering).min(if answering > 0 { BESIDE } else { size });
+        for sequence in self.active.iter_mut().filter(|s| s.place.is_some()) {
+            match sequence.left() {
+                1 => sequence.put(1, &mut self.batch),
+                left => {
+                    let n = left.min(room);
+                    sequence.put(n, &mut self.batch);
+                    room -= n;
+                }
+            }
         }
-        Ok(done)
+    }
+
+    /// Gives places to those that fit, and takes the newest ones' where the others' answers need the room: those are
+    /// computed again later.
+    fn place(&mut self) {
+        let used = |all: &[Sequence]| all.iter().filter(|s| s.place.is_some()).map(Sequence::len).sum::<usize>();
+        while used(&self.active) > self.context_size {
+            let Some(newest) = self.active.iter_mut().rev().find(|s| s.place.is_some()) else { break };
+            if let (Some(place), Some(context)) = (newest.leave(), &mut self.context) {
+                context.forget(place);
+            }
+        }
+        for at in 0..self.active.len() {
+            let others = used(&self.active);
+            let fits = others == 0 || others + self.active[at].len() + HEADROOM <= self.context_size;
+            let taken = |place: &u32| self.active.iter().any(|s| s.place == Some(*place));
+            let free = (0..self.start.together).find(|place| !taken(place));
+            if self.active[at].place.is_none() {
+                let Some(place) = free.filter(|_| fits) else { break };
+                self.active[at].place = Some(place);
+            }
+        }
+    }
+
+    /// Ends one. Of the last one all is wiped before that is said.
+    fn end(&mut self, at: usize, how: Result<Finish, ErrorCode>) -> Result<(), Stop> {
+        let mut sequence = self.active.remove(at);
+        let id = sequence.id;
+        self.inbox.forget(id);
+        let rest = sequence.rest();
+        if !matches!(how, Ok(Finish::Cancelled) | Err(_)) {
+            self.say(id, rest)?;
+        }
+        if let (Some(place), Some(context)) = (sequence.leave(), &mut self.context) {
+            context.forget(place);
+        }
+        let (prompt_tokens, completion_tokens) = sequence.counts();
+        drop(sequence);
+        if self.active.is_empty() {
+            self.batch.wipe();
+            self.context = None;
+        }
+        self.send(&match how {
+            Ok(finish) => Reply::Done { id, finish, prompt_tokens, completion_tokens },
+            Err(code) => Reply::Error { id: Some(id), code },
+        })
     }
 
     fn say(&self, id: u64, text: String) -> Result<(), Stop> {
@@ -168,20 +245,14 @@ impl<'m> Server<'m> {
             return Ok(());
         }
         let mut reply = Reply::Text { id, text };
-        let sent = self.sender.send(&reply);
+        let sent = self.send(&reply);
         if let Reply::Text { text, .. } = &mut reply {
             text.zeroize();
         }
-        sent.map_err(|_| Stop::Gone)
+        sent
     }
-}
 
-/// Whether the request was cancelled meanwhile.
-fn interrupted(result: Result<(), DecodeError>, watch: &Watch) -> Result<bool, Stop> {
-    match (watch.check(), result) {
-        (Interrupt::Hangup, _) => Err(Stop::Gone),
-        (Interrupt::Cancelled, _) => Ok(true),
-        (Interrupt::None, Ok(())) => Ok(false),
-        (Interrupt::None, Err(DecodeError::Interrupted | DecodeError::Failed)) => Err(ErrorCode::Compute.into()),
+    fn send(&self, reply: &Reply) -> Result<(), Stop> {
+        self.sender.send(reply).map_err(|_| Stop::Gone)
     }
 }

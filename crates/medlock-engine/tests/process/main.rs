@@ -5,6 +5,7 @@ mod attacks;
 mod memory;
 mod shapes;
 mod talk;
+mod together;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
@@ -19,7 +20,7 @@ fn main() -> ExitCode {
     if let Some(code) = attacks::run_if_attacker(arguments.first()) {
         return code;
     }
-    let tests: Vec<Test> = [attacks::TESTS, talk::TESTS, shapes::TESTS, memory::TESTS].concat();
+    let tests: Vec<Test> = [attacks::TESTS, talk::TESTS, together::TESTS, shapes::TESTS, memory::TESTS].concat();
     if arguments.iter().any(|a| a == "--list") {
         tests.iter().for_each(|(name, _)| println!("{name}: test"));
         return ExitCode::SUCCESS;

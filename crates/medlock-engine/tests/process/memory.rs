@@ -3,7 +3,7 @@
 
 use crate::Test;
 use crate::talk::{Engine, greedy};
-use medlock_engine::frame::Shape;
+use medlock_engine::frame::{Sampling, Shape};
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 
@@ -44,6 +44,12 @@ fn count(mut bytes: &[u8], needle: &[u8]) -> usize {
     }
 }
 
+/// Holds a process still while it is read, or lets it go on.
+fn halt(pid: u32, still: bool) {
+    // SAFETY: a signal to a child of ours.
+    assert_eq!(unsafe { libc::kill(pid as i32, if still { libc::SIGSTOP } else { libc::SIGCONT }) }, 0);
+}
+
 fn nothing_of_a_request_is_left() {
     let mut engine = Engine::start(1024);
     let pid = engine.process.id();
@@ -55,10 +61,13 @@ fn nothing_of_a_request_is_left() {
     let name = forward("ucsenatloZ-4137-nirreQ");
     let order = forward("noitseuq siht ni flesti taeper esaelP");
     let question = format!("The patient's name is {name}. Repeat the patient's name twice. {order}");
-    engine.ask(&[("user", &question)], greedy(120));
-    // While it works both are there, or the test would prove nothing.
+    // A stop text is kept while it works: what is there is found, or the test would prove nothing.
+    engine.ask(&[("user", &question)], Sampling { stop: vec![order.clone()], ..greedy(120) });
     let _ = engine.receiver.receive::<medlock_engine::frame::Reply>().unwrap();
-    assert!(occurrences(pid, &name).unwrap() > 0 && occurrences(pid, &order).unwrap() > 0);
+    halt(pid, true);
+    let there = occurrences(pid, &order).unwrap();
+    halt(pid, false);
+    assert!(there > 0);
     let answer = engine.hear();
     println!("  {:?}, the name came back: {}", answer.last, answer.text.contains(&name));
     let left = |when: &str| {
@@ -73,6 +82,14 @@ fn nothing_of_a_request_is_left() {
     let held = engine.user("Who?", greedy(60));
     assert!(held.text.contains(&name), "{}", held.text);
     left("after an answer that was held to a schema");
+    // Nor of those who were answered together, when the last of them has ended.
+    engine.scope = Some(1);
+    let ids = [40, 8].map(|tokens| engine.ask(&[("user", &question)], greedy(tokens)));
+    let first = engine.hear().last;
+    assert!(matches!(first, medlock_engine::frame::Reply::Done { id, .. } if id == ids[1]), "{first:?}");
+    engine.hear();
+    left("after two at once");
+    engine.scope = None;
     let second = engine.capital();
     assert!(second.text.contains("Paris"), "{}", second.text);
     left("after the next request");

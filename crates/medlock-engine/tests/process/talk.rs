@@ -45,6 +45,7 @@ pub(crate) struct Engine {
     next: u64,
     /// Of the next request.
     pub(crate) shape: Option<Shape>,
+    pub(crate) scope: Option<u64>,
 }
 
 /// What came back.
@@ -62,7 +63,9 @@ impl Engine {
         let (sender, mut receiver) = channel::split(running.end);
         sender.send(&Request::Start(Start { context, ..Start::default() })).unwrap();
         match receiver.receive().unwrap() {
-            Reply::Ready(ready) => Self { sender, receiver, process: running.process, ready, next: 1, shape: None },
+            Reply::Ready(ready) => {
+                Self { sender, receiver, process: running.process, ready, next: 1, shape: None, scope: None }
+            }
             other => panic!("{other:?}"),
         }
     }
@@ -72,7 +75,13 @@ impl Engine {
         let message = |(role, content): &(&str, &str)| Message { role: (*role).into(), content: (*content).into() };
         let messages = messages.iter().map(message).collect();
         self.sender
-            .send(&Request::Generate(Generate { id: self.next, messages, sampling, shape: self.shape.take() }))
+            .send(&Request::Generate(Generate {
+                id: self.next,
+                scope: self.scope,
+                messages,
+                sampling,
+                shape: self.shape.take(),
+            }))
             .unwrap();
         self.next
     }

@@ -148,6 +148,8 @@ pub(crate) struct ModelSettings {
     pub(crate) engines: usize,
     pub(crate) context: u32,
     pub(crate) queue: usize,
+    /// Requests of one asker that are answered in one context at once; 1: each in its own.
+    pub(crate) together: u32,
     /// Whose signatures models of the site need: verifier keys, a line each; and how many of them.
     pub(crate) signers: Option<PathBuf>,
     pub(crate) signatures: usize,
@@ -352,6 +354,8 @@ pub(super) fn judge(raw: Raw, base: &Path) -> Result<Settings, Vec<Mistake>> {
 pub(crate) const DEFAULT_LISTEN: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8443);
 
+/// Requests of one asker at once in one context.
+const TOGETHER: u32 = 4;
 /// The model of the catalogue that everything is tried with.
 pub(crate) const DEFAULT_MODEL: &str = "smollm2-135m-instruct";
 
@@ -366,6 +370,7 @@ fn model(j: &mut Judge, data: &Path) -> ModelSettings {
         engines: j.number("model.engines", 1, 1..=64) as usize,
         context: j.number("model.context", 4096, 256..=131_072) as u32,
         queue: j.number("model.queue", 16, 1..=1024) as usize,
+        together: j.word("model.isolation", "context", &[("context", TOGETHER), ("request", 1)]),
         signers: j.maybe_path("model.signers", data),
         signatures: j.number("model.signatures", 1, 1..=8) as usize,
     }
