@@ -2,7 +2,7 @@
 //! telling by time where two values differ.
 
 use aws_lc_rs::{constant_time, digest, hkdf, hmac};
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 /// A SHA-256 digest or HMAC-SHA-256 tag.
 pub type Digest = [u8; 32];
@@ -45,9 +45,23 @@ impl Default for Sha256 {
 /// HMAC-SHA-256 of the parts, one after the other; of their bounds, as with [`sha256`], it knows
 /// nothing. Compare with [`ct_eq`].
 pub fn hmac_sha256(key: &[u8], parts: &[&[u8]]) -> Digest {
-    let mut h = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, key));
-    parts.iter().for_each(|p| h.update(p));
-    h.sign().as_ref().try_into().expect("HMAC-SHA-256 has 32 bytes")
+    // Its context lies on the stack with the last bytes that went in, and nobody wipes it.
+    #[inline(never)]
+    fn keyed(key: &[u8], parts: &[&[u8]]) -> Digest {
+        let mut h = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, key));
+        parts.iter().for_each(|p| h.update(p));
+        h.sign().as_ref().try_into().expect("HMAC-SHA-256 has 32 bytes")
+    }
+    let tag = keyed(key, parts);
+    wipe_stack();
+    tag
+}
+
+/// Overwrites what a call that has just returned left below on the stack: more than any of this crate's uses.
+#[inline(never)]
+fn wipe_stack() {
+    let mut below = [0u8; 4096];
+    std::hint::black_box(&mut below).zeroize();
 }
 
 /// HKDF-SHA-256, extract and expand.

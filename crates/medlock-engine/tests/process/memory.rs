@@ -2,7 +2,7 @@
 #![allow(unsafe_code, reason = "memmem(3): a byte-wise search of 100 MB takes a minute in a debug build")]
 
 use crate::Test;
-use crate::talk::{Engine, greedy};
+use crate::talk::{Engine, greedy, model_file};
 use medlock_engine::frame::{Sampling, Shape};
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -10,7 +10,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 pub(crate) const TESTS: &[Test] = &[("memory::nothing_of_a_request_is_left", nothing_of_a_request_is_left)];
 
 /// In how many places of a process' memory `needle` occurs.
-fn occurrences(pid: u32, needle: &str) -> io::Result<usize> {
+fn occurrences(pid: u32, needle: impl AsRef<[u8]>) -> io::Result<usize> {
     let maps = std::fs::read_to_string(format!("/proc/{pid}/maps"))?;
     let mut memory = File::open(format!("/proc/{pid}/mem"))?;
     let mut found = 0;
@@ -25,7 +25,7 @@ fn occurrences(pid: u32, needle: &str) -> io::Result<usize> {
         let mut bytes = vec![0; (number(end) - number(start)) as usize];
         memory.seek(SeekFrom::Start(number(start)))?;
         if memory.read_exact(&mut bytes).is_ok() {
-            found += count(&bytes, needle.as_bytes());
+            found += count(&bytes, needle.as_ref());
         }
     }
     Ok(found)
@@ -43,6 +43,27 @@ fn count(mut bytes: &[u8], needle: &[u8]) -> usize {
         bytes = &bytes[at as usize - bytes.as_ptr() as usize + 1..];
     }
 }
+
+/// The tokens of a text, as they lie in memory.
+fn tokens(text: &str) -> Vec<u8> {
+    use llama_cpp_sys_2 as sys;
+    let path = std::ffi::CString::new(model_file().to_str().unwrap()).unwrap();
+    let mut tokens = vec![0i32; text.len()];
+    // SAFETY: a path, and pointers with their lengths; the model is freed after its last use.
+    let n = unsafe {
+        sys::llama_log_set(Some(no_log), std::ptr::null_mut());
+        let mut params = sys::llama_model_default_params();
+        params.vocab_only = true;
+        let model = sys::llama_model_load_from_file(path.as_ptr(), params);
+        let (vocabulary, len) = (sys::llama_model_get_vocab(model), text.len() as i32);
+        let n = sys::llama_tokenize(vocabulary, text.as_ptr().cast(), len, tokens.as_mut_ptr(), len, false, false);
+        sys::llama_model_free(model);
+        n
+    };
+    tokens[..n as usize].iter().flat_map(|token| token.to_le_bytes()).collect()
+}
+
+unsafe extern "C" fn no_log(_: llama_cpp_sys_2::ggml_log_level, _: *const std::ffi::c_char, _: *mut libc::c_void) {}
 
 /// Holds a process still while it is read, or lets it go on.
 fn halt(pid: u32, still: bool) {
@@ -65,12 +86,16 @@ fn nothing_of_a_request_is_left() {
     engine.ask(&[("user", &question)], Sampling { stop: vec![order.clone()], ..greedy(120) });
     let _ = engine.receiver.receive::<medlock_engine::frame::Reply>().unwrap();
     halt(pid, true);
-    let there = occurrences(pid, &order).unwrap();
+    // Some tokens of the middle: what a text is cut into depends on what stands before it.
+    let all = tokens(&question);
+    let middle = all[all.len() / 2..][..20].to_vec();
+    let there = occurrences(pid, &order).unwrap().min(occurrences(pid, &middle).unwrap());
     halt(pid, false);
     assert!(there > 0);
     let answer = engine.hear();
     println!("  {:?}, the name came back: {}", answer.last, answer.text.contains(&name));
     let left = |when: &str| {
+        assert_eq!(occurrences(pid, &middle).unwrap(), 0, "{when}: tokens");
         for piece in [name.as_str(), &name[12..], &order, &order[7..21]] {
             assert_eq!(occurrences(pid, piece).unwrap(), 0, "{when}: {} bytes of the prompt", piece.len());
         }

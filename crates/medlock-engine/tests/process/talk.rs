@@ -28,12 +28,16 @@ pub(crate) const TESTS: &[Test] = &[
 pub(crate) fn model() -> &'static SealedModel {
     static MODEL: OnceLock<SealedModel> = OnceLock::new();
     MODEL.get_or_init(|| {
-        let below = "../../.cache/models/smollm2-135m-instruct/SmolLM2-135M-Instruct.Q4_1.gguf";
-        let default = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(below);
-        let path = std::env::var_os("MEDLOCK_TEST_MODEL").map_or(default, PathBuf::from);
+        let path = model_file();
         let file = File::open(&path).unwrap_or_else(|e| panic!("no model to test with at {}: {e}", path.display()));
         SealedModel::copy(file, |_| {}).unwrap()
     })
+}
+
+pub(crate) fn model_file() -> PathBuf {
+    let below = "../../.cache/models/smollm2-135m-instruct/SmolLM2-135M-Instruct.Q4_1.gguf";
+    let default = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(below);
+    std::env::var_os("MEDLOCK_TEST_MODEL").map_or(default, PathBuf::from)
 }
 
 /// An engine that is ready.

@@ -6,6 +6,7 @@ mod content;
 mod deid;
 mod deid_files;
 mod emergency;
+mod memory;
 mod model;
 mod offline;
 #[cfg(feature = "onnx")]
