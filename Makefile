@@ -3,6 +3,7 @@
 # make bench   the figures of docs/BENCHMARKS.md
 # make bench-audit  the figures of docs/AUDIT.md
 # make bench-engine  the model runtime beside bare llama.cpp
+# make bench-isolation  whether time tells what somebody else asked
 # make retrain-check  trains the tagger again and compares it byte for byte
 # Each sets up what the machine lacks first (scripts/setup.sh says what).
 
@@ -12,7 +13,7 @@ ENV := if [ -f .cache/env.sh ]; then source .cache/env.sh; fi;
 export MEDLOCK_TEST_MODEL_DIR ?= $(CURDIR)/.cache/models
 export MEDLOCK_TEST_ONNX_LIBRARY ?= $(CURDIR)/.cache/onnxruntime/libonnxruntime.so
 
-.PHONY: demo test bench bench-audit bench-engine setup lint unit clients release retrain-check
+.PHONY: demo test bench bench-audit bench-engine bench-isolation setup lint unit clients release retrain-check
 
 demo: release
 	@$(ENV) $${CARGO_TARGET_DIR:-target}/release/medlock quickstart --data-dir medlock-data --model-dir .cache/models
@@ -50,6 +51,10 @@ bench-audit:
 bench-engine:
 	@scripts/setup.sh build
 	@$(ENV) scripts/bench-engine.sh
+
+bench-isolation:
+	@scripts/setup.sh build
+	@$(ENV) scripts/bench-isolation.sh
 
 retrain-check:
 	@$(ENV) cargo run --locked --release -p deid-train -- check

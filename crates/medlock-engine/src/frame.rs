@@ -16,6 +16,8 @@ pub enum Request {
         /// The id that [`Generate`] carried.
         id: u64,
     },
+    /// Wipe what was kept for the next request of a scope.
+    Forget,
 }
 
 /// How to load the model.
@@ -46,6 +48,8 @@ pub struct Generate {
     /// Requests of one scope may be answered together, in one context; one without is answered alone. Another scope is
     /// sent only when all of the one before have ended.
     pub scope: Option<u64>,
+    /// Keep what the model made of it, for the next request of the scope, until [`Request::Forget`] or another scope.
+    pub keep: bool,
     /// The conversation so far.
     pub messages: Vec<Message>,
     /// How to choose the answer's tokens.
@@ -176,8 +180,8 @@ pub enum Reply {
         /// The piece.
         text: String,
     },
-    /// The request has ended. When the last one of its scope has, all of them are wiped: nothing of them is left in the
-    /// engine's memory.
+    /// The request has ended. When the last one of its scope has, all of them that are not kept are wiped: nothing of them is
+    /// left in the engine's memory.
     Done {
         /// Which request.
         id: u64,
@@ -187,6 +191,8 @@ pub enum Reply {
         prompt_tokens: u32,
         /// Tokens that were generated, one that ended the answer included.
         completion_tokens: u32,
+        /// Tokens of the prompt that were not computed, since the scope had them.
+        cached_tokens: u32,
     },
     /// The request was refused or failed, and is wiped as with `Done`; without an id the engine itself gives up.
     Error {
@@ -207,8 +213,8 @@ impl fmt::Debug for Reply {
         match self {
             Reply::Ready(r) => r.fmt(f),
             Reply::Text { id, text } => write!(f, "Text({id}, {} bytes)", text.len()),
-            Reply::Done { id, finish, prompt_tokens, completion_tokens } => {
-                write!(f, "Done({id}, {finish:?}, {prompt_tokens}+{completion_tokens})")
+            Reply::Done { id, finish, prompt_tokens, completion_tokens, cached_tokens } => {
+                write!(f, "Done({id}, {finish:?}, {prompt_tokens}-{cached_tokens}+{completion_tokens})")
             }
             Reply::Error { id, code } => write!(f, "Error({id:?}, {code:?})"),
             Reply::Fault { place } => write!(f, "Fault({place})"),

@@ -245,10 +245,21 @@ impl<'m> Context<'m> {
 }
 
 impl Context<'_> {
-    /// Frees the place of a request: what was there is gone with the context.
-    pub(crate) fn forget(&mut self, place: u32) {
-        // SAFETY: the context lives. Removing a whole sequence always succeeds.
-        unsafe { sys::llama_memory_seq_rm(sys::llama_get_memory(self.context.as_ptr()), place as i32, -1, -1) };
+    /// Frees a place from its `from`th token on: what was there is gone with the context.
+    pub(crate) fn forget(&mut self, place: u32, from: usize) {
+        let from = i32::try_from(from).unwrap_or(i32::MAX);
+        // SAFETY: the context lives.
+        unsafe { sys::llama_memory_seq_rm(sys::llama_get_memory(self.context.as_ptr()), place as i32, from, -1) };
+    }
+
+    /// Lets another place have the first tokens of one as well. Nothing is copied.
+    pub(crate) fn share(&mut self, from: u32, with: u32, tokens: usize) {
+        let tokens = i32::try_from(tokens).unwrap_or(i32::MAX);
+        // SAFETY: the context lives.
+        unsafe {
+            let memory = sys::llama_get_memory(self.context.as_ptr());
+            sys::llama_memory_seq_cp(memory, from as i32, with as i32, 0, tokens);
+        }
     }
 
     /// What the model gives each token to come after the one at `index` of the batch that was computed last.

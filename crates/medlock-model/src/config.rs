@@ -3,6 +3,7 @@
 use crate::VerifiedModel;
 use medlock_engine::launcher::Launcher;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Who starts the engine processes.
 #[derive(Debug, Clone)]
@@ -26,6 +27,9 @@ pub struct EngineConfig {
     /// How many requests of one asker a process answers at once, in one context whose tokens they share; 1 gives each a
     /// context of its own.
     pub together: u32,
+    /// How long what the model made of a request stays for the next one of the same asker and scope; nothing is kept
+    /// for zero.
+    pub keep: Duration,
     /// Tokens of prompt and answer together; 0 takes what the model was trained with.
     pub context: u32,
     /// How many requests may wait for an engine before others are told to come back.
@@ -35,6 +39,6 @@ pub struct EngineConfig {
 impl EngineConfig {
     /// One engine, 4096 tokens, 16 waiting.
     pub fn new(launch: Launch, model: VerifiedModel) -> Self {
-        Self { launch, model, engines: 1, together: 4, context: 4096, queue: 16 }
+        Self { launch, model, engines: 1, together: 4, keep: Duration::ZERO, context: 4096, queue: 16 }
     }
 }

@@ -115,6 +115,8 @@ pub enum GenEvent {
         prompt_tokens: u32,
         /// Tokens of the answer.
         completion_tokens: u32,
+        /// Tokens of the prompt that were not computed, since they had been for the same asker and scope.
+        cached_tokens: u32,
     },
     /// There is no more answer than what came so far.
     Failed(EngineError),

@@ -15,6 +15,7 @@ use std::io::BufReader;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc as std_mpsc};
 use std::thread::JoinHandle;
+use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 /// What runs, for lists, records and `/readyz`.
@@ -47,6 +48,7 @@ pub(crate) struct Shared {
     pub(crate) launch: Launch,
     pub(crate) model: SealedModel,
     pub(crate) start: Start,
+    pub(crate) keep: Duration,
     pub(crate) queue: Queue,
     pub(crate) stopping: AtomicBool,
     pub(crate) ready: AtomicUsize,
@@ -79,6 +81,7 @@ impl EngineHandle {
                 read_weights: header.repacked,
                 ..Start::default()
             },
+            keep: config.keep,
             queue: Queue::new(engines * config.together.max(1) as usize, config.queue),
             stopping: AtomicBool::new(false),
             ready: AtomicUsize::new(0),

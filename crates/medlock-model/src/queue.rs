@@ -51,8 +51,8 @@ struct State {
     jobs: VecDeque<Job>,
     /// How many of each owner's are being answered.
     running: HashMap<u64, usize>,
-    /// Engines that have nothing to do.
-    idle: usize,
+    /// Engines that have nothing to do, and whose requests each of them keeps something of.
+    idle: HashMap<usize, Option<Asker>>,
     /// How long a generation takes, averaged over the recent ones.
     usual: Duration,
 }
@@ -109,15 +109,19 @@ impl Queue {
         let mut state = self.lock();
         state.clear_abandoned();
         let busy = |job: &Job| state.running.get(&job.asker.owner).copied().unwrap_or_default();
-        let at = state.jobs.iter().enumerate().min_by_key(|(at, job)| (busy(job), *at))?.0;
+        // Whoever kept what it goes on from waits, and has been woken too.
+        let others = |job: &Job| state.idle.values().any(|kept| *kept == Some(job.asker));
+        let jobs = state.jobs.iter().enumerate().filter(|(_, job)| !others(job));
+        let at = jobs.min_by_key(|(at, job)| (busy(job), *at))?.0;
         state.begin(at)
     }
 
-    /// Waits with `wait` for something to do: meanwhile nothing joins the others, since two engines do more than one.
-    pub(crate) fn idle<T>(&self, wait: impl FnOnce() -> T) -> T {
-        self.lock().idle += 1;
+    /// Engine `number` waits with `wait` for something to do: meanwhile nothing joins the others, since two engines do more
+    /// than one, and what goes on from what it has `kept` is for it.
+    pub(crate) fn idle<T>(&self, number: usize, kept: Option<Asker>, wait: impl FnOnce() -> T) -> T {
+        self.lock().idle.insert(number, kept);
         let got = wait();
-        self.lock().idle -= 1;
+        self.lock().idle.remove(&number);
         got
     }
 
@@ -125,7 +129,7 @@ impl Queue {
     pub(crate) fn join(&self, asker: Asker) -> Option<Job> {
         let mut state = self.lock();
         state.clear_abandoned();
-        if state.idle > 0 || state.jobs.iter().any(|job| job.asker.owner != asker.owner) {
+        if !state.idle.is_empty() || state.jobs.iter().any(|job| job.asker.owner != asker.owner) {
             return None;
         }
         let at = state.jobs.iter().position(|job| job.asker.scope.is_some() && job.asker == asker)?;
@@ -229,7 +233,8 @@ mod tests {
         assert!(queue.join(Asker { scope: Some(8), ..first.asker }).is_none());
         assert!(queue.join(Asker { owner: 2, ..first.asker }).is_none());
         assert!(queue.join(Asker { scope: None, ..first.asker }).is_none());
-        assert!(queue.idle(|| queue.join(first.asker)).is_none(), "another engine takes it");
+        assert!(queue.idle(1, None, || queue.join(first.asker)).is_none(), "another engine takes it");
+        assert!(queue.idle(1, Some(first.asker), || queue.take()).is_none(), "it goes on where it was");
         assert_eq!(queue.join(first.asker).unwrap().id, 2);
         let _more = admit(&queue, &[(3, 1), (4, 2)]);
         assert!(queue.join(first.asker).is_none(), "somebody else waits");

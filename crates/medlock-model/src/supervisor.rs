@@ -3,7 +3,7 @@
 //! thread that started it ends.
 
 use crate::handle::Shared;
-use crate::queue::Job;
+use crate::queue::{Asker, Job};
 use crate::{EngineError, Finish, GenEvent, Launch};
 use medlock_domain::ModelText;
 use medlock_engine::channel::{self, Sender};
@@ -59,7 +59,7 @@ pub(crate) fn run(
                 if let Some(waiting) = waiting {
                     let _ = waiting.send(Ok(ready));
                 }
-                engine.serve(shared, inbox);
+                engine.serve(shared, number, inbox);
                 shared.pids[number].store(0, Ordering::Release);
             }
             (Err(error), Some(waiting)) => {
@@ -93,6 +93,8 @@ struct Engine {
     opened: Instant,
     /// When it said something last.
     heard: Instant,
+    /// Whose requests it keeps something of, and until when.
+    kept: Option<(Asker, Instant)>,
 }
 
 /// A generation that an engine works on.
@@ -126,7 +128,8 @@ impl Engine {
         let (sender, receiver) = channel::split(running.end);
         listen(incarnation, receiver, own.clone());
         let now = Instant::now();
-        let mut engine = Self { incarnation, process: running.process, sender, fault: None, opened: now, heard: now };
+        let mut engine =
+            Self { incarnation, process: running.process, sender, fault: None, opened: now, heard: now, kept: None };
         let until = Instant::now() + LOAD;
         let told = engine.sender.send(&Request::Start(shared.start));
         let outcome = match told {
@@ -170,10 +173,10 @@ impl Engine {
     }
 
     /// Gives it jobs until it ends or the handle is gone; then it is ended.
-    fn serve(mut self, shared: &Shared, inbox: &Receiver<Event>) {
+    fn serve(mut self, shared: &Shared, number: usize, inbox: &Receiver<Event>) {
         let mut jobs = Vec::new();
         let over = loop {
-            if let Err(over) = self.step(shared, inbox, &mut jobs) {
+            if let Err(over) = self.step(shared, number, inbox, &mut jobs) {
                 break over;
             }
         };
@@ -194,7 +197,13 @@ impl Engine {
         }
     }
 
-    fn step(&mut self, shared: &Shared, inbox: &Receiver<Event>, jobs: &mut Vec<Current>) -> Result<(), Over> {
+    fn step(
+        &mut self,
+        shared: &Shared,
+        number: usize,
+        inbox: &Receiver<Event>,
+        jobs: &mut Vec<Current>,
+    ) -> Result<(), Over> {
         if shared.stopping.load(Ordering::Acquire) {
             return Err(Over::Stopping);
         }
@@ -202,7 +211,10 @@ impl Engine {
             self.hand_over(shared, job, jobs)?;
         }
         let event = match jobs.is_empty() {
-            true => shared.queue.idle(|| inbox.recv()).map_err(|_| Over::Stopping)?,
+            true => match self.wait(shared, number, inbox)? {
+                Some(event) => event,
+                None => return Ok(()),
+            },
             false => {
                 self.cancel_abandoned(jobs)?;
                 match inbox.recv_timeout(LOOK) {
@@ -216,6 +228,22 @@ impl Engine {
             Event::Reply(n, reply) if n == self.incarnation => self.heard(shared, reply, jobs),
             Event::Gone(n) if n == self.incarnation => Err(Over::Broken(None)),
             _ => Ok(()), // a wake-up, or an earlier process' last words
+        }
+    }
+
+    /// Waits for something to do; until it is time to forget, if something was kept.
+    fn wait(&mut self, shared: &Shared, number: usize, inbox: &Receiver<Event>) -> Result<Option<Event>, Over> {
+        let Some((asker, until)) = self.kept else {
+            return shared.queue.idle(number, None, || inbox.recv()).map(Some).map_err(|_| Over::Stopping);
+        };
+        let left = until.saturating_duration_since(Instant::now());
+        match shared.queue.idle(number, Some(asker), || inbox.recv_timeout(left)) {
+            Ok(event) => Ok(Some(event)),
+            Err(RecvTimeoutError::Disconnected) => Err(Over::Stopping),
+            Err(RecvTimeoutError::Timeout) => {
+                self.kept = None;
+                self.sender.send(&Request::Forget).map(|()| None).map_err(|_| Over::Broken(None))
+            }
         }
     }
 
@@ -238,7 +266,8 @@ impl Engine {
         let messages = std::mem::take(&mut job.prompt.messages);
         let messages = messages.into_iter().map(|m| frame::Message { role: m.role.into(), content: m.content });
         let (id, scope, shape) = (job.id, job.asker.scope, job.prompt.shape.take());
-        let mut request = frame::Generate { id, scope, messages: messages.collect(), sampling, shape };
+        let keep = scope.is_some() && !shared.keep.is_zero();
+        let mut request = frame::Generate { id, scope, keep, messages: messages.collect(), sampling, shape };
         let wrapped = Request::Generate(request);
         let sent = self.sender.send(&wrapped);
         request = match wrapped {
@@ -299,10 +328,11 @@ impl Engine {
                 return Ok(());
             }
             Reply::Text { id, text } => (id, GenEvent::Text(ModelText::new(text)), false),
-            Reply::Done { id, finish, prompt_tokens, completion_tokens } => {
+            Reply::Done { id, finish, prompt_tokens, completion_tokens, cached_tokens } => {
+                let done = |finish| GenEvent::Done { finish, prompt_tokens, completion_tokens, cached_tokens };
                 let event = match finish {
-                    frame::Finish::Stop => done(Finish::Stop, prompt_tokens, completion_tokens),
-                    frame::Finish::Length => done(Finish::Length, prompt_tokens, completion_tokens),
+                    frame::Finish::Stop => done(Finish::Stop),
+                    frame::Finish::Length => done(Finish::Length),
                     frame::Finish::Cancelled => GenEvent::Failed(EngineError::Cancelled),
                 };
                 (id, event, true)
@@ -315,6 +345,8 @@ impl Engine {
         };
         if last {
             let Current { job, began, .. } = jobs.remove(at);
+            let keeps = job.asker.scope.is_some() && !shared.keep.is_zero();
+            self.kept = keeps.then(|| (job.asker, Instant::now() + shared.keep));
             shared.queue.ended(job.asker, began.elapsed());
             job.tell(event);
         } else if !jobs[at].job.tell(event) {
@@ -332,10 +364,6 @@ impl Engine {
             None => how,
         }
     }
-}
-
-fn done(finish: Finish, prompt_tokens: u32, completion_tokens: u32) -> GenEvent {
-    GenEvent::Done { finish, prompt_tokens, completion_tokens }
 }
 
 fn error(code: ErrorCode) -> EngineError {

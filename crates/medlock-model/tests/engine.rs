@@ -24,6 +24,7 @@ const TESTS: &[Test] = &[
     }),
     ("cancelling_frees_the_engine", || Box::pin(cancelling_frees_the_engine())),
     ("only_ones_own_requests_are_answered_together", || Box::pin(only_ones_own_requests_are_answered_together())),
+    ("what_is_kept_is_ones_own_and_for_a_while", || Box::pin(what_is_kept_is_ones_own_and_for_a_while())),
     ("a_full_queue_is_busy", || Box::pin(a_full_queue_is_busy())),
     ("a_changed_or_broken_model_does_not_start", || Box::pin(a_changed_or_broken_model_does_not_start())),
 ];
@@ -107,7 +108,9 @@ async fn answers_through_the_sandbox() {
     let (text, last) = generate(&engine, ask("What is the capital of France?"), greedy(24)).await;
     println!("  {text:?} in {:.0?}", began.elapsed());
     assert!(text.contains("Paris"), "{text}");
-    let GenEvent::Done { finish: Finish::Stop, prompt_tokens, completion_tokens } = last else { panic!("{last:?}") };
+    let GenEvent::Done { finish: Finish::Stop, prompt_tokens, completion_tokens, cached_tokens: 0 } = last else {
+        panic!("{last:?}")
+    };
     assert!(prompt_tokens > 10 && completion_tokens > 3, "{prompt_tokens} {completion_tokens}");
 
     // Without a seed every answer is another, with one it is the same.
@@ -198,6 +201,28 @@ async fn cancelling_frees_the_engine() {
     assert!(text.contains("Paris"), "{text}");
     // Not by waiting for 1500 tokens, which take more than ten seconds.
     assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
+}
+
+async fn what_is_kept_is_ones_own_and_for_a_while() {
+    let keep = Duration::from_millis(1500);
+    let engine = EngineHandle::start(EngineConfig { keep, ..direct().await }).await.unwrap();
+    let cached = async |asker: Asker| {
+        let question = format!("{} What is the capital of France?", "The cat sat on the mat. ".repeat(8));
+        let events = engine.generate(asker, ask(&question), greedy(4), CancelToken::new()).await.unwrap();
+        match hear(events).await.1 {
+            GenEvent::Done { cached_tokens, prompt_tokens, .. } => (cached_tokens, prompt_tokens),
+            other => panic!("{other:?}"),
+        }
+    };
+    let (cold, prompt) = cached(ME).await;
+    assert_eq!(cold, 0);
+    assert_eq!(cached(ME).await.0, prompt - 1);
+    for other in [Asker { owner: 2, scope: Some(2) }, Asker { scope: Some(3), ..ME }, ME] {
+        assert_eq!(cached(other).await.0, 0, "{other:?}");
+    }
+    assert_eq!(cached(ME).await.0, prompt - 1);
+    tokio::time::sleep(keep * 2).await;
+    assert_eq!(cached(ME).await.0, 0, "its time was over");
 }
 
 async fn a_full_queue_is_busy() {

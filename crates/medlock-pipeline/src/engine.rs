@@ -100,7 +100,7 @@ async fn forward(
                 Some(text) => (Piece::Text { choice, text }, true),
                 None => continue,
             },
-            Some(GenEvent::Done { finish, prompt_tokens, completion_tokens }) => {
+            Some(GenEvent::Done { finish, prompt_tokens, completion_tokens, cached_tokens }) => {
                 let (last, finish) = match (hearing.finish(), finish) {
                     (Heard::Call(name, arguments), _) => {
                         let (name, arguments) = (ModelText::new(name), ModelText::new(arguments));
@@ -118,7 +118,8 @@ async fn forward(
                 {
                     return false;
                 }
-                let done = Piece::Done { choice, finish, usage: Usage { prompt_tokens, completion_tokens } };
+                let done =
+                    Piece::Done { choice, finish, usage: Usage { prompt_tokens, completion_tokens, cached_tokens } };
                 return tx.send(done).await.is_ok();
             }
             Some(GenEvent::Failed(e)) => (Piece::Failed(error(e, calling)), false),

@@ -98,6 +98,8 @@ pub struct Usage {
     pub prompt_tokens: u32,
     /// Made, over all choices.
     pub completion_tokens: u32,
+    /// Of the prompt, those that were not computed again.
+    pub cached_tokens: u32,
 }
 
 /// Why there is no text.

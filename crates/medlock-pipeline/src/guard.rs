@@ -458,6 +458,7 @@ impl Answer<'_> {
             }
             Piece::Done { choice, finish, usage } => {
                 self.usage.prompt_tokens = self.usage.prompt_tokens.max(usage.prompt_tokens);
+                self.usage.cached_tokens = self.usage.cached_tokens.max(usage.cached_tokens);
                 self.usage.completion_tokens += usage.completion_tokens;
                 self.searching(|outlet| outlet.finish(choice))?;
                 self.release(choice).await?;

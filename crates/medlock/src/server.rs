@@ -227,6 +227,7 @@ pub(crate) async fn start_engine(
         context: wanted.context,
         queue: wanted.queue,
         together: wanted.together,
+        keep: wanted.keep,
         ..EngineConfig::new(Launch::Launcher(launcher), model)
     };
     EngineHandle::start(config).await.doing("starting the model")

@@ -195,7 +195,8 @@ impl Script {
                 return tx.send(Piece::Failed(GenerateError::Down)).await.ok();
             }
             let finish = if call.is_some() { Finish::ToolCalls } else { Finish::Stop };
-            let usage = Usage { prompt_tokens: 11, completion_tokens: u32::try_from(texts.len()).unwrap_or(u32::MAX) };
+            let completion_tokens = u32::try_from(texts.len()).unwrap_or(u32::MAX);
+            let usage = Usage { prompt_tokens: 11, completion_tokens, cached_tokens: 0 };
             tx.send(Piece::Done { choice, finish, usage }).await.ok()?;
         }
         Some(())

@@ -30,13 +30,22 @@ pub(crate) struct Inbox {
     /// Those that are being answered, and whether each was cancelled.
     watched: RefCell<Vec<(u64, bool)>>,
     over: Cell<Option<Over>>,
+    /// What was kept is to be forgotten.
+    forget: Cell<bool>,
     calls: Cell<u32>,
 }
 
 impl Inbox {
     pub(crate) fn new(receiver: Receiver) -> Self {
         let (arrived, watched) = Default::default();
-        Self { receiver: RefCell::new(receiver), arrived, watched, over: Cell::new(None), calls: Cell::new(0) }
+        Self {
+            receiver: RefCell::new(receiver),
+            arrived,
+            watched,
+            over: Cell::new(None),
+            forget: Cell::new(false),
+            calls: Cell::new(0),
+        }
     }
 
     /// Waits until there is something.
@@ -77,6 +86,7 @@ impl Inbox {
                     self.watched.borrow_mut().push((id, true));
                 }
             }
+            Ok(Request::Forget) => self.forget.set(true),
             Err(ChannelError::Closed) => self.over.set(Some(Over::Gone)),
             _ => self.over.set(Some(Over::Unruly)),
         }
@@ -85,6 +95,11 @@ impl Inbox {
     /// The request that has waited longest.
     pub(crate) fn next(&self) -> Option<Generate> {
         self.arrived.borrow_mut().pop_front()
+    }
+
+    /// Whether what was kept is to be forgotten; asked once.
+    pub(crate) fn is_to_forget(&self) -> bool {
+        self.forget.take()
     }
 
     /// This one is being answered from now on.
@@ -150,7 +165,7 @@ mod tests {
 
     fn request(id: u64) -> Request {
         let (messages, sampling) = (Vec::new(), Sampling::default());
-        Request::Generate(Generate { id, scope: None, messages, sampling, shape: None })
+        Request::Generate(Generate { id, scope: None, keep: false, messages, sampling, shape: None })
     }
 
     #[test]

@@ -23,6 +23,15 @@ pub(super) struct Sequence {
     stops: Option<Stops>,
     most: usize,
     made: u32,
+    /// Tokens of the prompt that the context had; known once it has a place.
+    cached: Option<u32>,
+    keep: bool,
+}
+
+/// What is kept of a request that has ended, for the next of its scope.
+pub(super) struct Kept {
+    pub(super) tokens: Zeroizing<Vec<Token>>,
+    pub(super) place: u32,
 }
 
 /// What came of a token.
@@ -53,6 +62,8 @@ impl Sequence {
             stops: Some(Stops::new(std::mem::take(&mut request.sampling.stop))),
             most: request.sampling.max_tokens.map_or(room, |most| room.min(most as usize)),
             made: 0,
+            cached: None,
+            keep: request.keep,
         }
     }
 
@@ -71,9 +82,35 @@ impl Sequence {
         self.made as usize >= self.most
     }
 
-    /// Tokens of the prompt, and those that were made.
-    pub(super) fn counts(&self) -> (u32, u32) {
-        (u32::try_from(self.prompt).unwrap_or(u32::MAX), self.made)
+    /// Tokens of the prompt, those that were made, and those of the prompt that were not computed.
+    pub(super) fn counts(&self) -> (u32, u32, u32) {
+        (u32::try_from(self.prompt).unwrap_or(u32::MAX), self.made, self.cached.unwrap_or_default())
+    }
+
+    /// What the context holds of it.
+    pub(super) fn held(&self) -> &[Token] {
+        &self.tokens[..self.computed]
+    }
+
+    /// How many tokens it begins with like others; one at least is computed, for what follows from it.
+    pub(super) fn common(&self, others: &[Token]) -> usize {
+        let alike = self.tokens.iter().zip(others).take_while(|(a, b)| a == b).count();
+        alike.min(self.tokens.len() - 1)
+    }
+
+    /// Takes a place that has its first tokens already.
+    pub(super) fn take_place(&mut self, place: u32, held: usize) {
+        (self.place, self.computed) = (Some(place), held);
+        self.cached.get_or_insert(u32::try_from(held).unwrap_or(u32::MAX));
+    }
+
+    /// What is kept of it, if that is wanted, with its place.
+    pub(super) fn keep(&mut self) -> Option<Kept> {
+        let place = self.place.filter(|_| self.keep)?;
+        self.place = None;
+        let mut tokens = std::mem::take(&mut self.tokens);
+        tokens.truncate(self.computed);
+        Some(Kept { tokens, place })
     }
 
     /// Puts the next `n` tokens into the batch.

@@ -1,8 +1,8 @@
 //! Several requests of one scope at a time: prompts in chunks, an answer's tokens one by one, all in one batch. When the
-//! last of them has ended, what they shared is wiped, before that is said.
+//! last of them has ended, what they shared is wiped, before that is said, but for what is kept for the scope's next.
 
 use super::inbox::{Inbox, Over};
-use super::sequence::{Sequence, Step};
+use super::sequence::{Kept, Sequence, Step};
 use crate::channel::Sender;
 use crate::frame::{ErrorCode, Finish, Generate, Reply, Start};
 use crate::llama::{Batch, Context, DecodeError, Model};
@@ -14,6 +14,8 @@ use zeroize::Zeroize;
 const BESIDE: usize = 64;
 /// Room beyond its prompt without which a request waits for others to end.
 const HEADROOM: usize = 32;
+/// As many first tokens alike are worth going on from.
+const ALIKE: usize = 16;
 
 /// Nothing is left to do.
 enum Stop {
@@ -38,6 +40,8 @@ pub(super) struct Server<'m> {
     batch: Batch,
     /// Those that are answered together, in the order in which they came.
     active: Vec<Sequence>,
+    /// What is kept of those before them, oldest first.
+    kept: Vec<Kept>,
     /// Whose they are.
     scope: Option<u64>,
 }
@@ -55,8 +59,22 @@ impl<'m> Server<'m> {
         let context_size = context.size() as usize;
         let batch = Batch::new(start.batch as usize);
         let (shaper, context) = (Shaper::new(model), Some(context));
-        let (active, scope) = (Vec::new(), None);
-        Ok(Self { model, prompter, shaper, sender, inbox, size, start, context, context_size, batch, active, scope })
+        let (active, kept, scope) = (Vec::new(), Vec::new(), None);
+        Ok(Self {
+            model,
+            prompter,
+            shaper,
+            sender,
+            inbox,
+            size,
+            start,
+            context,
+            context_size,
+            batch,
+            active,
+            kept,
+            scope,
+        })
     }
 
     pub(super) fn context_size(&self) -> u32 {
@@ -75,7 +93,10 @@ impl<'m> Server<'m> {
             } else {
                 self.inbox.look();
             }
-            match (self.inbox.over(), self.take_in().and_then(|()| self.end_cancelled()).and_then(|()| self.step())) {
+            if self.inbox.is_to_forget() {
+                self.forget_kept(0);
+            }
+            match (self.inbox.over(), self.take_in()?.and_then(|()| self.end_cancelled()).and_then(|()| self.step())) {
                 (None, Ok(())) => {}
                 (Some(Over::Unruly), _) | (_, Err(Stop::Unruly)) => return Err(ErrorCode::BadRequest),
                 (Some(Over::Gone), _) | (_, Err(Stop::Gone)) => return Ok(()),
@@ -93,11 +114,14 @@ impl<'m> Server<'m> {
     }
 
     /// Takes in what has arrived. The server sends only what may be answered together.
-    fn take_in(&mut self) -> Result<(), Stop> {
+    fn take_in(&mut self) -> Result<Result<(), Stop>, ErrorCode> {
         while let Some(mut request) = self.inbox.next() {
-            let alone = self.active.is_empty();
-            if !alone && (request.scope.is_none() || request.scope != self.scope) {
-                return Err(Stop::Unruly);
+            if request.scope.is_none() || request.scope != self.scope {
+                if !self.active.is_empty() {
+                    return Ok(Err(Stop::Unruly));
+                }
+                self.forget_kept(0);
+                self.prepare()?;
             }
             self.scope = request.scope;
             let id = request.id;
@@ -109,10 +133,14 @@ impl<'m> Server<'m> {
                     self.inbox.watch(id);
                     self.active.push(sequence);
                 }
-                Err(code) => self.send(&Reply::Error { id: Some(id), code })?,
+                Err(code) => {
+                    if let Err(stop) = self.send(&Reply::Error { id: Some(id), code }) {
+                        return Ok(Err(stop));
+                    }
+                }
             }
         }
-        Ok(())
+        Ok(Ok(()))
     }
 
     fn sequence(&self, request: &mut Generate) -> Result<Sequence, ErrorCode> {
@@ -194,26 +222,99 @@ impl<'m> Server<'m> {
         }
     }
 
-    /// Gives places to those that fit, and takes the newest ones' where the others' answers need the room: those are
-    /// computed again later.
+    /// Gives places to those that fit. Where answers need the room, first what was kept goes, and then the newest ones lose
+    /// their places: those are computed again later.
     fn place(&mut self) {
-        let used = |all: &[Sequence]| all.iter().filter(|s| s.place.is_some()).map(Sequence::len).sum::<usize>();
-        while used(&self.active) > self.context_size {
+        while self.used() > self.context_size {
+            if !self.kept.is_empty() {
+                self.forget_kept(self.kept.len() - 1);
+                continue;
+            }
             let Some(newest) = self.active.iter_mut().rev().find(|s| s.place.is_some()) else { break };
             if let (Some(place), Some(context)) = (newest.leave(), &mut self.context) {
-                context.forget(place);
+                context.forget(place, 0);
             }
         }
         for at in 0..self.active.len() {
-            let others = used(&self.active);
-            let fits = others == 0 || others + self.active[at].len() + HEADROOM <= self.context_size;
-            let taken = |place: &u32| self.active.iter().any(|s| s.place == Some(*place));
-            let free = (0..self.start.together).find(|place| !taken(place));
-            if self.active[at].place.is_none() {
-                let Some(place) = free.filter(|_| fits) else { break };
-                self.active[at].place = Some(place);
+            if self.active[at].place.is_some() {
+                continue;
+            }
+            let (alike, need) = (self.alike(at), self.active[at].len() + HEADROOM);
+            // What was kept makes room, but for what this one goes on from.
+            while self.used() + need > self.context_size
+                && self.kept.len() > usize::from(matches!(alike, Some((_, _, true))))
+            {
+                self.forget_kept(self.kept.len() - 1);
+            }
+            let first = self.active.iter().all(|s| s.place.is_none());
+            if !first && self.used() + need > self.context_size || !self.settle(at) {
+                break;
             }
         }
+    }
+
+    /// Tokens in the context, or about to be.
+    fn used(&self) -> usize {
+        let active = self.active.iter().filter(|s| s.place.is_some()).map(Sequence::len);
+        active.chain(self.kept.iter().map(|kept| kept.tokens.len())).sum()
+    }
+
+    /// The place that has most of one's first tokens, how many, and whether it is of one that was kept.
+    fn alike(&self, at: usize) -> Option<(u32, usize, bool)> {
+        let sequence = &self.active[at];
+        let kept = self.kept.iter().map(|kept| (kept.place, sequence.common(&kept.tokens), true));
+        let others = self.active.iter().filter_map(|s| Some((s.place?, sequence.common(s.held()), false)));
+        kept.chain(others).filter(|(_, alike, _)| *alike >= ALIKE).max_by_key(|(_, alike, _)| *alike)
+    }
+
+    /// Finds a place for one, with what is there of its beginning; false where all are taken.
+    fn settle(&mut self, at: usize) -> bool {
+        let taken = |place: &u32| {
+            self.active.iter().any(|s| s.place == Some(*place)) || self.kept.iter().any(|kept| kept.place == *place)
+        };
+        let free = (0..self.start.together).find(|place| !taken(place));
+        let alike = self.alike(at);
+        let Some(context) = &mut self.context else { return false };
+        match (alike, free) {
+            // It goes on where another one ended, or there is no other place.
+            (Some((place, held, true)), free)
+                if free.is_none() || self.kept.iter().any(|k| k.place == place && held * 2 > k.tokens.len()) =>
+            {
+                self.kept.retain(|kept| kept.place != place);
+                context.forget(place, held);
+                self.active[at].take_place(place, held);
+            }
+            (Some((from, held, _)), Some(place)) => {
+                context.share(from, place, held);
+                self.active[at].take_place(place, held);
+            }
+            (None, Some(place)) => self.active[at].take_place(place, 0),
+            (_, None) if !self.kept.is_empty() => {
+                let Kept { place, .. } = self.kept.remove(0);
+                context.forget(place, 0);
+                self.active[at].take_place(place, 0);
+            }
+            (_, None) => return false,
+        }
+        true
+    }
+
+    /// Lets go of what was kept, but for the newest `but`. Of the last of all, everything is wiped.
+    fn forget_kept(&mut self, but: usize) {
+        while self.kept.len() > but {
+            let Kept { place, .. } = self.kept.remove(0);
+            if let Some(context) = &mut self.context {
+                context.forget(place, 0);
+            }
+            if self.active.is_empty() && self.kept.is_empty() {
+                self.wipe();
+            }
+        }
+    }
+
+    fn wipe(&mut self) {
+        self.batch.wipe();
+        self.context = None;
     }
 
     /// Ends one. Of the last one all is wiped before that is said.
@@ -225,17 +326,20 @@ impl<'m> Server<'m> {
         if !matches!(how, Ok(Finish::Cancelled) | Err(_)) {
             self.say(id, rest)?;
         }
-        if let (Some(place), Some(context)) = (sequence.leave(), &mut self.context) {
-            context.forget(place);
+        let (prompt_tokens, completion_tokens, cached_tokens) = sequence.counts();
+        // Of one that was cancelled nobody knows how far it was computed.
+        if matches!(how, Ok(Finish::Stop | Finish::Length)) {
+            self.kept.extend(sequence.keep());
         }
-        let (prompt_tokens, completion_tokens) = sequence.counts();
+        if let (Some(place), Some(context)) = (sequence.leave(), &mut self.context) {
+            context.forget(place, 0);
+        }
         drop(sequence);
-        if self.active.is_empty() {
-            self.batch.wipe();
-            self.context = None;
+        if self.active.is_empty() && self.kept.is_empty() {
+            self.wipe();
         }
         self.send(&match how {
-            Ok(finish) => Reply::Done { id, finish, prompt_tokens, completion_tokens },
+            Ok(finish) => Reply::Done { id, finish, prompt_tokens, completion_tokens, cached_tokens },
             Err(code) => Reply::Error { id: Some(id), code },
         })
     }

@@ -114,7 +114,12 @@ fn nothing_of_a_request_is_left() {
     assert!(matches!(first, medlock_engine::frame::Reply::Done { id, .. } if id == ids[1]), "{first:?}");
     engine.hear();
     left("after two at once");
-    engine.scope = None;
+    // What is kept is there, and gone when it is to be forgotten.
+    engine.keep = true;
+    engine.user(&question, greedy(4));
+    assert!(occurrences(pid, &middle).unwrap() > 0);
+    engine.sender.send(&medlock_engine::frame::Request::Forget).unwrap();
+    (engine.scope, engine.keep) = (None, false);
     let second = engine.capital();
     assert!(second.text.contains("Paris"), "{}", second.text);
     left("after the next request");

@@ -50,6 +50,7 @@ pub(crate) struct Engine {
     /// Of the next request.
     pub(crate) shape: Option<Shape>,
     pub(crate) scope: Option<u64>,
+    pub(crate) keep: bool,
 }
 
 /// What came back.
@@ -67,9 +68,16 @@ impl Engine {
         let (sender, mut receiver) = channel::split(running.end);
         sender.send(&Request::Start(Start { context, ..Start::default() })).unwrap();
         match receiver.receive().unwrap() {
-            Reply::Ready(ready) => {
-                Self { sender, receiver, process: running.process, ready, next: 1, shape: None, scope: None }
-            }
+            Reply::Ready(ready) => Self {
+                sender,
+                receiver,
+                process: running.process,
+                ready,
+                next: 1,
+                shape: None,
+                scope: None,
+                keep: false,
+            },
             other => panic!("{other:?}"),
         }
     }
@@ -82,6 +90,7 @@ impl Engine {
             .send(&Request::Generate(Generate {
                 id: self.next,
                 scope: self.scope,
+                keep: self.keep,
                 messages,
                 sampling,
                 shape: self.shape.take(),

@@ -10,6 +10,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("together::one_is_cancelled_and_the_others_go_on", one_is_cancelled_and_the_others_go_on),
     ("together::what_does_not_fit_waits_and_is_computed_again", what_does_not_fit_waits_and_is_computed_again),
     ("together::two_scopes_never_meet", two_scopes_never_meet),
+    ("together::a_conversation_goes_on_where_it_was", a_conversation_goes_on_where_it_was),
 ];
 
 const QUESTIONS: [&str; 4] =
@@ -101,5 +102,52 @@ fn two_scopes_never_meet() {
                 other => panic!("{other:?}"),
             }
         }
+    }
+}
+
+fn cached(reply: &Reply) -> (u32, u32) {
+    match reply {
+        Reply::Done { cached_tokens, prompt_tokens, .. } => (*cached_tokens, *prompt_tokens),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn a_conversation_goes_on_where_it_was() {
+    let mut engine = Engine::start(1024);
+    engine.keep = true;
+    let long = "The cat sat on the mat. ".repeat(12);
+    let question = format!("{long}What is the capital of France?");
+    let mut turn = |scope: Option<u64>, messages: &[(&str, &str)]| {
+        engine.scope = scope;
+        engine.ask(messages, greedy(16));
+        let answer = engine.hear();
+        (answer.text, cached(&answer.last))
+    };
+    let (said, (none, first)) = turn(Some(1), &[("user", &question)]);
+    assert_eq!(none, 0, "cold");
+    assert!(said.contains("Paris"), "{said}");
+    let next = [("user", question.as_str()), ("assistant", said.as_str()), ("user", "And of Spain?")];
+    let (second, (reused, prompt)) = turn(Some(1), &next);
+    // The model's own words are cut into tokens as it chose them, mostly.
+    assert!(reused >= first - 1 && reused < prompt, "{reused} of {prompt}, after {first}");
+    println!("  {second:?}, {reused} of {prompt} tokens reused");
+    // Another conversation of the scope shares what both begin with, and the first one goes on all the same.
+    let other = format!("{long}What is the capital of Spain?");
+    let (_, (shared, _)) = turn(Some(1), &[("user", &other)]);
+    assert!(shared > 60 && shared < first, "{shared} of {first}");
+    assert!(turn(Some(1), &next).1.0 > prompt / 2);
+    // Somebody else finds nothing, and the first one finds nothing after them.
+    for scope in [Some(2), None, Some(1)] {
+        assert_eq!(turn(scope, &next).1.0, 0, "{scope:?}");
+    }
+    assert!(turn(Some(1), &next).1.0 > 0);
+    engine.sender.send(&Request::Forget).unwrap();
+    engine.scope = Some(1);
+    engine.ask(&next, greedy(16));
+    assert_eq!(cached(&engine.hear().last).0, 0, "it was forgotten");
+    // More than there is room for: the oldest goes.
+    for n in 0..5 {
+        engine.ask(&[("user", &format!("{n} {long}{long}"))], greedy(8));
+        finish(&engine.hear().last);
     }
 }

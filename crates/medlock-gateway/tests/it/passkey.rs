@@ -193,6 +193,7 @@ async fn a_passkey_opens_no_account_that_an_identity_provider_answers_for() {
     let added = server.send("POST", "/admin/v1/passkeys", &headers, made.to_string().into()).await;
     assert_eq!(added.status, 201, "{}", added.text);
     assert_eq!(log_in(&server, &mut key).await.status, 401);
+    testkit::eventually("the failure is recorded", || async { server.count("login_failed") == 1 }).await;
     assert_eq!(server.records("login_failed").pop().unwrap().facts.word("why"), Some("provider_only"));
     // It is their second factor here all the same.
     let asked = server.send("POST", "/admin/v1/step-up/options", &headers, vec![]).await.json();

@@ -150,6 +150,8 @@ pub(crate) struct ModelSettings {
     pub(crate) queue: usize,
     /// Requests of one asker that are answered in one context at once; 1: each in its own.
     pub(crate) together: u32,
+    /// How long what was made of a conversation is kept for its next turn.
+    pub(crate) keep: Duration,
     /// Whose signatures models of the site need: verifier keys, a line each; and how many of them.
     pub(crate) signers: Option<PathBuf>,
     pub(crate) signatures: usize,
@@ -370,6 +372,7 @@ fn model(j: &mut Judge, data: &Path) -> ModelSettings {
         engines: j.number("model.engines", 1, 1..=64) as usize,
         context: j.number("model.context", 4096, 256..=131_072) as u32,
         queue: j.number("model.queue", 16, 1..=1024) as usize,
+        keep: Duration::from_secs(60 * j.number("model.keep_minutes", 0, 0..=60) as u64),
         together: j.word("model.isolation", "context", &[("context", TOGETHER), ("request", 1)]),
         signers: j.maybe_path("model.signers", data),
         signatures: j.number("model.signatures", 1, 1..=8) as usize,
