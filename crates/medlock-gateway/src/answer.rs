@@ -71,6 +71,7 @@ impl Counted {
 
     fn took(&self, usage: Usage, removed: &ClassCounts) {
         self.app.metrics.found(removed, Direction::Out);
+        self.app.metrics.made(&usage);
         self.spend(u64::from(usage.prompt_tokens) + u64::from(usage.completion_tokens));
     }
 

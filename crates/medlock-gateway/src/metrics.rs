@@ -2,6 +2,7 @@
 
 use medlock_audit::Log;
 use medlock_domain::{ClassCounts, PhiClass};
+use medlock_pipeline::Usage;
 use medlock_pipeline::admin::{Notices, Review};
 use medlock_review::delivery::{Deliveries, Progress};
 use prometheus_client::encoding::text::encode;
@@ -30,6 +31,12 @@ struct Route {
 struct Found {
     class: Class,
     direction: Direction,
+}
+
+/// What a token was: `prompt`, `cached` (of the prompt, not computed again) or `completion`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Token {
+    kind: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -77,6 +84,13 @@ pub(crate) struct Metrics {
     requests: Family<Answered, Counter>,
     duration: Family<Route, Histogram>,
     first_text: Histogram,
+    model_queue: Histogram,
+    model_first: Histogram,
+    model_token: Histogram,
+    tokens: Family<Token, Counter>,
+    model_waiting: Gauge,
+    model_running: Gauge,
+    engines: Gauge,
     findings: Family<Found, Counter>,
     unauthenticated: Family<Refused, Counter>,
     in_flight: Gauge,
@@ -100,6 +114,13 @@ impl Metrics {
             requests: Family::default(),
             duration: Family::new_with_constructor(histogram),
             first_text: histogram(),
+            model_queue: histogram(),
+            model_first: histogram(),
+            model_token: histogram(),
+            tokens: Family::default(),
+            model_waiting: Gauge::default(),
+            model_running: Gauge::default(),
+            engines: Gauge::default(),
             findings: Family::default(),
             unauthenticated: Family::default(),
             in_flight: Gauge::default(),
@@ -120,6 +141,16 @@ impl Metrics {
             "Time until the first text of a chat answer",
             metrics.first_text.clone(),
         );
+        let queue = "Time that a request waited for an engine";
+        registry.register("model_queue_seconds", queue, metrics.model_queue.clone());
+        let first = "Time from an engine's taking a request to its first text: reading the prompt";
+        registry.register("model_first_text_seconds", first, metrics.model_first.clone());
+        let token = "Time between two tokens of an answer, its mean";
+        registry.register("model_token_seconds", token, metrics.model_token.clone());
+        registry.register("model_tokens", "Tokens of prompts and answers", metrics.tokens.clone());
+        registry.register("model_waiting", "Requests that wait for an engine", metrics.model_waiting.clone());
+        registry.register("model_running", "Requests that engines are answering", metrics.model_running.clone());
+        registry.register("engines", "Engine processes that are up", metrics.engines.clone());
         registry.register("findings", "Identifiers found, by class and direction", metrics.findings.clone());
         registry.register(
             "unauthenticated",
@@ -153,6 +184,21 @@ impl Metrics {
         self.first_text.observe(took.as_secs_f64());
     }
 
+    /// What the model did for an answer, and how long it took.
+    pub(crate) fn made(&self, usage: &Usage) {
+        let Usage { prompt_tokens, completion_tokens, cached_tokens, times } = *usage;
+        for (kind, n) in [("prompt", prompt_tokens), ("cached", cached_tokens), ("completion", completion_tokens)] {
+            self.tokens.get_or_create(&Token { kind }).inc_by(u64::from(n));
+        }
+        if !times.first.is_zero() {
+            self.model_queue.observe(times.queued.as_secs_f64());
+            self.model_first.observe(times.first.as_secs_f64());
+            if completion_tokens > 1 {
+                self.model_token.observe(times.rest.as_secs_f64() / f64::from(completion_tokens - 1));
+            }
+        }
+    }
+
     pub(crate) fn found(&self, counts: &ClassCounts, direction: Direction) {
         for (class, n) in counts.iter() {
             self.findings.get_or_create(&Found { class: Class(class), direction }).inc_by(u64::from(n));
@@ -170,7 +216,18 @@ impl Metrics {
     }
 
     /// All of it, as Prometheus reads it.
-    pub(crate) fn text(&self, log: &Log, notices: Notices, deliveries: &Deliveries) -> String {
+    pub(crate) fn text(
+        &self,
+        log: &Log,
+        notices: Notices,
+        deliveries: &Deliveries,
+        load: Option<(usize, usize, usize)>,
+    ) -> String {
+        let count = |n| i64::try_from(n).unwrap_or(i64::MAX);
+        let (waiting, running, engines) = load.unwrap_or_default();
+        self.model_waiting.set(count(waiting));
+        self.model_running.set(count(running));
+        self.engines.set(count(engines));
         self.audit_entries.set(i64::try_from(log.size()).unwrap_or(i64::MAX));
         self.audit_healthy.set(i64::from(log.healthy()));
         self.audit_unwitnessed.set(i64::from(notices.unwitnessed));
@@ -201,5 +258,36 @@ pub(crate) struct InFlight(Gauge);
 impl Drop for InFlight {
     fn drop(&mut self) {
         self.0.dec();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_model_did_is_told_by_tokens_and_by_time() {
+        let metrics = Metrics::new();
+        let times = medlock_pipeline::Times {
+            queued: Duration::from_millis(3),
+            first: Duration::from_millis(40),
+            rest: Duration::from_millis(90),
+        };
+        metrics.made(&Usage { prompt_tokens: 30, completion_tokens: 10, cached_tokens: 20, times });
+        // One that no engine answered says nothing of time.
+        metrics.made(&Usage { prompt_tokens: 1, ..Usage::default() });
+        let mut text = String::new();
+        encode(&mut text, &metrics.registry).unwrap();
+        for line in [
+            "medlock_model_tokens_total{kind=\"prompt\"} 31",
+            "medlock_model_tokens_total{kind=\"cached\"} 20",
+            "medlock_model_tokens_total{kind=\"completion\"} 10",
+            "medlock_model_queue_seconds_bucket{le=\"0.005\"} 1",
+            "medlock_model_first_text_seconds_bucket{le=\"0.025\"} 0",
+            "medlock_model_first_text_seconds_count 1",
+            "medlock_model_token_seconds_sum 0.01",
+        ] {
+            assert!(text.lines().any(|l| l == line), "{line} in {text}");
+        }
     }
 }

@@ -44,7 +44,7 @@ fn answer(app: &App, request: &Request<Incoming>) -> Response<Full<Bytes>> {
         (&Method::GET, "/metrics") => (
             StatusCode::OK,
             "application/openmetrics-text; version=1.0.0; charset=utf-8",
-            app.metrics.text(&app.log, app.admin.notices(), &app.deliveries),
+            app.metrics.text(&app.log, app.admin.notices(), &app.deliveries, app.guard.load()),
         ),
         (_, "/metrics") => (StatusCode::METHOD_NOT_ALLOWED, "text/plain", String::new()),
         _ => (StatusCode::NOT_FOUND, "text/plain", String::new()),

@@ -6,6 +6,7 @@ use medlock_engine::frame::{self, Shape};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 /// A conversation whose text has been protected already: only `medlock-pipeline` builds one, from
 /// `ProtectedText`.
@@ -102,6 +103,17 @@ impl Sampling {
     }
 }
 
+/// How long a generation took.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Times {
+    /// Until an engine took it.
+    pub queued: Duration,
+    /// From then on to the first text.
+    pub first: Duration,
+    /// From the first text to the end.
+    pub rest: Duration,
+}
+
 /// What a generation says. After `Done` or `Failed` comes nothing.
 #[derive(Debug)]
 pub enum GenEvent {
@@ -117,6 +129,8 @@ pub enum GenEvent {
         completion_tokens: u32,
         /// Tokens of the prompt that were not computed, since they had been for the same asker and scope.
         cached_tokens: u32,
+        /// How long it took.
+        times: Times,
     },
     /// There is no more answer than what came so far.
     Failed(EngineError),

@@ -15,7 +15,7 @@ use std::io::BufReader;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc as std_mpsc};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 
 /// What runs, for lists, records and `/readyz`.
@@ -142,7 +142,7 @@ impl EngineHandle {
         let id = owner.next_id.fetch_add(1, Ordering::Relaxed);
         let alone = params.seed.is_some() || owner.shared.start.together == 1;
         let asker = Asker { scope: asker.scope.filter(|_| !alone), ..asker };
-        owner.shared.queue.admit(Job { id, asker, prompt, sampling: params, cancel, events })?;
+        owner.shared.queue.admit(Job { id, came: Instant::now(), asker, prompt, sampling: params, cancel, events })?;
         owner.wake();
         Ok(receiver)
     }
@@ -150,6 +150,12 @@ impl EngineHandle {
     /// Whether an engine is loaded and waiting or working.
     pub fn ready(&self) -> bool {
         self.0.shared.ready.load(Ordering::Acquire) > 0
+    }
+
+    /// Requests that wait, requests that are being answered, and engines that are up.
+    pub fn load(&self) -> (usize, usize, usize) {
+        let (waiting, running) = self.0.shared.queue.load();
+        (waiting, running, self.0.shared.ready.load(Ordering::Acquire))
     }
 
     /// SHA-256 of the model's file.

@@ -17,7 +17,7 @@ mod supervisor;
 pub use catalogue::{Catalogue, Entry, Source};
 pub use config::{EngineConfig, Launch};
 pub use error::{EngineError, GenerateError, ModelError};
-pub use generation::{CancelToken, ChatPrompt, Finish, GenEvent, PromptMessage, Sampling};
+pub use generation::{CancelToken, ChatPrompt, Finish, GenEvent, PromptMessage, Sampling, Times};
 pub use handle::{EngineHandle, EngineInfo};
 pub use medlock_engine::frame::{Enforced, Shape};
 pub use medlock_engine::launcher::Launcher;

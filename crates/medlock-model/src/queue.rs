@@ -3,7 +3,7 @@
 use crate::{CancelToken, ChatPrompt, EngineError, GenEvent, GenerateError, Sampling};
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 /// On whose behalf something is generated: made by the server from who asks and whom it is about, never from what a
@@ -19,6 +19,8 @@ pub struct Asker {
 /// A generation that waits or runs.
 pub(crate) struct Job {
     pub(crate) id: u64,
+    /// When it was admitted.
+    pub(crate) came: Instant,
     pub(crate) asker: Asker,
     pub(crate) prompt: ChatPrompt,
     pub(crate) sampling: Sampling,
@@ -146,6 +148,12 @@ impl Queue {
         state.usual = (state.usual * 7 + took) / 8;
     }
 
+    /// How many wait, and how many are being answered.
+    pub(crate) fn load(&self) -> (usize, usize) {
+        let state = self.lock();
+        (state.jobs.len(), state.running())
+    }
+
     /// Fails all that wait.
     pub(crate) fn fail_all(&self, error: &EngineError) {
         for job in std::mem::take(&mut self.lock().jobs) {
@@ -167,7 +175,18 @@ mod tests {
         let (events, receiver) = mpsc::channel(4);
         let prompt = ChatPrompt { messages: Vec::new(), shape: None };
         let asker = Asker { owner, scope: Some(7) };
-        (Job { id, asker, prompt, sampling: Sampling::default(), cancel: CancelToken::new(), events }, receiver)
+        (
+            Job {
+                id,
+                came: Instant::now(),
+                asker,
+                prompt,
+                sampling: Sampling::default(),
+                cancel: CancelToken::new(),
+                events,
+            },
+            receiver,
+        )
     }
 
     fn admit(queue: &Queue, jobs: &[(u64, u64)]) -> Vec<mpsc::Receiver<GenEvent>> {

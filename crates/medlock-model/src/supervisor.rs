@@ -4,7 +4,7 @@
 
 use crate::handle::Shared;
 use crate::queue::{Asker, Job};
-use crate::{EngineError, Finish, GenEvent, Launch};
+use crate::{EngineError, Finish, GenEvent, Launch, Times};
 use medlock_domain::ModelText;
 use medlock_engine::channel::{self, Sender};
 use medlock_engine::frame::{self, ErrorCode, Ready, Reply, Request};
@@ -101,7 +101,16 @@ struct Engine {
 struct Current {
     job: Job,
     began: Instant,
+    /// When its first text came.
+    first: Option<Instant>,
     cancelled: Option<Instant>,
+}
+
+impl Current {
+    fn times(&self, now: Instant) -> Times {
+        let first = self.first.unwrap_or(now);
+        Times { queued: self.began - self.job.came, first: first - self.began, rest: now - first }
+    }
 }
 
 /// Why an engine is not to be used any more.
@@ -285,7 +294,7 @@ impl Engine {
                 if jobs.is_empty() {
                     self.heard = now;
                 }
-                jobs.push(Current { job, began: now, cancelled: None });
+                jobs.push(Current { job, began: now, first: None, cancelled: None });
                 Ok(())
             }
             Err(channel::ChannelError::TooLarge) => {
@@ -322,6 +331,7 @@ impl Engine {
     /// Acts on what the engine said. It is not trusted: whatever is out of turn ends it.
     fn heard(&mut self, shared: &Shared, reply: Reply, jobs: &mut Vec<Current>) -> Result<(), Over> {
         self.heard = Instant::now();
+        let now = self.heard;
         let (id, event, last) = match reply {
             Reply::Fault { place } => {
                 self.fault = Some(place);
@@ -329,7 +339,8 @@ impl Engine {
             }
             Reply::Text { id, text } => (id, GenEvent::Text(ModelText::new(text)), false),
             Reply::Done { id, finish, prompt_tokens, completion_tokens, cached_tokens } => {
-                let done = |finish| GenEvent::Done { finish, prompt_tokens, completion_tokens, cached_tokens };
+                let times = jobs.iter().find(|current| current.job.id == id).map(|c| c.times(now)).unwrap_or_default();
+                let done = |finish| GenEvent::Done { finish, prompt_tokens, completion_tokens, cached_tokens, times };
                 let event = match finish {
                     frame::Finish::Stop => done(Finish::Stop),
                     frame::Finish::Length => done(Finish::Length),
@@ -343,6 +354,7 @@ impl Engine {
         let Some(at) = jobs.iter().position(|current| current.job.id == id) else {
             return Err(Over::Broken(Some("it spoke out of turn")));
         };
+        jobs[at].first.get_or_insert(now);
         if last {
             let Current { job, began, .. } = jobs.remove(at);
             let keeps = job.asker.scope.is_some() && !shared.keep.is_zero();

@@ -108,11 +108,13 @@ async fn answers_through_the_sandbox() {
     let (text, last) = generate(&engine, ask("What is the capital of France?"), greedy(24)).await;
     println!("  {text:?} in {:.0?}", began.elapsed());
     assert!(text.contains("Paris"), "{text}");
-    let GenEvent::Done { finish: Finish::Stop, prompt_tokens, completion_tokens, cached_tokens: 0 } = last else {
+    let GenEvent::Done { finish: Finish::Stop, prompt_tokens, completion_tokens, cached_tokens: 0, times } = last
+    else {
         panic!("{last:?}")
     };
     assert!(prompt_tokens > 10 && completion_tokens > 3, "{prompt_tokens} {completion_tokens}");
 
+    assert!(times.first > Duration::ZERO && times.rest > Duration::ZERO && times.queued < times.first, "{times:?}");
     // Without a seed every answer is another, with one it is the same.
     let loose = |seed| Sampling { max_tokens: Some(16), seed, ..Sampling::default() };
     let mut told = Vec::new();

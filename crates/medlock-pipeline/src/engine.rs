@@ -44,6 +44,10 @@ impl Generator for EngineGenerator {
         self.engine().ready()
     }
 
+    fn load(&self) -> Option<(usize, usize, usize)> {
+        Some(self.engine().load())
+    }
+
     async fn generate(&self, chat: Chat<ProtectedText>, asker: Asker) -> Result<mpsc::Receiver<Piece>, GenerateError> {
         if chat.model != self.name {
             return Err(GenerateError::NoSuchModel);
@@ -100,7 +104,7 @@ async fn forward(
                 Some(text) => (Piece::Text { choice, text }, true),
                 None => continue,
             },
-            Some(GenEvent::Done { finish, prompt_tokens, completion_tokens, cached_tokens }) => {
+            Some(GenEvent::Done { finish, prompt_tokens, completion_tokens, cached_tokens, times }) => {
                 let (last, finish) = match (hearing.finish(), finish) {
                     (Heard::Call(name, arguments), _) => {
                         let (name, arguments) = (ModelText::new(name), ModelText::new(arguments));
@@ -118,8 +122,11 @@ async fn forward(
                 {
                     return false;
                 }
-                let done =
-                    Piece::Done { choice, finish, usage: Usage { prompt_tokens, completion_tokens, cached_tokens } };
+                let done = Piece::Done {
+                    choice,
+                    finish,
+                    usage: Usage { prompt_tokens, completion_tokens, cached_tokens, times },
+                };
                 return tx.send(done).await.is_ok();
             }
             Some(GenEvent::Failed(e)) => (Piece::Failed(error(e, calling)), false),

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use medlock_deid::ProtectedText;
 use medlock_domain::{ModelName, ModelText};
 use medlock_keys::digest::Digest;
-use medlock_model::Asker;
+use medlock_model::{Asker, Times};
 use tokio::sync::mpsc;
 
 /// Makes text from protected chats.
@@ -17,6 +17,11 @@ pub trait Generator: Send + Sync + 'static {
 
     /// Whether requests can be taken now.
     fn ready(&self) -> bool;
+
+    /// Requests that wait, requests that are being answered, and engines that are up, where there are any.
+    fn load(&self) -> Option<(usize, usize, usize)> {
+        None
+    }
 
     /// Starts to generate. The pieces of all choices come through the receiver, which ends after
     /// the last [`Piece::Done`]; dropping it stops the work within a token.
@@ -100,6 +105,8 @@ pub struct Usage {
     pub completion_tokens: u32,
     /// Of the prompt, those that were not computed again.
     pub cached_tokens: u32,
+    /// How long the model took: of the first choice until its first text, and of all from there on.
+    pub times: Times,
 }
 
 /// Why there is no text.

@@ -15,7 +15,7 @@ use medlock_auth::{Ask, Auth, ChatAction, DenyCode, Permit, Principal};
 use medlock_deid::{BlockedOutput, Detector, NotProtected, OnLeak, ProtectedText, Searched, Surrogates, protect_all};
 use medlock_domain::{ClassCounts, PatientRef, PhiClass, PhiText};
 use medlock_keys::digest::{Digest, hmac_sha256, sha256};
-use medlock_model::Asker;
+use medlock_model::{Asker, Times};
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -84,6 +84,11 @@ impl Guard {
     /// Whether requests can be served.
     pub fn ready(&self) -> Readiness {
         Readiness { audit: self.0.log.healthy(), model: self.0.generator.ready() }
+    }
+
+    /// Requests that wait for the model, requests that are being answered, and engines that are up, where there are any.
+    pub fn load(&self) -> Option<(usize, usize, usize)> {
+        self.0.generator.load()
     }
 
     /// The models that `principal` may use for something.
@@ -459,6 +464,10 @@ impl Answer<'_> {
             Piece::Done { choice, finish, usage } => {
                 self.usage.prompt_tokens = self.usage.prompt_tokens.max(usage.prompt_tokens);
                 self.usage.cached_tokens = self.usage.cached_tokens.max(usage.cached_tokens);
+                self.usage.times = match choice {
+                    0 => Times { rest: self.usage.times.rest + usage.times.rest, ..usage.times },
+                    _ => Times { rest: self.usage.times.rest + usage.times.rest, ..self.usage.times },
+                };
                 self.usage.completion_tokens += usage.completion_tokens;
                 self.searching(|outlet| outlet.finish(choice))?;
                 self.release(choice).await?;

@@ -32,7 +32,7 @@ pub use engine::EngineGenerator;
 pub use exchange::{Arrival, Delivery, Event, Exchange, Head, Parsed, Refusal, RefusalCode};
 pub use generate::{Finish, GenerateError, Generator, ModelCard, Piece, Usage};
 pub use guard::{Guard, Readiness, Rules};
-pub use medlock_model::Asker;
+pub use medlock_model::{Asker, Times};
 pub use patients::OnOtherPatient;
 pub use relationships::Relationships;
 pub use release::Released;

@@ -196,7 +196,7 @@ impl Script {
             }
             let finish = if call.is_some() { Finish::ToolCalls } else { Finish::Stop };
             let completion_tokens = u32::try_from(texts.len()).unwrap_or(u32::MAX);
-            let usage = Usage { prompt_tokens: 11, completion_tokens, cached_tokens: 0 };
+            let usage = Usage { prompt_tokens: 11, completion_tokens, cached_tokens: 0, ..Usage::default() };
             tx.send(Piece::Done { choice, finish, usage }).await.ok()?;
         }
         Some(())
