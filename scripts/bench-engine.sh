@@ -30,7 +30,7 @@ bare_first, bare_speed = (statistics.median(row[n] for row in bare) for n in (0,
 print(f"{prompt} tokens of prompt, {tokens} of answer, each after the first; medians of {len(bare)}, turn about")
 print(f"bare llama.cpp     {bare_speed:6.1f} tok/s          first after {bare_first:6.1f} ms")
 one = median("one", 2)
-print(f"medlock, one       {one:6.1f} tok/s  x {one / bare_speed:.2f}  first after {median('one', 0):6.1f} ms")
+print(f"medlock, one       {one:6.1f} tok/s  x {one / bare_speed:.2f}  first after {median('one', 0):6.1f} ms, {median('one-later', 0):6.1f} ms where nobody asked just before")
 print("tokens a second of all together, prompts included")
 base = median("one", 1)
 for what, name in [("one", "one stream"), ("two-askers", "two askers"), ("eight-of-one", "eight of one asker"), ("eight-askers", "eight askers")]:

@@ -69,6 +69,7 @@ pub struct Locked {
 pub fn lock_down() -> Result<Locked, Step> {
     let start = Instant::now();
     zero_on_free::pin_mmap_threshold();
+    zero_on_free::populate();
     if !zero_on_free::active() {
         return Err(Step::ZeroOnFree);
     }

@@ -11,12 +11,14 @@
 //! them to anybody, so they are not written: that would fault in every page that was never used.
 #![allow(unsafe_code, reason = "replaces two functions of the C library")]
 
-use libc::{c_void, size_t};
+use libc::{c_int, c_void, size_t};
 use std::ffi::CStr;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 unsafe extern "C" {
     fn __libc_free(block: *mut c_void);
     fn __libc_malloc(size: size_t) -> *mut c_void;
+    fn __libc_memalign(alignment: size_t, size: size_t) -> *mut c_void;
 }
 
 /// Whether everybody's `free` and `realloc` resolve to the ones below.
@@ -33,6 +35,46 @@ pub fn active() -> bool {
 pub fn pin_mmap_threshold() {
     // SAFETY: mallopt with a parameter it knows.
     unsafe { libc::mallopt(libc::M_MMAP_THRESHOLD, 128 << 10) };
+}
+
+/// Whether large aligned blocks get their pages at once.
+static POPULATE: AtomicBool = AtomicBool::new(false);
+
+/// From now on large aligned blocks get their pages when they are made, not when they are first written. A context that
+/// is made anew for each request would otherwise pay for its pages while somebody waits for the first token.
+pub(crate) fn populate() {
+    POPULATE.store(true, Ordering::Relaxed);
+}
+
+/// `posix_memalign(3)`, which is what the model's buffers come from.
+///
+/// # Safety
+/// As for `posix_memalign(3)`: `out` is where the block's address is written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn posix_memalign(out: *mut *mut c_void, alignment: size_t, size: size_t) -> c_int {
+    const LARGE: usize = 1 << 20;
+    const PAGE: usize = 4096;
+    if !alignment.is_power_of_two() || !alignment.is_multiple_of(size_of::<*mut c_void>()) {
+        return libc::EINVAL;
+    }
+    // SAFETY: the caller's contract; the pages asked for lie within the new block.
+    unsafe {
+        let block = __libc_memalign(alignment, size);
+        if block.is_null() {
+            return libc::ENOMEM;
+        }
+        if size >= LARGE && POPULATE.load(Ordering::Relaxed) {
+            let (from, to) = ((block as usize).next_multiple_of(PAGE), (block as usize + size) / PAGE * PAGE);
+            let errno = *libc::__errno_location();
+            // Advice: huge pages are fewer to make. Where the kernel does not know to populate (before Linux 5.14), pages
+            // come when they are written.
+            libc::madvise(from as *mut c_void, to - from, libc::MADV_HUGEPAGE);
+            libc::madvise(from as *mut c_void, to - from, libc::MADV_POPULATE_WRITE);
+            *libc::__errno_location() = errno;
+        }
+        *out = block;
+    }
+    0
 }
 
 /// `free(3)`, zeroing.

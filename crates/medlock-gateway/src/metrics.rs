@@ -277,7 +277,7 @@ mod tests {
         // One that no engine answered says nothing of time.
         metrics.made(&Usage { prompt_tokens: 1, ..Usage::default() });
         let mut text = String::new();
-        encode(&mut text, &metrics.registry).unwrap();
+        encode(&mut text, &metrics.registry).expect("writes to a string");
         for line in [
             "medlock_model_tokens_total{kind=\"prompt\"} 31",
             "medlock_model_tokens_total{kind=\"cached\"} 20",
