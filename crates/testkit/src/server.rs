@@ -511,6 +511,17 @@ impl Server {
         connector.connect(server_name(), socket.connect(self.addr).await?).await
     }
 
+    /// Makes a connection into which little fits that is not read.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub async fn tls_narrow(&self) -> TlsStream<TcpStream> {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.set_recv_buffer_size(4096).expect("a size");
+        let socket = socket.connect(self.addr).await.expect("a connection");
+        self.connector(&[]).connect(server_name(), socket).await.expect("TLS")
+    }
+
     /// What makes connections that trust the server's CA.
     ///
     /// # Panics

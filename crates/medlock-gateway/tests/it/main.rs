@@ -7,6 +7,7 @@ mod browser;
 mod chat;
 mod connection;
 mod content;
+mod crowd;
 mod doors;
 mod emergency;
 mod limits;

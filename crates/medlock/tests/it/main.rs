@@ -3,6 +3,7 @@
 
 mod command_line;
 mod content;
+mod crowd;
 mod deid;
 mod deid_files;
 mod emergency;
