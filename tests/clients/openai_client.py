@@ -119,7 +119,9 @@ e = expect(openai.BadRequestError, lambda: ask(c, logit_bias={"4000000": 1}))
 assert e.param == "logit_bias", e.param
 print("ok  logit_bias")
 
-models = [m.id for m in c.models.list()]
+listed = list(c.models.list())
+models = [m.id for m in listed]
+assert len(listed[0].medlock["sha256"]) == 64 and "often wrong" in listed[0].medlock["note"], listed
 assert MODEL in models and c.models.retrieve(MODEL).id == MODEL
 print("ok  models")
 

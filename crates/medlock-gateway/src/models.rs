@@ -5,6 +5,7 @@ use crate::error::Fault;
 use crate::front::Caller;
 use axum::Json;
 use axum::extract::{Path, State};
+use medlock_keys::digest::hex;
 use medlock_pipeline::{ModelCard, Refusal, RefusalCode};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -28,5 +29,15 @@ pub(crate) async fn one(
 }
 
 fn model(card: &ModelCard) -> Value {
-    json!({"id": card.name.as_str(), "object": "model", "created": 0, "owned_by": "medlock"})
+    let mut model = json!({"id": card.name.as_str(), "object": "model", "created": 0, "owned_by": "medlock"});
+    if let (Some(about), Some(digest)) = (&card.about, &card.digest) {
+        model["medlock"] = json!({
+            "sha256": hex(digest),
+            "context": about.context,
+            "licence": about.licence,
+            "intended_use": about.intended_use,
+            "note": about.note,
+        });
+    }
+    model
 }

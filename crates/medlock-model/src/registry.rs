@@ -54,16 +54,19 @@ impl Default for PullOptions {
 /// once more while copying, so a change after this cannot get through either.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VerifiedModel {
-    name: ModelName,
+    entry: Entry,
     path: PathBuf,
-    size: u64,
-    sha256: [u8; 32],
 }
 
 impl VerifiedModel {
     /// The catalogue's name.
     pub fn name(&self) -> &ModelName {
-        &self.name
+        &self.entry.name
+    }
+
+    /// What is said of it: licence, what it is meant for, what to know before relying on it.
+    pub fn entry(&self) -> &Entry {
+        &self.entry
     }
 
     /// Where it lies.
@@ -73,12 +76,12 @@ impl VerifiedModel {
 
     /// Bytes.
     pub fn size(&self) -> u64 {
-        self.size
+        self.entry.size
     }
 
     /// SHA-256 of the file.
     pub fn sha256(&self) -> &[u8; 32] {
-        &self.sha256
+        &self.entry.sha256
     }
 }
 
@@ -176,7 +179,7 @@ impl Registry {
         let path = self.path_of(&entry);
         progress.stage("checking the model");
         self.accept(&entry, &path, progress).await?;
-        Ok(VerifiedModel { name: entry.name.clone(), path, size: entry.size, sha256: entry.sha256 })
+        Ok(VerifiedModel { entry, path })
     }
 
     /// Gets a model and verifies it. One that is here already is verified and not fetched again.
@@ -195,7 +198,7 @@ impl Registry {
         self.accept(entry, &fetched, progress).await?;
         let path = self.path_of(entry);
         install(&fetched, &path)?;
-        Ok(VerifiedModel { name: entry.name.clone(), path, size: entry.size, sha256: entry.sha256 })
+        Ok(VerifiedModel { entry: entry.clone(), path })
     }
 
     fn path_of(&self, entry: &Entry) -> PathBuf {

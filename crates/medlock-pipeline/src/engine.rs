@@ -1,7 +1,7 @@
 //! The sandboxed engine as a [`Generator`].
 
 use crate::chat::{Chat, Message, Role};
-use crate::generate::{Finish, GenerateError, Generator, ModelCard, Piece, Usage};
+use crate::generate::{About, Finish, GenerateError, Generator, ModelCard, Piece, Usage};
 use crate::tools::{self, Calling, Heard, Hearing};
 use async_trait::async_trait;
 use medlock_deid::ProtectedText;
@@ -37,7 +37,16 @@ impl EngineGenerator {
 #[async_trait]
 impl Generator for EngineGenerator {
     fn models(&self) -> Vec<ModelCard> {
-        vec![ModelCard { name: self.name.clone(), local: true, digest: Some(self.engine().model_digest()) }]
+        let engine = self.engine();
+        let entry = engine.model().entry();
+        let about = About {
+            context: engine.info().context,
+            licence: entry.licence.to_string(),
+            intended_use: entry.summary.to_string(),
+            note: entry.note.to_string(),
+        };
+        let digest = Some(engine.model_digest());
+        vec![ModelCard { name: self.name.clone(), local: true, digest, about: Some(about) }]
     }
 
     fn ready(&self) -> bool {

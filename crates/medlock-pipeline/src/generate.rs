@@ -37,6 +37,21 @@ pub struct ModelCard {
     pub local: bool,
     /// SHA-256 of the weights, where they are ours to hash.
     pub digest: Option<Digest>,
+    /// What there is to say of it, where it is ours.
+    pub about: Option<About>,
+}
+
+/// What people should know of a model before they rely on it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct About {
+    /// Tokens of prompt and answer together.
+    pub context: u32,
+    /// SPDX expression.
+    pub licence: String,
+    /// What it is meant for.
+    pub intended_use: String,
+    /// How it was evaluated, and what it cannot do.
+    pub note: String,
 }
 
 /// A piece of what a model said. Untrusted: nothing in it may pass but through the output filter.

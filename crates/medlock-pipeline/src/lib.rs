@@ -30,7 +30,7 @@ mod tools;
 pub use content_keys::ContentKeys;
 pub use engine::EngineGenerator;
 pub use exchange::{Arrival, Delivery, Event, Exchange, Head, Parsed, Refusal, RefusalCode};
-pub use generate::{Finish, GenerateError, Generator, ModelCard, Piece, Usage};
+pub use generate::{About, Finish, GenerateError, Generator, ModelCard, Piece, Usage};
 pub use guard::{Guard, Readiness, Rules};
 pub use medlock_model::{Asker, Times};
 pub use patients::OnOtherPatient;

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use medlock_deid::ProtectedText;
 use medlock_domain::{ModelName, ModelText};
 use medlock_pipeline::chat::{Chat, Position, Role};
-use medlock_pipeline::{Asker, Finish, GenerateError, Generator, ModelCard, Piece, Usage};
+use medlock_pipeline::{About, Asker, Finish, GenerateError, Generator, ModelCard, Piece, Usage};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -130,7 +130,13 @@ impl Script {
 #[async_trait]
 impl Generator for Script {
     fn models(&self) -> Vec<ModelCard> {
-        vec![ModelCard { name: self.0.name.clone(), local: true, digest: Some([7; 32]) }]
+        let about = About {
+            context: 4096,
+            licence: "MIT".into(),
+            intended_use: "tests".into(),
+            note: "It says what it is told to.".into(),
+        };
+        vec![ModelCard { name: self.0.name.clone(), local: true, digest: Some([7; 32]), about: Some(about) }]
     }
 
     fn ready(&self) -> bool {

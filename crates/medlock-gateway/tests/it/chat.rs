@@ -191,10 +191,13 @@ async fn models_are_those_of_the_credential() {
     let server = Server::start().await;
     let key = server.key("clinician");
     let list = server.get("/v1/models", &key).await.json();
+    let about = json!({
+        "sha256": "07".repeat(32), "context": 4096, "licence": "MIT", "intended_use": "tests", "note": "It says what it is told to.",
+    });
     assert_eq!(
         list,
         json!({"object": "list", "data": [
-            {"id": MODEL, "object": "model", "created": 0, "owned_by": "medlock"},
+            {"id": MODEL, "object": "model", "created": 0, "owned_by": "medlock", "medlock": about},
         ]})
     );
     assert_eq!(server.get(&format!("/v1/models/{MODEL}"), &key).await.json()["id"], MODEL);
